@@ -1,0 +1,288 @@
+"""What the use cases need from outside, as Protocols; the contract is in the docstring.
+
+Every port is small. Implementations live at the edges (`gateway.db`, `adapters`), fakes in `tests/fakes.py`.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from audit.entry import Entry
+from gateway.domain.exchange import Exchange, ExchangeId, Role, Status
+from gateway.domain.identity import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """A registered partner."""
+
+    identity: Identity
+    added_at: datetime
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A council user. `id` is the opaque actor id of the log; `name` stands in an erasable table only."""
+
+    id: UUID
+    name: str
+    role: Role
+    token_hash: bytes  # SHA-256 of a 256-bit random token
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementRecord:
+    """An agreement document with what was signed on it. In force only with both signatures."""
+
+    number: str
+    partner: str
+    dataset: str
+    digest: str  # SHA-256 of the canonical document, hex
+    council_jws: str
+    partner_jws: str | None
+    proposed_at: datetime
+    signed_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PrekeyRecord:
+    """A partner's signed one-time X25519 public key (32 bytes)."""
+
+    partner: str
+    id: str
+    public: bytes
+    jws: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What an idempotency key stood for: the digest of the request and what was answered."""
+
+    user: UUID
+    key_hash: bytes
+    request_digest: bytes
+    exchange: ExchangeId | None
+    outcome: bytes  # JSON bytes of the answer that was given, without personal data
+
+
+class Partners(Protocol):
+    """Registered partners by slug."""
+
+    def add(self, partner: Partner) -> None:
+        """Raise ConflictError when the slug is taken."""
+
+    def get(self, slug: str) -> Partner:
+        """Raise NotFoundError when there is none. Revoked partners are returned too."""
+
+    def list(self) -> list[Partner]: ...
+
+    def revoke(self, slug: str, at: datetime) -> None: ...
+
+
+class Agreements(Protocol):
+    """Agreements by number."""
+
+    def propose(self, record: AgreementRecord) -> None:
+        """Raise ConflictError when the number is taken."""
+
+    def get(self, number: str) -> AgreementRecord:
+        """Raise NotFoundError when there is none."""
+
+    def list(self, *, partner: str | None = None, dataset: str | None = None) -> list[AgreementRecord]:
+        """Newest proposal first."""
+
+    def countersign(self, number: str, partner_jws: str, at: datetime) -> None:
+        """Raise ConflictError when it is signed or revoked already."""
+
+    def revoke(self, number: str, at: datetime) -> None: ...
+
+
+class Users(Protocol):
+    """Council users."""
+
+    def add(self, user: User) -> None:
+        """Raise ConflictError when the name is taken by a user in force."""
+
+    def by_token(self, token_hash: bytes) -> User | None: ...
+
+    def list(self) -> list[User]: ...
+
+    def replace_token(self, name: str, token_hash: bytes) -> User:
+        """Raise NotFoundError when no user in force has the name."""
+
+    def revoke(self, name: str, at: datetime) -> User:
+        """Raise NotFoundError when no user in force has the name."""
+
+
+class Prekeys(Protocol):
+    """One-time prekeys. Each is claimed by one exchange at most, ever."""
+
+    def publish(self, prekeys: Sequence[PrekeyRecord]) -> None:
+        """Ids already known are ignored, so that a repeated upload does no harm."""
+
+    def claim(self, partner: str, exchange: ExchangeId, at: datetime) -> PrekeyRecord | None:
+        """The oldest unclaimed, unexpired prekey, or None. Concurrent claims never share one."""
+
+    def available(self, partner: str, at: datetime) -> int: ...
+
+
+class Exchanges(Protocol):
+    """Exchanges, and the steps that each has taken."""
+
+    def add(self, exchange: Exchange) -> None: ...
+
+    def get(self, exchange: ExchangeId) -> Exchange:
+        """Raise NotFoundError when there is none."""
+
+    def list(self, *, submitted_by: UUID | None = None) -> list[Exchange]:
+        """Newest first."""
+
+    def advance(self, exchange: ExchangeId, to: Status, *, frm: Iterable[Status]) -> bool:
+        """Move to `to` if the status is one of `frm`, holding the row until the transaction ends.
+
+        False when the status is `to` already (the step ran before: do nothing).
+        Raise ConflictError when it is anything else.
+        """
+
+    def unfinished(self) -> list[Exchange]: ...
+
+
+class Vault(Protocol):
+    """Ciphertexts by exchange and kind. Only sealed bytes may be put here."""
+
+    def put(self, exchange: ExchangeId, kind: str, sealed: bytes) -> None: ...
+
+    def get(self, exchange: ExchangeId, kind: str) -> bytes:
+        """Raise NotFoundError when there is none."""
+
+    def drop(self, exchange: ExchangeId, kind: str) -> None: ...
+
+
+class Mailbox(Protocol):
+    """Bundles that wait for a partner's agent to fetch them."""
+
+    def post(self, partner: str, exchange: ExchangeId, bundle: bytes) -> None:
+        """Idempotent by exchange."""
+
+    def waiting(self, partner: str) -> list[ExchangeId]:
+        """Oldest first."""
+
+    def fetch(self, partner: str, exchange: ExchangeId) -> bytes:
+        """Raise NotFoundError when this partner has no such bundle: whose it is stays unsaid."""
+
+    def remove(self, exchange: ExchangeId) -> None: ...
+
+
+class Submissions(Protocol):
+    """Idempotency keys of submissions."""
+
+    def find(self, user: UUID, key_hash: bytes) -> Submission | None: ...
+
+    def remember(self, submission: Submission) -> None:
+        """Raise ConflictError when (user, key) is there already: a concurrent twin won."""
+
+
+class Replays(Protocol):
+    """Ids that may be used once (JWT `jti`, RFC 7519 §4.1.7)."""
+
+    def use(self, digest: bytes, until: datetime, now: datetime) -> None:
+        """Raise ConflictError when it was used before. Forgets ids whose `until` has passed."""
+
+
+class DisclosureLog(Protocol):
+    """The append-only log, seen from inside one transaction."""
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Durable when, and only when, the unit of work commits. Raise LogUnavailableError otherwise."""
+
+    def size(self) -> int: ...
+
+    def checkpoint(self) -> bytes:
+        """The newest signed checkpoint (C2SP tlog-checkpoint)."""
+
+    def leaves(self, start: int, stop: int) -> Iterator[bytes]:
+        """Raw leaf bytes [start, stop)."""
+
+    def inclusion(self, index: int, size: int) -> list[bytes]:
+        """RFC 9162 §2.1.3.1 inclusion proof."""
+
+    def consistency(self, size1: int, size2: int) -> list[bytes]:
+        """RFC 9162 §2.1.4.1 consistency proof."""
+
+
+class UnitOfWork(Protocol):
+    """One transaction. Leaving the block without `commit()` rolls everything back."""
+
+    partners: Partners
+    agreements: Agreements
+    users: Users
+    prekeys: Prekeys
+    exchanges: Exchanges
+    vault: Vault
+    mailbox: Mailbox
+    submissions: Submissions
+    replays: Replays
+    log: DisclosureLog
+
+    def commit(self) -> None: ...
+
+
+class Store(Protocol):
+    """Where units of work begin."""
+
+    def begin(self) -> AbstractContextManager[UnitOfWork]:
+        """A new transaction; serialisable enough that two `advance` calls never both succeed."""
+
+
+class ExchangeKeys(Protocol):
+    """Secret bytes of one exchange, kept outside the database (DESIGN.md §6)."""
+
+    def put(self, exchange: ExchangeId, name: str, key: bytes) -> None:
+        """Durable on return. Raise ConflictError when the name is there with other bytes."""
+
+    def get(self, exchange: ExchangeId, name: str) -> bytes:
+        """Raise NotFoundError when it was never put, or is destroyed."""
+
+    def destroy(self, exchange: ExchangeId, name: str) -> None:
+        """Idempotent."""
+
+
+class PartyKeys(Protocol):
+    """One organisation's private keys; no other module sees their bytes."""
+
+    @property
+    def identity(self) -> Identity: ...
+
+    def sign(self, payload: bytes, typ: str) -> str:
+        """Compact JWS (EdDSA with Ed25519, RFC 8037) by the signing key."""
+
+    def sign_in(self, payload: bytes, typ: str) -> str:
+        """Compact JWS by the `auth` key: assertions and access tokens."""
+
+    def agree(self, peer: bytes) -> bytes:
+        """X25519 (RFC 7748) of the static exchange key with `peer`, 32 bytes.
+
+        Raise VerificationError when the result is all zero.
+        """
+
+
+class Transport(Protocol):
+    """How a bundle travels to a partner. It neither judges nor records."""
+
+    def send(self, partner: str, exchange: ExchangeId, bundle: bytes) -> None:
+        """Idempotent by exchange. Raise PartnerError when it can't be handed over."""
+
+
+class Clock(Protocol):
+    """The time, passed in."""
+
+    def __call__(self) -> datetime:
+        """Now, aware, in UTC."""

@@ -1,0 +1,34 @@
+"""What every test gets: no network for the pure kinds, and a check that each test says what it pins."""
+
+from pathlib import Path
+
+import pytest
+import pytest_socket
+from hypothesis import HealthCheck, settings
+
+pytest_plugins = ["postgres_fixtures"]
+
+_PURE = {"unit", "property", "spec"}
+
+settings.register_profile(
+    "house", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "long", deadline=None, max_examples=5000, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("house")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    silent = [item.nodeid for item in items if not (getattr(item, "obj", None) and item.obj.__doc__)]
+    if silent:
+        raise pytest.UsageError(f"tests without a docstring that states their property: {silent}")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    kind = Path(item.path).relative_to(Path(__file__).parent).parts[0]
+    if kind in _PURE:
+        pytest_socket.disable_socket(allow_unix_socket=True)
+    else:
+        pytest_socket.enable_socket()
+        pytest_socket.socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
