@@ -82,7 +82,7 @@ class Partners(Protocol):
     def get(self, slug: str) -> Partner:
         """Raise NotFoundError when there is none. Revoked partners are returned too."""
 
-    def list(self) -> list[Partner]: ...
+    def all(self) -> list[Partner]: ...
 
     def revoke(self, slug: str, at: datetime) -> None: ...
 
@@ -96,7 +96,7 @@ class Agreements(Protocol):
     def get(self, number: str) -> AgreementRecord:
         """Raise NotFoundError when there is none."""
 
-    def list(self, *, partner: str | None = None, dataset: str | None = None) -> list[AgreementRecord]:
+    def all(self, *, partner: str | None = None, dataset: str | None = None) -> list[AgreementRecord]:
         """Newest proposal first."""
 
     def countersign(self, number: str, partner_jws: str, at: datetime) -> None:
@@ -113,7 +113,7 @@ class Users(Protocol):
 
     def by_token(self, token_hash: bytes) -> User | None: ...
 
-    def list(self) -> list[User]: ...
+    def all(self) -> list[User]: ...
 
     def replace_token(self, name: str, token_hash: bytes) -> User:
         """Raise NotFoundError when no user in force has the name."""
@@ -142,7 +142,7 @@ class Exchanges(Protocol):
     def get(self, exchange: ExchangeId) -> Exchange:
         """Raise NotFoundError when there is none."""
 
-    def list(self, *, submitted_by: UUID | None = None) -> list[Exchange]:
+    def all(self, *, submitted_by: UUID | None = None) -> list[Exchange]:
         """Newest first."""
 
     def advance(self, exchange: ExchangeId, to: Status, *, frm: Iterable[Status]) -> bool:
