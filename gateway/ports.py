@@ -189,6 +189,9 @@ class Submissions(Protocol):
     def remember(self, submission: Submission) -> None:
         """Raise ConflictError when (user, key) is there already: a concurrent twin won."""
 
+    def under_way(self, user: UUID, request_digest: bytes) -> ExchangeId | None:
+        """An exchange of this very request by this user whose status is not in `ENDED`, or None."""
+
 
 class Replays(Protocol):
     """Ids that may be used once (JWT `jti`, RFC 7519 §4.1.7)."""
