@@ -257,6 +257,9 @@ class ExchangeKeys(Protocol):
     def destroy(self, exchange: ExchangeId, name: str) -> None:
         """Idempotent."""
 
+    def older_than(self, moment: datetime) -> list[ExchangeId]:
+        """Exchanges that have a key put before `moment`: where a sweep looks for orphans."""
+
 
 class PartyKeys(Protocol):
     """One organisation's private keys; no other module sees their bytes."""
