@@ -1,0 +1,1 @@
+"""Where private keys live: files that only their owner can read."""

@@ -1,0 +1,135 @@
+"""A folder of small secret files, each written whole or not at all, readable by its owner alone."""
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from gateway.domain.errors import ConfigurationError, ConflictError, NotFoundError
+
+FILE_MODE: Final = 0o600
+FOLDER_MODE: Final = 0o700
+_OTHERS: Final = 0o077
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,127}")
+_MAX_FILE: Final = 64 * 1024
+
+
+class SecretFolder:
+    """Named secrets in one folder. Trusted: whoever reads the folder holds the secrets.
+
+    Deleting unlinks; that a storage device forgets is the operator's duty (encrypted disk, no backup of this
+    folder beyond its keys' life).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def create(self) -> None:
+        """Make the folder, 0700, unless it is there."""
+        self._folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        self.check()
+
+    def check(self) -> None:
+        """Refuse a folder that others could read or that is not ours.
+
+        Raises:
+            ConfigurationError: it is missing, a link, another's, or open to group or others.
+        """
+        try:
+            status = self._folder.lstat()
+        except FileNotFoundError:
+            raise _unsafe("the key folder is missing", "Make the keys first") from None
+        if not stat.S_ISDIR(status.st_mode):
+            raise _unsafe("the key folder is not a folder", "Name a folder, not a file or a link")
+        _check_owner(status, "key folder", "chmod 700")
+
+    def put(self, name: str, secret: bytes) -> None:
+        """Write `secret`, durable on return. The same bytes again do nothing.
+
+        Raises:
+            ConflictError: other bytes stand under the name.
+        """
+        final = self._path(name)
+        # the temporary name starts with the final one, so that `destroy` finds what a crash left behind
+        draft = self._folder / f".{name}~{os.getpid()}"
+        draft.unlink(missing_ok=True)
+        try:
+            _write_new(draft, secret)
+            os.link(draft, final)  # commit point: fails, atomically, when the name is taken
+        except FileExistsError:
+            if self.get(name) != secret:
+                raise ConflictError("another secret stands under this name", place="key folder") from None
+        finally:
+            draft.unlink(missing_ok=True)
+        self._sync()
+
+    def get(self, name: str) -> bytes:
+        """Read a secret.
+
+        Raises:
+            NotFoundError: there is none.
+            ConfigurationError: others could read it, or it is not a plain file of ours.
+        """
+        self.check()
+        try:
+            handle = os.open(self._path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise NotFoundError("there is no such key", place="key folder") from None
+        except OSError:
+            raise _unsafe("a key file can't be opened as a plain file", "Replace links by files") from None
+        with os.fdopen(handle, "rb") as file:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                raise _unsafe("a key file is not a plain file", "Replace it by the file itself")
+            _check_owner(status, "key file", "chmod 600")
+            return file.read(_MAX_FILE)
+
+    def destroy(self, name: str) -> None:
+        """Remove a secret and any draft of it that a crash left. Idempotent."""
+        self._path(name).unlink(missing_ok=True)
+        for draft in self._folder.glob(f".{name}~*"):
+            draft.unlink(missing_ok=True)
+        self._sync()
+
+    def names(self) -> list[str]:
+        return sorted(path.name for path in self._folder.iterdir() if not path.name.startswith("."))
+
+    def _path(self, name: str) -> Path:
+        if not _NAME.fullmatch(name):
+            raise ConfigurationError("not a name for a key file", place="key folder")
+        return self._folder / name
+
+    def _sync(self) -> None:
+        with _opened_folder(self._folder) as handle:
+            os.fsync(handle)
+
+
+@contextmanager
+def _opened_folder(folder: Path) -> Iterator[int]:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, FILE_MODE), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _check_owner(status: os.stat_result, what: str, remedy: str) -> None:
+    if status.st_uid != os.geteuid():
+        raise _unsafe(f"the {what} belongs to another user", "Run as its owner")
+    if status.st_mode & _OTHERS:
+        raise _unsafe(f"the {what} is open to other users", f"Use {remedy}, and replace keys others saw")
+
+
+def _unsafe(reason: str, way_out: str) -> ConfigurationError:
+    return ConfigurationError(reason, place="keys", way_out=way_out)
