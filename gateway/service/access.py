@@ -1,0 +1,171 @@
+"""Who is calling. Council users bring a token that the operator issued; agents sign an assertion (RFC 7523)."""
+
+import base64
+import hashlib
+import json
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from joserfc.errors import JoseError
+from joserfc.jwt import JWTClaimsRegistry
+
+from gateway.bundle.jws import verify_jws
+from gateway.domain import labels
+from gateway.domain.errors import ConflictError, NotAllowedError, NotFoundError, NotSignedInError, VerificationError
+from gateway.domain.exchange import Role
+from gateway.ports import Partner, User
+from gateway.service.context import Context
+
+ACCESS_SECONDS = 300
+ASSERTION_SECONDS = 60
+LEEWAY_SECONDS = 30
+_MAX_TOKEN_CHARS = 4096
+_TOKEN_PREFIX = "fst_"  # noqa: S105 - lets secret scanners recognise a leaked token
+
+
+def new_user_token(entropy: bytes) -> str:
+    """The bearer token for 32 random bytes. Only its SHA-256 is stored: 256 random bits need no slow hash."""
+    return _TOKEN_PREFIX + base64.urlsafe_b64encode(entropy).decode().rstrip("=")
+
+
+def token_hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def user_of(ctx: Context, bearer: str) -> User:
+    """The user whose token this is.
+
+    Raises:
+        NotSignedInError: nobody's, or revoked.
+    """
+    if len(bearer) > _MAX_TOKEN_CHARS or not bearer.startswith(_TOKEN_PREFIX):
+        raise NotSignedInError("the token is not known")
+    with ctx.store.begin() as uow:
+        user = uow.users.by_token(token_hash(bearer))
+    if user is None or user.revoked_at is not None:
+        raise NotSignedInError("the token is not known, or was revoked")
+    return user
+
+
+def require_role(user: User, *roles: Role) -> None:
+    """Raise NotAllowedError unless the user has one of the roles."""
+    if user.role not in roles:
+        raise NotAllowedError(f"this needs the role {' or '.join(roles)}")
+
+
+def issuer(ctx: Context) -> str:
+    """The gateway's issuer identifier: the audience of assertions, the issuer of access tokens."""
+    return f"urn:flagstone:{ctx.keys.identity.slug}"
+
+
+def issue_token(ctx: Context, assertion: str) -> str:
+    """Exchange a signed assertion (RFC 7523 §3) for an access token (RFC 9068) of five minutes.
+
+    Raises:
+        NotSignedInError: the assertion is not the partner's, not for us, stale, or was used before.
+    """
+    try:
+        slug = str(_unverified_claims(assertion)["sub"])
+        partner = _partner_in_force(ctx, slug)
+        claims = _verified_claims(ctx, assertion, labels.TYP_ASSERTION, partner.identity.auth, slug)
+    except (VerificationError, NotFoundError, KeyError):
+        raise NotSignedInError("the assertion is not signed by a registered partner's key") from None
+    now = ctx.clock()
+    _use_once(ctx, slug, claims, now)
+    issued = int(now.timestamp())
+    access = {
+        "iss": issuer(ctx),
+        "sub": slug,
+        "aud": issuer(ctx),
+        "iat": issued,
+        "exp": issued + ACCESS_SECONDS,
+        "jti": str(UUID(bytes=ctx.entropy(16), version=4)),
+    }
+    return ctx.keys.sign_in(json.dumps(access).encode(), labels.TYP_ACCESS)
+
+
+def partner_of(ctx: Context, access_token: str) -> Partner:
+    """The partner whose agent holds this access token.
+
+    Raises:
+        NotSignedInError: not ours, expired, or the partner was revoked since.
+    """
+    try:
+        own = ctx.keys.identity.auth
+        claims = _verified_claims(ctx, access_token, labels.TYP_ACCESS, own, None)
+        return _partner_in_force(ctx, str(claims["sub"]))
+    except (VerificationError, NotFoundError):
+        raise NotSignedInError("the access token is not valid") from None
+
+
+def _partner_in_force(ctx: Context, slug: str) -> Partner:
+    with ctx.store.begin() as uow:
+        partner = uow.partners.get(slug)
+    if partner.revoked_at is not None:
+        raise NotFoundError("the partner was revoked")
+    return partner
+
+
+def _unverified_claims(token: str) -> dict[str, Any]:
+    # only to learn whose key must verify it; nothing else is believed before that
+    if len(token) > _MAX_TOKEN_CHARS:
+        raise VerificationError("the token is too long")
+    try:
+        segment = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
+    except (IndexError, ValueError, RecursionError):
+        raise VerificationError("the token is malformed") from None
+    if not isinstance(claims, dict):
+        raise VerificationError("the token is malformed")
+    return claims
+
+
+def _verified_claims(ctx: Context, token: str, typ: str, key: bytes, subject: str | None) -> dict[str, Any]:
+    """Signature first, then every claim: issuer and subject, audience, lifetime."""
+    verify_jws(token, typ, key)
+    claims = _unverified_claims(token)
+    own = issuer(ctx)
+    registry = JWTClaimsRegistry(
+        now=int(ctx.clock().timestamp()),
+        leeway=LEEWAY_SECONDS,
+        iss={"essential": True, "value": subject or own},
+        sub={"essential": True} | ({"value": subject} if subject else {}),
+        aud={"essential": True, "value": own},
+        iat={"essential": True},
+        exp={"essential": True},
+        jti={"essential": True},
+    )
+    try:
+        registry.validate(claims)
+    except JoseError as error:
+        raise _stale(ctx, claims) or VerificationError("a claim does not hold", place=error.error) from None
+    if subject and claims["exp"] - claims["iat"] > ASSERTION_SECONDS:
+        raise NotSignedInError("the assertion's lifetime exceeds 60 seconds")
+    return claims
+
+
+def _stale(ctx: Context, claims: dict[str, Any]) -> NotSignedInError | None:
+    """A wrong clock is the commonest cause of a refused assertion: say by how much."""
+    issued = claims.get("iat")
+    if not isinstance(issued, int) or isinstance(issued, bool):
+        return None
+    offset = issued - int(ctx.clock().timestamp())
+    if abs(offset) <= ASSERTION_SECONDS + LEEWAY_SECONDS:
+        return None
+    behind = "ahead of" if offset > 0 else "behind"
+    return NotSignedInError(
+        f"the caller's clock is {min(abs(offset), 10**9)} s {behind} the gateway's",
+        way_out="Synchronise it (NTP) and try again",
+    )
+
+
+def _use_once(ctx: Context, slug: str, claims: dict[str, Any], now: datetime) -> None:
+    digest = hashlib.sha256(f"{slug}\0{claims['jti']}".encode()).digest()
+    until = now + timedelta(seconds=ASSERTION_SECONDS + 2 * LEEWAY_SECONDS)
+    try:
+        with ctx.store.begin() as uow:
+            uow.replays.use(digest, until, now)
+            uow.commit()
+    except ConflictError:
+        raise NotSignedInError("the assertion was used before") from None

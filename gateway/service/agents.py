@@ -1,0 +1,55 @@
+"""What a partner's agent asks of the gateway besides its exchanges: its state, and room for its prekeys."""
+
+from typing import Any
+
+from gateway.bundle.prekey import verify_prekey
+from gateway.domain.errors import BadInputError
+from gateway.ports import AgreementRecord, Partner, PrekeyRecord
+from gateway.service.agreements import terms
+from gateway.service.context import Context
+from gateway.service.submit import LONDON
+
+MAX_PREKEYS = 200
+
+
+def state(ctx: Context, partner: Partner) -> dict[str, Any]:
+    """Everything one poll tells the agent."""
+    slug, now = partner.identity.slug, ctx.clock()
+    with ctx.store.begin() as uow:
+        held = uow.agreements.all(partner=slug)
+        return {
+            "time": now.isoformat(),
+            "prekeys": uow.prekeys.available(slug, now),
+            "waiting": [str(exchange) for exchange in uow.mailbox.waiting(slug)],
+            "agreements": [_agreement(ctx, record) for record in held],
+        }
+
+
+def publish_prekeys(ctx: Context, partner: Partner, jwss: list[str]) -> None:
+    """Take signed one-time keys, each verified before any is kept.
+
+    Raises:
+        BadInputError: more than 200 at once, or more than that would lie here.
+        VerificationError: one is not signed by this partner, or has expired.
+    """
+    slug, now = partner.identity.slug, ctx.clock()
+    if len(jwss) > MAX_PREKEYS:
+        raise BadInputError(f"more than {MAX_PREKEYS} at once", place="prekeys")
+    verified = [(verify_prekey(jws, partner.identity, now), jws) for jws in jwss]
+    records = [PrekeyRecord(slug, key.id, key.public, jws, key.expires_at) for key, jws in verified]
+    with ctx.store.begin() as uow:
+        if uow.prekeys.available(slug, now) + len(records) > MAX_PREKEYS:
+            raise BadInputError(f"more than {MAX_PREKEYS} would lie unused", place="prekeys")
+        uow.prekeys.publish(records)
+        uow.commit()
+
+
+def _agreement(ctx: Context, record: AgreementRecord) -> dict[str, str]:
+    today = ctx.clock().astimezone(LONDON).date()
+    if record.revoked_at is not None:
+        status = "revoked"
+    elif terms(record, ctx.keys.identity).valid_to < today:
+        status = "expired"
+    else:
+        status = "in-force" if record.signed_at else "proposed"
+    return {"number": record.number, "dataset": record.dataset, "status": status}

@@ -1,0 +1,193 @@
+"""Agreements: proposed by the council, countersigned by the partner, revocable by either at once."""
+
+from datetime import date
+from typing import Any
+
+from audit.entry import Json
+from gateway.bundle import agreement as signed
+from gateway.bundle.agreement import AgreementDocument, Revocation
+from gateway.domain.errors import ConflictError, NotFoundError
+from gateway.domain.identity import Identity
+from gateway.linkage.scheme import V1
+from gateway.ports import AgreementRecord, Partner, UnitOfWork
+from gateway.service.context import Context
+from gateway.service.recording import record, the_operator, the_partner
+from policies.decision import AgreementTerms
+
+
+def propose(
+    ctx: Context, *, number: str, partner: str, dataset: str, valid_from: date, valid_to: date, references: dict[str, str]
+) -> AgreementDocument:
+    """Draw up an agreement on today's policy and both sides' keys, and sign it for the council.
+
+    `references` names the DPIA and the appropriate policy document.
+
+    Raises:
+        NotFoundError: no such partner or dataset.
+        ConflictError: the number is taken, or the partner was revoked.
+    """
+    policy = ctx.policies.datasets.get(dataset)
+    if policy is None:
+        raise NotFoundError("no policy for this dataset", place="agreement propose", way_out="See `flagstone policy check`")
+    with ctx.store.begin() as uow:
+        registered = uow.partners.get(partner)
+        if registered.revoked_at is not None:
+            raise ConflictError("the partner was revoked", place="agreement propose")
+        document = AgreementDocument(
+            number=number,
+            council=ctx.keys.identity,
+            partner=registered.identity,
+            dataset=dataset,
+            policy=policy.to_json(),
+            policy_digest=policy.digest,
+            scheme=V1.version,
+            valid_from=valid_from,
+            valid_to=valid_to,
+            **references,
+        )
+        jws = signed.propose(document, ctx.keys.sign)
+        uow.agreements.propose(
+            AgreementRecord(number, partner, dataset, document.digest, jws, None, ctx.clock())
+        )
+        body = _about(document)
+        record(ctx, uow, "agreement.proposed", actor=the_operator(ctx), body=body, at=ctx.clock())
+        uow.commit()
+    return document
+
+
+def revoke(ctx: Context, number: str) -> None:
+    """Revoke for the council; effective at the next step of every exchange under it.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    with ctx.store.begin() as uow:
+        held = uow.agreements.get(number)
+        revocation = Revocation(
+            number=number,
+            agreement_digest=held.digest,
+            by=ctx.keys.identity.digest.hex(),
+            revoked_at=ctx.clock(),
+        )
+        notice = signed.revoke(revocation, ctx.keys.sign)
+        uow.agreements.revoke(number, ctx.clock())
+        body = {"agreement": number, "digest": held.digest, "notice": notice}
+        record(ctx, uow, "agreement.revoked", actor=the_operator(ctx), body=body, at=ctx.clock())
+        uow.commit()
+
+
+def show(ctx: Context, number: str) -> tuple[AgreementDocument, AgreementRecord]:
+    """The document, its signature checked, and what has happened to it."""
+    with ctx.store.begin() as uow:
+        held = uow.agreements.get(number)
+    return signed.verify_proposal(held.council_jws, ctx.keys.identity), held
+
+
+def of_partner(ctx: Context, partner: Partner, number: str) -> dict[str, Any]:
+    """What the partner's agent sees of its own agreement.
+
+    Raises:
+        NotFoundError: there is none of this partner.
+    """
+    held = _own(ctx, partner, number)
+    return {
+        "number": held.number,
+        "council_jws": held.council_jws,
+        "partner_jws": held.partner_jws,
+        "revoked": held.revoked_at is not None,
+    }
+
+
+def countersign(ctx: Context, partner: Partner, number: str, jws: str) -> None:
+    """Take the partner's signature; from here on the agreement is in force between its dates.
+
+    Raises:
+        VerificationError: the signature is not the partner's, or on another document.
+        ConflictError: signed or revoked already.
+    """
+    held = _own(ctx, partner, number)
+    if held.partner_jws == jws:
+        return
+    document = signed.verify_proposal(held.council_jws, ctx.keys.identity)
+    signed.verify_countersignature(jws, document)
+    with ctx.store.begin() as uow:
+        uow.agreements.countersign(number, jws, ctx.clock())
+        body = _about(document)
+        actor = the_partner(partner.identity.slug)
+        record(ctx, uow, "agreement.signed", actor=actor, body=body, at=ctx.clock())
+        uow.commit()
+
+
+def revoke_by_partner(ctx: Context, partner: Partner, number: str, jws: str) -> None:
+    """Take the partner's signed revocation.
+
+    Raises:
+        VerificationError: not the partner's signature, or about another agreement.
+    """
+    held = _own(ctx, partner, number)
+    if held.revoked_at is not None:
+        return
+    document = signed.verify_proposal(held.council_jws, ctx.keys.identity)
+    signed.verify_revocation(jws, document, partner.identity)
+    with ctx.store.begin() as uow:
+        uow.agreements.revoke(number, ctx.clock())
+        body: dict[str, Json] = {"agreement": number, "digest": held.digest, "notice": jws}
+        actor = the_partner(partner.identity.slug)
+        record(ctx, uow, "agreement.revoked", actor=actor, body=body, at=ctx.clock())
+        uow.commit()
+
+
+def standing(uow: UnitOfWork, dataset: str, partner: str | None) -> AgreementRecord | None:
+    """The agreement that a question on this dataset stands on: one in force before a newer proposal.
+
+    Raises:
+        ConflictError: several partners have agreements for the dataset and none was named.
+    """
+    held = uow.agreements.all(partner=partner, dataset=dataset)
+    in_force = [record for record in held if record.signed_at and not record.revoked_at]
+    if len({record.partner for record in in_force}) > 1:
+        raise ConflictError(
+            "several partners have agreements for this dataset", place="partner", way_out="Name one with --partner"
+        )
+    return next(iter(in_force or held), None)
+
+
+def terms(record: AgreementRecord, council: Identity) -> AgreementTerms:
+    """What `decide` needs to know of an agreement; both signatures are verified anew each time.
+
+    Raises:
+        VerificationError: a stored signature does not hold: the store was altered.
+    """
+    document = signed.verify_proposal(record.council_jws, council)
+    if record.partner_jws is not None:
+        signed.verify_countersignature(record.partner_jws, document)
+    return AgreementTerms(
+        number=document.number,
+        partner=document.partner.slug,
+        dataset=document.dataset,
+        policy_digest=document.policy_digest,
+        valid_from=document.valid_from,
+        valid_to=document.valid_to,
+        signed=record.partner_jws is not None,
+        revoked=record.revoked_at is not None,
+    )
+
+
+def _own(ctx: Context, partner: Partner, number: str) -> AgreementRecord:
+    with ctx.store.begin() as uow:
+        held = uow.agreements.get(number)
+    if held.partner != partner.identity.slug:
+        raise NotFoundError("no agreement of this number")
+    return held
+
+
+def _about(document: AgreementDocument) -> dict[str, Json]:
+    return {
+        "agreement": document.number,
+        "digest": document.digest,
+        "partner": document.partner.slug,
+        "dataset": document.dataset,
+        "policy": document.policy_digest,
+        "valid_from": document.valid_from.isoformat(),
+        "valid_to": document.valid_to.isoformat(),
+    }

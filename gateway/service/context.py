@@ -1,0 +1,21 @@
+"""All that the use cases need from outside, in one frozen value."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.ports import Clock, ExchangeKeys, PartyKeys, Store, Transport
+from policies.model import PolicySet
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Passed to every use case; built by `gateway.bootstrap`, and by tests from fakes."""
+
+    store: Store
+    keys: PartyKeys
+    exchange_keys: ExchangeKeys
+    policies: PolicySet
+    transport: Transport
+    clock: Clock
+    entropy: Callable[[int], bytes]
+    """`entropy(n)` gives n bytes fit for keys (`secrets.token_bytes`)."""

@@ -1,0 +1,106 @@
+"""Sending, in the order that promise 2 demands: authorise in the log, then hand to the transport.
+
+Each step may be repeated after a crash: it looks at the status first and does nothing twice.
+"""
+
+import contextlib
+from datetime import datetime
+
+from gateway.domain.errors import ConflictError
+from gateway.domain.exchange import Exchange, ExchangeId, Status
+from gateway.ports import UnitOfWork
+from gateway.service import agreements
+from gateway.service.context import Context
+from gateway.service.recording import record_exchange, the_gateway
+from policies.decision import Decision, Question, decide
+
+BEFORE_ANSWER = (Status.AUTHORISED, Status.SENT)
+
+
+def authorise(ctx: Context, exchange_id: ExchangeId) -> Status:
+    """Decide anew at this moment; record "authorised: to partner", or cancel before anything has left.
+
+    Returns:
+        The status that the exchange has now.
+    """
+    with ctx.store.begin() as uow:
+        exchange = uow.exchanges.get(exchange_id)
+        if exchange.status is not Status.PREPARED:
+            return exchange.status
+        at = ctx.clock()
+        decision = decide_again(ctx, uow, exchange, at)
+        if not decision.permitted:
+            cancel_for(ctx, uow, exchange, decision, at)
+            uow.commit()
+            return Status.CANCELLED
+        uow.exchanges.advance(exchange_id, Status.AUTHORISED, frm=[Status.PREPARED])
+        record_exchange(
+            ctx,
+            uow,
+            "exchange.request-authorised",
+            exchange,
+            actor=the_gateway(ctx),
+            at=at,
+            private={"request": exchange.request_digest.hex()},
+        )
+        uow.commit()
+    return Status.AUTHORISED
+
+
+def send(ctx: Context, exchange_id: ExchangeId) -> None:
+    """Hand the bundle to the transport, then say so.
+
+    A crash in between repeats both, and the transport is idempotent. An agent may answer before the status
+    says that it was sent: then the status has moved on, and stays there.
+
+    Raises:
+        PartnerError: the transport could not hand it over; try again.
+    """
+    with ctx.store.begin() as uow:
+        exchange = uow.exchanges.get(exchange_id)
+        if exchange.status is not Status.AUTHORISED:
+            return
+        bundle = uow.vault.get(exchange_id, "request")
+    ctx.transport.send(exchange.partner, exchange_id, bundle)
+    with contextlib.suppress(ConflictError), ctx.store.begin() as uow:
+        uow.exchanges.advance(exchange_id, Status.SENT, frm=[Status.AUTHORISED])
+        uow.commit()
+
+
+def expire(ctx: Context, exchange_id: ExchangeId) -> None:
+    """Give up waiting. Authorised without receipt counts as disclosed, and the entry says so."""
+    with ctx.store.begin() as uow:
+        exchange = uow.exchanges.get(exchange_id)
+        if exchange.status not in BEFORE_ANSWER:
+            return
+        uow.exchanges.advance(exchange_id, Status.EXPIRED, frm=BEFORE_ANSWER)
+        body = {"counts_as_disclosed": True, "receipt": False}
+        record_exchange(
+            ctx, uow, "exchange.expired", exchange, actor=the_gateway(ctx), at=ctx.clock(), body=body
+        )
+        uow.mailbox.remove(exchange_id)
+        uow.commit()
+
+
+def decide_again(ctx: Context, uow: UnitOfWork, exchange: Exchange, at: datetime) -> Decision:
+    """The same question at a later moment: expiry and revocation are checked at every phase (promise 3)."""
+    held = uow.agreements.get(exchange.agreement)
+    partner = uow.partners.get(exchange.partner)
+    usable = agreements.terms(held, ctx.keys.identity) if partner.revoked_at is None else None
+    question = Question(
+        dataset=exchange.dataset,
+        purpose=exchange.purpose,
+        framework=exchange.framework,
+        agreement=usable,
+        households=exchange.households,
+        people=exchange.slots,
+    )
+    return decide(question, ctx.policies, at)
+
+
+def cancel_for(ctx: Context, uow: UnitOfWork, exchange: Exchange, decision: Decision, at: datetime) -> None:
+    """Cancel because the decision no longer permits, and say why in the log."""
+    uow.exchanges.advance(exchange.id, Status.CANCELLED, frm=[exchange.status])
+    body = {"counts_as_disclosed": exchange.status is not Status.PREPARED, "decision": decision.to_json()}
+    record_exchange(ctx, uow, "exchange.cancelled", exchange, actor=the_gateway(ctx), at=at, body=body)
+    uow.mailbox.remove(exchange.id)

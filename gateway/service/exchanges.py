@@ -1,0 +1,85 @@
+"""What a programme team sees of its exchanges, and cancelling one."""
+
+from typing import Any
+
+from gateway.domain.errors import ConflictError, NotFoundError
+from gateway.domain.exchange import ENDED, Exchange, ExchangeId, Role, Status
+from gateway.ports import UnitOfWork, User
+from gateway.service.access import require_role
+from gateway.service.closing import close
+from gateway.service.context import Context
+from gateway.service.recording import actor_of, record_exchange
+
+
+def listing(ctx: Context, user: User) -> list[dict[str, Any]]:
+    """A programme user's own exchanges, or all of them for a reviewer; newest first."""
+    require_role(user, Role.PROGRAMME, Role.REVIEWER)
+    mine = user.id if user.role is Role.PROGRAMME else None
+    with ctx.store.begin() as uow:
+        return [_summary(exchange) for exchange in uow.exchanges.all(submitted_by=mine)]
+
+
+def show(ctx: Context, user: User, exchange_id: ExchangeId) -> dict[str, Any]:
+    """One exchange.
+
+    Raises:
+        NotFoundError: there is none that this user may see.
+    """
+    require_role(user, Role.PROGRAMME, Role.REVIEWER)
+    with ctx.store.begin() as uow:
+        return _summary(visible(uow, user, exchange_id))
+
+
+def cancel(ctx: Context, user: User, exchange_id: ExchangeId) -> None:
+    """Stop waiting for an answer. What was sent was disclosed, and the log says so.
+
+    Raises:
+        NotFoundError: no such exchange of this user.
+        ConflictError: it has been answered or has ended.
+    """
+    require_role(user, Role.PROGRAMME)
+    with ctx.store.begin() as uow:
+        exchange = visible(uow, user, exchange_id)
+        if exchange.status is Status.CANCELLED:
+            return
+        if exchange.status in ENDED or exchange.status is Status.DELIVERED:
+            raise ConflictError(f"too late: the exchange is {exchange.status}", place="cancel")
+        before = exchange.status
+        uow.exchanges.advance(exchange_id, Status.CANCELLED, frm=[before])
+        body = {"counts_as_disclosed": before is not Status.PREPARED}
+        record_exchange(
+            ctx, uow, "exchange.cancelled", exchange, actor=actor_of(ctx, user), at=ctx.clock(), body=body
+        )
+        uow.mailbox.remove(exchange_id)
+        uow.commit()
+    close(ctx, exchange_id)
+
+
+def visible(uow: UnitOfWork, user: User, exchange_id: ExchangeId) -> Exchange:
+    """The exchange, if this user may know of it.
+
+    Raises:
+        NotFoundError: there is none, or it is somebody else's.
+    """
+    exchange = uow.exchanges.get(exchange_id)
+    if user.role is Role.PROGRAMME and exchange.submitted_by != user.id:
+        raise NotFoundError("no such exchange")
+    return exchange
+
+
+def _summary(exchange: Exchange) -> dict[str, Any]:
+    return {
+        "exchange": str(exchange.id),
+        "status": exchange.status.value,
+        "partner": exchange.partner,
+        "dataset": exchange.dataset,
+        "purpose": exchange.purpose,
+        "framework": exchange.framework,
+        "agreement": exchange.agreement,
+        "granularity": exchange.granularity.value,
+        "indicators": list(exchange.indicators),
+        "submitted_at": exchange.submitted_at.isoformat(),
+        "expires_at": exchange.expires_at.isoformat(),
+        "households": exchange.households,
+        "people": exchange.slots,
+    }

@@ -1,0 +1,93 @@
+"""The disclosure log, as a reviewer reads it. Only a reviewer does, and an export is itself recorded."""
+
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+from audit.entry import Entry
+from audit.export import write_export
+from gateway.domain.errors import BadInputError
+from gateway.domain.exchange import Role
+from gateway.ports import User
+from gateway.service.access import require_role
+from gateway.service.context import Context
+from gateway.service.recording import actor_of, record
+
+MAX_PAGE = 1000
+_CHUNK = 1 << 16
+_SPOOL = 8 << 20
+
+
+def checkpoint(ctx: Context, user: User) -> bytes:
+    """The newest signed checkpoint."""
+    require_role(user, Role.REVIEWER)
+    with ctx.store.begin() as uow:
+        return uow.log.checkpoint()
+
+
+def entries(ctx: Context, user: User, start: int, limit: int) -> list[dict[str, Any]]:
+    """Entries from index `start` on, at most `limit`.
+
+    Raises:
+        BadInputError: a negative start, or a limit outside 1 to 1000.
+    """
+    require_role(user, Role.REVIEWER)
+    if start < 0 or not 1 <= limit <= MAX_PAGE:
+        raise BadInputError(f"start must be 0 or more, limit 1 to {MAX_PAGE}", place="log")
+    with ctx.store.begin() as uow:
+        stop = min(start + limit, uow.log.size())
+        leaves = list(uow.log.leaves(start, stop)) if start < stop else []
+    return [_shown(start + i, Entry.parse(leaf)) for i, leaf in enumerate(leaves)]
+
+
+def proof(ctx: Context, user: User, index: int, size: int | None) -> dict[str, Any]:
+    """An inclusion proof (RFC 9162 §2.1.3) of one entry in the tree of `size`, or in the newest.
+
+    Raises:
+        BadInputError: there is no such entry or tree.
+    """
+    require_role(user, Role.REVIEWER)
+    with ctx.store.begin() as uow:
+        newest = uow.log.size()
+        size = newest if size is None else size
+        if not 0 <= index < size <= newest:
+            raise BadInputError("no such entry in a tree of that size", place="log proof")
+        return {
+            "index": index,
+            "size": size,
+            "leaf": next(iter(uow.log.leaves(index, index + 1))).decode(),
+            "proof": [node.hex() for node in uow.log.inclusion(index, size)],
+            "checkpoint": uow.log.checkpoint().decode(),
+        }
+
+
+def export(ctx: Context, user: User) -> Iterator[bytes]:
+    """The whole log in one file that `python -m audit verify` checks offline.
+
+    The export is recorded first, and so contains its own entry.
+    """
+    require_role(user, Role.REVIEWER)
+    with ctx.store.begin() as uow:
+        record(ctx, uow, "log.exported", actor=actor_of(ctx, user), body={"whole": True}, at=ctx.clock())
+        uow.commit()
+    return _export(ctx)
+
+
+def _export(ctx: Context) -> Iterator[bytes]:
+    # a log leaf holds no personal data, so an export may spool to disk
+    with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as out:
+        with ctx.store.begin() as uow:
+            write_export(uow.log, out)
+        out.seek(0)
+        while chunk := out.read(_CHUNK):
+            yield chunk
+
+
+def _shown(index: int, entry: Entry) -> dict[str, Any]:
+    return {
+        "index": index,
+        "id": str(entry.id),
+        "kind": entry.kind,
+        "at": entry.at.isoformat(),
+        "body": dict(entry.body),
+    }

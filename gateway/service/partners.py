@@ -1,0 +1,55 @@
+"""The council's side of enrolment."""
+
+import hmac
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.domain.errors import VerificationError
+from gateway.domain.identity import Identity
+from gateway.ports import Partner
+from gateway.service.context import Context
+from gateway.service.recording import record, the_operator
+
+
+def add(ctx: Context, document: Mapping[str, Any], fingerprint: str) -> Identity:
+    """Register a partner's keys, after comparing the fingerprint that its staff read out.
+
+    Raises:
+        BadInputError: the document is not an identity document.
+        VerificationError: the fingerprint is another one.
+        ConflictError: a partner of this short name is registered.
+    """
+    identity = Identity.from_json(document)
+    given = fingerprint.replace(" ", "").replace("-", "").upper()
+    if not hmac.compare_digest(given.encode(), identity.fingerprint.replace("-", "").encode()):
+        raise VerificationError(
+            "the keys in this document have another fingerprint",
+            place="partner add",
+            way_out="Ask the partner to read out the fingerprint that `flagstone agent init` printed; "
+            "if it still differs, the document was altered on its way",
+        )
+    with ctx.store.begin() as uow:
+        uow.partners.add(Partner(identity, ctx.clock()))
+        body = {"partner": identity.slug, "fingerprint": identity.fingerprint}
+        record(ctx, uow, "partner.added", actor=the_operator(ctx), body=body, at=ctx.clock())
+        uow.commit()
+    return identity
+
+
+def revoke(ctx: Context, slug: str) -> None:
+    """Revoke a partner: its agent is turned away from the next request on.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    with ctx.store.begin() as uow:
+        uow.partners.get(slug)
+        uow.partners.revoke(slug, ctx.clock())
+        body = {"partner": slug}
+        record(ctx, uow, "partner.revoked", actor=the_operator(ctx), body=body, at=ctx.clock())
+        uow.commit()
+
+
+def listing(ctx: Context) -> list[Partner]:
+    with ctx.store.begin() as uow:
+        return uow.partners.all()

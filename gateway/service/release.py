@@ -1,0 +1,73 @@
+"""From a delivered answer to flags per household: log before release, in one transaction with it."""
+
+from typing import Any
+
+from gateway.bundle.open import OpenedAnswer
+from gateway.domain.exchange import Exchange, ExchangeId, Granularity, Status
+from gateway.service.answers import open_own_answer
+from gateway.service.context import Context
+from gateway.service.dispatch import cancel_for, decide_again
+from gateway.service.recording import record_exchange, the_gateway
+from gateway.service.sealing import get_sealed, put_sealed
+
+ANY = "any"
+"""The one column of a `household-any` answer."""
+
+
+def release(ctx: Context, exchange_id: ExchangeId) -> Status:
+    """Record "authorised: to programme" and make the result readable.
+
+    Returns:
+        RELEASED, or CANCELLED when nothing permits the release any more, or the status it had already.
+    """
+    with ctx.store.begin() as uow:
+        exchange = uow.exchanges.get(exchange_id)
+        if exchange.status is not Status.DELIVERED:
+            return exchange.status
+        at = ctx.clock()
+        decision = decide_again(ctx, uow, exchange, at)
+        if not decision.permitted:
+            cancel_for(ctx, uow, exchange, decision, at)
+            uow.commit()
+            return Status.CANCELLED
+        partner = uow.partners.get(exchange.partner)
+        answer = uow.vault.get(exchange_id, "answer")
+        opened = open_own_answer(ctx, uow, exchange, partner, answer, exchange.submitted_at)
+        result = _result(exchange, opened, get_sealed(ctx, uow, exchange_id, "slots"))
+        put_sealed(ctx, uow, exchange_id, "result", result)
+        uow.exchanges.advance(exchange_id, Status.RELEASED, frm=[Status.DELIVERED])
+        flagged = sum(1 for unit in result["units"] if unit["flags"])
+        record_exchange(
+            ctx,
+            uow,
+            "exchange.release-authorised",
+            exchange,
+            actor=the_gateway(ctx),
+            at=at,
+            body={"released_to": str(exchange.submitted_by)},
+            # what was given, even how often, derives from persons: committed, never shown
+            private={"result": result["units"], "counts/units_flagged": flagged},
+        )
+        uow.commit()
+    return Status.RELEASED
+
+
+def _result(exchange: Exchange, opened: OpenedAnswer, slot_map: dict[str, Any]) -> dict[str, Any]:
+    codes = (ANY,) if exchange.granularity is Granularity.HOUSEHOLD_ANY else exchange.indicators
+    flags = [[code for code, met in zip(codes, row, strict=True) if met] for row in opened.flags]
+    names = _units(exchange, slot_map)
+    attestation = opened.manifest.attestation
+    return {
+        "units": [name | {"flags": met} for name, met in zip(names, flags, strict=True)],
+        "register_date": attestation.register_date.isoformat(),
+        "register_complete": dict(attestation.register_complete),
+    }
+
+
+def _units(exchange: Exchange, slot_map: dict[str, Any]) -> list[dict[str, str]]:
+    households = slot_map["households"]
+    if exchange.granularity is Granularity.PERSON_INDICATORS:
+        return [
+            {"household_id": households[handle], "person_id": person} for person, handle in slot_map["people"]
+        ]
+    return [{"household_id": name} for name in households]

@@ -1,0 +1,49 @@
+"""What must be kept of an exchange is sealed under a key of that exchange alone (DESIGN.md §6).
+
+AES-256-GCM with a random 96-bit nonce: one key seals a handful of values, far below the 2^32 limit of
+NIST SP 800-38D §8.3. The associated data bind exchange and kind, so that a ciphertext can't be moved.
+"""
+
+import json
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from gateway.domain import labels
+from gateway.domain.errors import VerificationError
+from gateway.domain.exchange import ExchangeId
+from gateway.ports import UnitOfWork
+from gateway.service.context import Context
+
+SEAL_KEY = "seal"
+SECRET = "secret"  # noqa: S105 - the key's name in the key store, not a key
+_NONCE_BYTES = 12
+
+
+def _aad(exchange: ExchangeId, kind: str) -> bytes:
+    return labels.SEALED_AAD + exchange.bytes + b"/" + kind.encode()
+
+
+def put_sealed(ctx: Context, uow: UnitOfWork, exchange: ExchangeId, kind: str, value: Any) -> None:
+    """Seal a JSON value and put it into the vault."""
+    nonce = ctx.entropy(_NONCE_BYTES)
+    key = AESGCM(ctx.exchange_keys.get(exchange, SEAL_KEY))
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    uow.vault.put(exchange, kind, nonce + key.encrypt(nonce, text, _aad(exchange, kind)))
+
+
+def get_sealed(ctx: Context, uow: UnitOfWork, exchange: ExchangeId, kind: str) -> Any:
+    """Open what `put_sealed` put.
+
+    Raises:
+        NotFoundError: there is none, or its key is destroyed.
+        VerificationError: the ciphertext is not what was sealed.
+    """
+    sealed = uow.vault.get(exchange, kind)
+    key = AESGCM(ctx.exchange_keys.get(exchange, SEAL_KEY))
+    try:
+        text = key.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _aad(exchange, kind))
+    except InvalidTag:
+        raise VerificationError("the sealed bytes were altered", place=f"vault {kind}") from None
+    return json.loads(text)

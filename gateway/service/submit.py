@@ -1,0 +1,281 @@
+"""A household list comes in: checked, decided, tokenised, sealed, recorded. Nothing leaves here.
+
+The commit at the end is the acknowledgement: before it nothing of the submission exists; after it the
+exchange will run to its end, whatever is killed and restarted.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from gateway.domain.errors import ConflictError, PartnerError, RefusedError
+from gateway.domain.exchange import Exchange, ExchangeId, Role, Status
+from gateway.domain.people import HouseholdList
+from gateway.intake import Intake, RowError, read_household_list
+from gateway.ports import Submission, UnitOfWork, User
+from gateway.service import agreements
+from gateway.service.access import require_role
+from gateway.service.context import Context
+from gateway.service.preparing import Prepared, prepare
+from gateway.service.recording import SMALL, actor_of, record, record_exchange, split_counts
+from gateway.service.sealing import put_sealed
+from policies.decision import Decision, Question, Unmet, decide, refuse
+from policies.model import DatasetPolicy
+from policies.rows import withhold
+
+LONDON = ZoneInfo("Europe/London")
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What the programme team is told at once."""
+
+    exchange: ExchangeId
+    decision: dict[str, Any]
+    withheld: tuple[dict[str, Any], ...]
+    rejected: tuple[RowError, ...]
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The outcome of checking a list without submitting it."""
+
+    people: int
+    households: int
+    aliases: dict[str, str]
+
+
+class ExchangeRefusedError(RefusedError):
+    """The policy refuses; `decision` names every unmet requirement."""
+
+    def __init__(self, decision: dict[str, Any]) -> None:
+        self.decision = decision
+        unmet = "; ".join(item["requirement"] for item in decision["unmet"])
+        super().__init__(f"refused: {unmet}", place="exchange")
+
+
+def check(ctx: Context, user: User, upload: Iterable[bytes], *, dataset: str | None) -> Checked:
+    """Validate a list and forget it.
+
+    Raises:
+        BadListError: rows are bad.
+    """
+    require_role(user, Role.PROGRAMME)
+    intake = _read(ctx, upload, ctx.policies.datasets.get(dataset or ""), accept_valid=False)
+    return Checked(len(intake.people), intake.people.households, intake.aliases)
+
+
+def submit(
+    ctx: Context,
+    user: User,
+    upload: Iterable[bytes],
+    *,
+    dataset: str,
+    purpose: str,
+    framework: str,
+    idempotency_key: str,
+    accept_valid: bool = False,
+    partner: str | None = None,
+) -> Submitted:
+    """Take a list up to the point where it can be sent.
+
+    Raises:
+        BadListError: rows are bad, and nothing was kept.
+        ExchangeRefusedError: the policy refuses; the refusal is in the log.
+        ConflictError: the idempotency key stood for another request, or this very request is under way.
+        PartnerError: the partner's agent has left no prekeys; nothing was kept.
+        LogUnavailableError: the log can't be written; nothing was kept.
+    """
+    require_role(user, Role.PROGRAMME)
+    intake = _read(ctx, upload, ctx.policies.datasets.get(dataset), accept_valid=accept_valid)
+    request = _Request(user, dataset, purpose, framework, partner, idempotency_key, intake)
+    with ctx.store.begin() as uow:
+        earlier = uow.submissions.find(user.id, request.key_hash)
+        if earlier is not None:
+            return _repeat(earlier, request)
+        return _decide_and_keep(ctx, uow, request)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    user: User
+    dataset: str
+    purpose: str
+    framework: str
+    partner: str | None
+    idempotency_key: str
+    intake: Intake
+
+    @property
+    def key_hash(self) -> bytes:
+        return hashlib.sha256(self.idempotency_key.encode()).digest()
+
+    @property
+    def digest(self) -> bytes:
+        """What the idempotency key stands for: every argument and every byte of the list."""
+        told = [self.dataset, self.purpose, self.framework, self.partner or "", self.intake.digest.hex()]
+        return hashlib.sha256(json.dumps(told).encode()).digest()
+
+
+def _read(
+    ctx: Context, upload: Iterable[bytes], policy: DatasetPolicy | None, *, accept_valid: bool
+) -> Intake:
+    return read_household_list(
+        upload,
+        today=ctx.clock().astimezone(LONDON).date(),
+        postcode_check=not (policy and policy.any_postcode),
+        accept_valid=accept_valid,
+    )
+
+
+def _repeat(earlier: Submission, request: _Request) -> Submitted:
+    if earlier.request_digest != request.digest:
+        raise ConflictError(
+            "this idempotency key was used for another request", place="Idempotency-Key", way_out="Use a new one"
+        )
+    told = json.loads(earlier.outcome)
+    if earlier.exchange is None:
+        raise ExchangeRefusedError(told["decision"])
+    return Submitted(earlier.exchange, told["decision"], tuple(told["withheld"]), request.intake.rejected, True)
+
+
+def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submitted:
+    at = ctx.clock()
+    people = request.intake.people
+    _refuse_twin(uow, request)
+    standing = agreements.standing(uow, request.dataset, request.partner)
+    decision = decide(
+        Question(
+            dataset=request.dataset,
+            purpose=request.purpose,
+            framework=request.framework,
+            agreement=agreements.terms(standing, ctx.keys.identity) if standing else None,
+            households=people.households,
+            people=len(people),
+        ),
+        ctx.policies,
+        at,
+    )
+    if not decision.permitted or standing is None:
+        _keep_refusal(ctx, uow, request, decision, at)
+    policy = ctx.policies.datasets[request.dataset]
+    framework = ctx.policies.frameworks[request.framework]
+    withheld = withhold(people, policy, framework, at.astimezone(LONDON).date())
+    kept = people.frame.join(withheld, on="person_id", how="anti", maintain_order="left")
+    if kept.is_empty():
+        _keep_refusal(ctx, uow, request, refuse(decision, _EVERY_ROW_WITHHELD), at)
+    exchange_id = ExchangeId(UUID(bytes=ctx.entropy(16), version=4))
+    partner = uow.partners.get(standing.partner)
+    if partner.revoked_at is not None:
+        raise ConflictError("the partner was revoked", place=request.dataset)
+    prekey = uow.prekeys.claim(standing.partner, exchange_id, at)
+    if prekey is None:
+        raise PartnerError(
+            "the partner's agent has left no prekeys at the gateway",
+            place=request.dataset,
+            way_out="Nothing was sent or kept. Ask the partner whether its agent is running, then submit again",
+        )
+    expires_at = at + timedelta(days=policy.answer_days)
+    prepared = prepare(
+        ctx, exchange_id, HouseholdList(kept), partner, prekey, standing, decision, policy, at=at, expires_at=expires_at
+    )
+    exchange = Exchange(
+        id=exchange_id,
+        partner=standing.partner,
+        agreement=standing.number,
+        dataset=request.dataset,
+        purpose=request.purpose,
+        framework=request.framework,
+        granularity=policy.granularity,
+        indicators=policy.indicators,
+        submitted_by=request.user.id,
+        submitted_at=at,
+        expires_at=expires_at,
+        status=Status.PREPARED,
+        prekey=prekey.id,
+        request_digest=prepared.digest,
+        households=prepared.households,
+        slots=prepared.slots,
+    )
+    return _keep_permit(ctx, uow, request, exchange, decision, prepared, withheld)
+
+
+_EVERY_ROW_WITHHELD = Unmet(
+    code="every-row-withheld",
+    requirement="at least one row that the policy's row rules let through",
+    citation="UK GDPR Article 5(1)(c)",
+    clause="data minimisation: nothing remains that may be asked",
+    remedy="see the reasons per row: record consent, met indicators and dependent children where they exist",
+    forbidden=False,
+)
+
+
+def _refuse_twin(uow: UnitOfWork, request: _Request) -> None:
+    twin = uow.submissions.under_way(request.user.id, request.digest)
+    if twin is not None:
+        raise ConflictError(
+            f"this very request is under way as exchange {twin}",
+            place="exchange",
+            way_out="Wait for its answer, or cancel it first: sending it twice would disclose the list twice",
+        )
+
+
+def _keep_refusal(ctx: Context, uow: UnitOfWork, request: _Request, decision: Decision, at: datetime) -> None:
+    told = decision.to_json()
+    shown, _ = split_counts(people=len(request.intake.people), households=request.intake.people.households)
+    body = {
+        # an unknown name was typed by somebody and may be anything: it stays out of the log
+        "dataset": request.dataset if request.dataset in ctx.policies.datasets else "unknown",
+        "decision": told,
+        "counts": shown,
+        "counts_withheld_below": SMALL,
+    }
+    record(ctx, uow, "exchange.refused", actor=actor_of(ctx, request.user), body=body, at=at)
+    outcome = json.dumps({"decision": told}).encode()
+    uow.submissions.remember(Submission(request.user.id, request.key_hash, request.digest, None, outcome))
+    uow.commit()
+    raise ExchangeRefusedError(told)
+
+
+def _keep_permit(
+    ctx: Context,
+    uow: UnitOfWork,
+    request: _Request,
+    exchange: Exchange,
+    decision: Decision,
+    prepared: Prepared,
+    withheld: pl.DataFrame,
+) -> Submitted:
+    told = decision.to_json()
+    rows = withheld.select("line", "reason").to_dicts()
+    uow.exchanges.add(exchange)
+    uow.vault.put(exchange.id, "request", prepared.bundle)
+    put_sealed(ctx, uow, exchange.id, "slots", prepared.slot_map)
+    put_sealed(ctx, uow, exchange.id, "withheld", withheld.to_dicts())
+    shown, private = split_counts(
+        people=exchange.slots, households=exchange.households, withheld=withheld.height
+    )
+    record_exchange(
+        ctx,
+        uow,
+        "exchange.permitted",
+        exchange,
+        actor=actor_of(ctx, request.user),
+        at=exchange.submitted_at,
+        body={"decision": told, "counts": shown},
+        private=private | {"list": request.intake.digest.hex(), "request": prepared.digest.hex()},
+    )
+    outcome = json.dumps({"decision": told, "withheld": rows}).encode()
+    uow.submissions.remember(
+        Submission(request.user.id, request.key_hash, request.digest, exchange.id, outcome)
+    )
+    uow.commit()
+    return Submitted(exchange.id, told, tuple(rows), request.intake.rejected, False)

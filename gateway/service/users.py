@@ -1,0 +1,55 @@
+"""Council users: added, given a new token, revoked by the operator's command line."""
+
+from uuid import UUID
+
+from gateway.domain.exchange import Role
+from gateway.ports import UnitOfWork, User
+from gateway.service.access import new_user_token, token_hash
+from gateway.service.context import Context
+from gateway.service.recording import record, the_operator
+
+
+def add(ctx: Context, name: str, role: Role) -> str:
+    """Add a user and return the token, which is shown once and kept as a hash.
+
+    Raises:
+        ConflictError: a user in force has this name.
+    """
+    token = new_user_token(ctx.entropy(32))
+    user = User(UUID(bytes=ctx.entropy(16), version=4), name, role, token_hash(token), ctx.clock())
+    with ctx.store.begin() as uow:
+        uow.users.add(user)
+        _record(ctx, uow, "user.added", user)
+        uow.commit()
+    return token
+
+
+def new_token(ctx: Context, name: str) -> str:
+    """Replace a user's token; the old one stops at once.
+
+    Raises:
+        NotFoundError: no user in force has this name.
+    """
+    token = new_user_token(ctx.entropy(32))
+    with ctx.store.begin() as uow:
+        user = uow.users.replace_token(name, token_hash(token))
+        _record(ctx, uow, "user.token-replaced", user)
+        uow.commit()
+    return token
+
+
+def revoke(ctx: Context, name: str) -> None:
+    """Revoke a user, effective on the next request.
+
+    Raises:
+        NotFoundError: no user in force has this name.
+    """
+    with ctx.store.begin() as uow:
+        user = uow.users.revoke(name, ctx.clock())
+        _record(ctx, uow, "user.revoked", user)
+        uow.commit()
+
+
+def _record(ctx: Context, uow: UnitOfWork, kind: str, user: User) -> None:
+    body = {"user": str(user.id), "user_role": user.role.value}
+    record(ctx, uow, kind, actor=the_operator(ctx), body=body, at=ctx.clock())

@@ -1,0 +1,63 @@
+"""Settings: environment variables `FLAGSTONE_...`, read once, at the edge."""
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gateway.domain.errors import ConfigurationError
+
+MEBIBYTE = 1 << 20
+
+
+class Settings(BaseSettings):
+    """What an operator may set. README and docs/database.md describe each."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FLAGSTONE_", hide_input_in_errors=True, frozen=True, extra="ignore"
+    )
+
+    home: Path = Field(default_factory=lambda: Path.home() / ".flagstone")
+    """Keys and, by default, the embedded database. Created 0700."""
+    database_url: SecretStr | None = None
+    """PostgreSQL for the web role; the embedded one when not set."""
+    database_url_worker: SecretStr | None = None
+    database_url_review: SecretStr | None = None
+    database_url_migrate: SecretStr | None = None
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8400
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    unsafe_plain_http: bool = False
+    """Serve a non-loopback address without TLS: only behind a proxy that terminates it."""
+    policies: Path | None = None
+    """The council's own policy folder, laid over the packaged one."""
+    max_upload_mib: Annotated[int, Field(ge=1, le=1024)] = 64
+    gateway: str = "http://127.0.0.1:8400"
+    """Where the command line finds the gateway."""
+    token: SecretStr | None = None
+    """The command line user's token."""
+
+    @model_validator(mode="after")
+    def _no_plain_http_between_organisations(self) -> Self:
+        local = self.host in {"127.0.0.1", "::1", "localhost"}
+        if not (local or self.unsafe_plain_http or (self.tls_certificate and self.tls_key)):
+            raise ValueError(
+                "a non-loopback FLAGSTONE_HOST needs FLAGSTONE_TLS_CERTIFICATE and FLAGSTONE_TLS_KEY"
+            )
+        return self
+
+
+def read_settings() -> Settings:
+    """Read the environment.
+
+    Raises:
+        ConfigurationError: a setting is malformed; names it, never its value.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = "FLAGSTONE_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise ConfigurationError(first["msg"], place=place if first["loc"] else "settings") from None

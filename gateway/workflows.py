@@ -1,0 +1,108 @@
+"""Durable workflows around `service`: they drive each exchange until it rests or ends.
+
+Arguments and results are ids and statuses, never personal data (promise 1). All that must be atomic is
+atomic inside `service`; DBOS only sees to it that the next step is taken, after a crash too. An exchange
+that waits for its partner holds no workflow: the answer starts a new one, and a sweep every minute finds
+whatever was committed in the instant before a crash.
+"""
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
+
+from gateway.domain.errors import FlagstoneError, LogUnavailableError, PartnerError, StoreUnavailableError
+from gateway.domain.exchange import ExchangeId
+from gateway.service.advance import advance, rests
+from gateway.service.closing import discard_orphan
+from gateway.service.context import Context
+
+logger = logging.getLogger(__name__)
+
+SCHEMA: Final = "dbos"
+VERSION: Final = "flagstone-1"
+"""Raised when the shape of a workflow changes; until then a newer release recovers an older one's work."""
+_SWEEP = "0 * * * * *"  # every minute, on the minute
+_ORPHAN_AGE = timedelta(hours=1)
+_PASSING = (LogUnavailableError, PartnerError, StoreUnavailableError)
+
+
+class Workflows:
+    """The process's one DBOS instance. `url` is the worker's; `executor` is unique to this installation."""
+
+    def __init__(self, ctx: Context, url: str, executor: str) -> None:
+        self._ctx = ctx
+        config: DBOSConfig = {
+            "name": "flagstone",
+            "system_database_url": url,
+            "dbos_system_schema": SCHEMA,
+            "serializer": DBOSPortableJSONSerializer(),
+            "executor_id": executor,
+            "application_version": VERSION,
+            "run_migrations": False,
+            "log_level": "WARNING",
+            "max_executor_threads": 8,
+            "scheduler_polling_interval_sec": 5.0,
+        }
+        DBOS(config=config)
+        self._advance = DBOS.step(
+            name="advance",
+            retries_allowed=True,
+            max_attempts=8,
+            should_retry=lambda error: isinstance(error, _PASSING),
+        )(self._advance_once)
+        self._drive = DBOS.workflow(name="drive")(self._drive_on)
+        self._sweep = DBOS.workflow(name="sweep")(self._sweep_all)
+
+    def launch(self) -> None:
+        """Recover what a crash left, then sweep at once and every minute."""
+        DBOS.launch()
+        DBOS.apply_schedules(
+            [{"schedule_name": "sweep", "workflow_fn": self._sweep, "schedule": _SWEEP, "context": None}]
+        )
+        self._start_all("launch-" + self._ctx.clock().isoformat())
+
+    def stop(self) -> None:
+        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=5)
+
+    def submitted(self, exchange: ExchangeId) -> None:
+        self._start(exchange, "submitted")
+
+    def answered(self, exchange: ExchangeId) -> None:
+        self._start(exchange, "answered")
+
+    def _start(self, exchange: ExchangeId, why: str) -> None:
+        # the same id again is the same workflow: a repeated start does nothing
+        with SetWorkflowID(f"{exchange}:{why}"):
+            DBOS.start_workflow(self._drive, str(exchange))
+
+    def _drive_on(self, exchange: str) -> str:
+        status = ""
+        while (now := self._advance(exchange)) != status:
+            status = now
+        return status
+
+    def _advance_once(self, exchange: str) -> str:
+        try:
+            return advance(self._ctx, ExchangeId(UUID(exchange))).status.value
+        except FlagstoneError:
+            raise
+        except Exception as error:
+            # DBOS stores what a step raises: a text of unknown origin could carry a person's data
+            logger.exception("exchange step failed", extra={"exchange": exchange})
+            raise FlagstoneError(f"unexpected {type(error).__name__}", place="exchange step") from None
+
+    def _sweep_all(self, scheduled: datetime, context: Any) -> None:
+        del context
+        self._start_all("sweep-" + scheduled.isoformat())
+        for exchange in self._ctx.exchange_keys.older_than(self._ctx.clock() - _ORPHAN_AGE):
+            discard_orphan(self._ctx, exchange)
+
+    def _start_all(self, why: str) -> None:
+        now = self._ctx.clock()
+        with self._ctx.store.begin() as uow:
+            moving = [exchange for exchange in uow.exchanges.unfinished() if not rests(exchange, now)]
+        for exchange in moving:
+            self._start(exchange.id, why)
