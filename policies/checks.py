@@ -1,0 +1,201 @@
+"""What a policy folder must hold as a whole. Each check yields (file, key, reason) of what it finds wrong."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from policies.grounds import grounds
+from policies.model import (
+    ANY,
+    CONFIDENTIAL,
+    COUNCIL,
+    LAW_ENFORCEMENT,
+    Category,
+    Conditions,
+    ConsentRule,
+    DatasetPolicy,
+    Framework,
+    Indicator,
+    LawEntry,
+    PolicySet,
+    Regime,
+    Serves,
+    Span,
+)
+from policies.reading import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Sourced:
+    """A policy set and the file that each part came from, by its id."""
+
+    policies: PolicySet
+    files: Mapping[str, str]
+
+
+def problems(sourced: Sourced) -> Iterator[Problem]:
+    """Everything wrong between the parts of a set; nothing when it can be used."""
+    policies = sourced.policies
+    for version in (v for versions in policies.law.values() for v in versions):
+        yield from _law(version, policies, sourced.files[f"law {version.id}"])
+    yield from _regimes(policies, sourced.files)
+    for framework in policies.frameworks.values():
+        yield from _framework(framework, sourced.files[f"framework {framework.id}"])
+    for dataset in policies.datasets.values():
+        for key, reason in _dataset(dataset, policies):
+            yield Problem(sourced.files[f"dataset {dataset.id}"], key, reason)
+
+
+def overlapping(spans: Sequence[Span]) -> bool:
+    return any(a.overlaps(b) for a, b in combinations(spans, 2))
+
+
+def _law(entry: LawEntry, policies: PolicySet, file: str) -> Iterator[Problem]:
+    for cited in (*entry.needs, *entry.needs_any):
+        if cited not in policies.law:
+            yield Problem(file, f"law[{entry.id}].needs", f"cites {cited}, which no law file has")
+    for purpose in entry.purposes:
+        if purpose != ANY and purpose not in policies.purposes:
+            yield Problem(file, f"law[{entry.id}].purposes", f"names {purpose}, which is no purpose")
+    if overlapping([v.span for v in policies.law[entry.id]]):
+        yield Problem(file, f"law[{entry.id}].valid_from", "two versions are in force on one day")
+
+
+def _regimes(policies: PolicySet, files: Mapping[str, str]) -> Iterator[Problem]:
+    for one, other in combinations(policies.regimes.values(), 2):
+        if one.span.overlaps(other.span):
+            place = f"regime[{other.id}].valid_from"
+            yield Problem(files[f"regime {other.id}"], place, f"overlaps regime {one.id}")
+
+
+def _framework(framework: Framework, file: str) -> Iterator[Problem]:
+    codes = [indicator.code for indicator in framework.indicators]
+    for code in sorted({code for code in codes if codes.count(code) > 1}):
+        yield Problem(file, f"indicator[{code}].code", "stands twice")
+
+
+Finding = tuple[str, str]
+
+
+def _dataset(dataset: DatasetPolicy, policies: PolicySet) -> Iterator[Finding]:
+    yield from _limits(dataset)
+    yield from _references(dataset, policies)
+    yield from _evidence(dataset, policies)
+    yield from _confidentiality(dataset, policies)
+    yield from _gateways(dataset, policies)
+    for conditions in dataset.conditions:
+        yield from _conditions(dataset, conditions, policies)
+
+
+def _limits(dataset: DatasetPolicy) -> Iterator[Finding]:
+    if dataset.min_people > dataset.max_people:
+        yield "limits.min_people", "exceeds max_people"
+    if dataset.min_households > dataset.max_households:
+        yield "limits.min_households", "exceeds max_households"
+    if dataset.results_days > dataset.accounting_days:
+        yield "retention.results_days", "exceeds accounting_days: who was told must outlive what was told"
+    regimes = [regime for conditions in dataset.conditions for regime in conditions.regimes]
+    if len(set(regimes)) != len(regimes):
+        yield "conditions.regimes", "overlap: one regime is named by two sets of conditions"
+
+
+def _references(dataset: DatasetPolicy, policies: PolicySet) -> Iterator[Finding]:
+    cited: list[tuple[str, Iterable[str]]] = [
+        ("gateways.request", dataset.gateways.request),
+        ("gateways.answer", dataset.gateways.answer),
+        ("confidentiality", dataset.confidentiality),
+    ]
+    for c in dataset.conditions:
+        yield from _missing("conditions.regimes", c.regimes, policies.regimes, "regime")
+        cited += [(f"conditions[{c.regimes[0]}].{key}", ids) for key, ids in cited_by(c).items()]
+    for key, ids in cited:
+        yield from _missing(key, ids, policies.law, "law entry")
+    yield from _missing("purposes", dataset.purposes, policies.purposes, "purpose")
+    yield from _missing("frameworks", dataset.frameworks, policies.frameworks, "framework")
+
+
+def cited_by(conditions: Conditions) -> dict[str, tuple[str, ...]]:
+    return {
+        "lawful_basis": conditions.lawful_basis,
+        "special_category": conditions.special_category,
+        "offence": conditions.offence,
+        "export": conditions.export,
+    }
+
+
+def _missing(key: str, ids: Iterable[str], known: Mapping[str, object], what: str) -> Iterator[Finding]:
+    return ((key, f"cites {name}, which is no {what} of this set") for name in ids if name not in known)
+
+
+def indicators_of(dataset: DatasetPolicy, policies: PolicySet) -> list[Indicator]:
+    """Each of the dataset's indicators, as each of its frameworks defines it."""
+    frameworks = [policies.frameworks[f] for f in dataset.frameworks if f in policies.frameworks]
+    found = (framework.find(code) for framework in frameworks for code in dataset.indicators)
+    return [indicator for indicator in found if indicator is not None]
+
+
+def _evidence(dataset: DatasetPolicy, policies: PolicySet) -> Iterator[Finding]:
+    for framework in (policies.frameworks[f] for f in dataset.frameworks if f in policies.frameworks):
+        for code in dataset.indicators:
+            indicator = framework.find(code)
+            if indicator is None:
+                yield "indicators", f"{code} is not in framework {framework.id}"
+            elif dataset.partner_kind not in indicator.evidenced_by:
+                yield "indicators", f"{code} can't be evidenced by a source of kind {dataset.partner_kind}"
+
+
+def _confidentiality(dataset: DatasetPolicy, policies: PolicySet) -> Iterator[Finding]:
+    routes = _on_paper(dataset.confidentiality, Serves.CONFIDENTIALITY, policies)
+    if dataset.partner_kind in CONFIDENTIAL and not routes:
+        yield "confidentiality", f"a {dataset.partner_kind} dataset needs a confidentiality route"
+    if any(r.needs_consent for r in routes) and dataset.row_rules.consent is not ConsentRule.EXPLICIT:
+        yield "row_rules.consent", "must be explicit, because the confidentiality route is consent"
+
+
+def _gateways(dataset: DatasetPolicy, policies: PolicySet) -> Iterator[Finding]:
+    legs = (
+        ("request", dataset.gateways.request, COUNCIL, dataset.partner_kind),
+        ("answer", dataset.gateways.answer, dataset.partner_kind, COUNCIL),
+    )
+    for leg, cited, discloser, recipient in legs:
+        found = _on_paper(cited, Serves.GATEWAY, policies)
+        covering = [e for e in found if any(e.covers(discloser, recipient, p) for p in (ANY, *e.purposes))]
+        if not covering:
+            reason = f"no cited gateway lets a source of kind {discloser} disclose to {recipient}"
+            yield f"gateways.{leg}", reason
+
+
+def _conditions(dataset: DatasetPolicy, conditions: Conditions, policies: PolicySet) -> Iterator[Finding]:
+    categories = {c for indicator in indicators_of(dataset, policies) for c in indicator.categories}
+    regimes = [policies.regimes[r] for r in conditions.regimes if r in policies.regimes]
+    for regime in regimes:
+        place = f"conditions[{regime.id}]"
+        if not _on_paper(conditions.lawful_basis, Serves.LAWFUL_BASIS, policies, regime):
+            yield f"{place}.lawful_basis", "no cited entry gives a lawful basis in this regime"
+        if Category.SPECIAL in categories and not _on_paper(
+            conditions.special_category, Serves.SPECIAL_CATEGORY, policies, regime
+        ):
+            yield f"{place}.special_category", "special-category indicators need an Article 9 condition"
+        if Category.OFFENCE in categories and not _on_paper(
+            conditions.offence, Serves.OFFENCE, policies, regime
+        ):
+            yield f"{place}.offence", "offence indicators need an Article 10 basis"
+        if exports(dataset, regime) and not _on_paper(conditions.export, Serves.EXPORT, policies, regime):
+            yield f"{place}.export", "a law-enforcement source needs DPA 2018 s.36(4) to disclose"
+
+
+def exports(dataset: DatasetPolicy, regime: Regime) -> bool:
+    """Whether the source's records must leave DPA 2018 Part 3 first."""
+    return regime.part3 and dataset.partner_kind in LAW_ENFORCEMENT
+
+
+def _on_paper(
+    cited: Iterable[str], serves: Serves, policies: PolicySet, regime: Regime | None = None
+) -> tuple[LawEntry, ...]:
+    """The grounds of a requirement on any day, or on any day of the regime."""
+
+    def find(entry: str) -> LawEntry | None:
+        versions = policies.law.get(entry, ())
+        return next((v for v in versions if regime is None or v.span.overlaps(regime.span)), None)
+
+    return grounds(cited, serves, find)

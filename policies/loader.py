@@ -1,0 +1,130 @@
+"""Reads policy folders: `law/`, `frameworks/` and `datasets/`, each of TOML files."""
+
+import tomllib
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from gateway.domain.errors import ConfigurationError
+from policies import parsing
+from policies.checks import Sourced, problems
+from policies.model import DatasetPolicy, Framework, LawEntry, PolicySet, Purpose, Regime
+from policies.reading import PolicyFileError, Problem, Table, whole
+
+_ROOMS: Final = ("law", "frameworks", "datasets")
+_MAX_FILE: Final = 1_000_000  # bytes; a policy file is read by people
+
+T = TypeVar("T")
+
+
+def builtin() -> Path:
+    """The folder shipped with Flagstone."""
+    return Path(__file__).parent
+
+
+def load(*folders: Path) -> PolicySet:
+    """Load policy folders as one set; the order of folders and files changes nothing.
+
+    Raises:
+        ConfigurationError: a folder does not exist.
+        PolicyFileError: anything in a file is wrong; `problems` names every file, key and reason found.
+    """
+    loading = _Loading()
+    for folder in folders:
+        if not folder.is_dir():
+            raise ConfigurationError("the policy folder does not exist", place="policies")
+        for path in sorted(folder.rglob("*.toml")):
+            loading.file(path, path.relative_to(folder))
+    sourced = loading.sourced()
+    if found := (*loading.problems, *problems(sourced)):
+        raise PolicyFileError(found)
+    return sourced.policies
+
+
+class _Loading:
+    """What was read so far, and what was wrong with it."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self.files: dict[str, str] = {}
+        self.parts: dict[str, Any] = {}
+        self.law: list[LawEntry] = []
+
+    def file(self, path: Path, name: Path) -> None:
+        """Read one file; its faults are kept, so that one run names them all."""
+        try:
+            self._room(Table(str(name), "", _toml(path, str(name))), name)
+        except PolicyFileError as error:
+            self.problems += error.problems
+
+    def _room(self, table: Table, name: Path) -> None:
+        room = name.parts[0]
+        if room not in _ROOMS or len(name.parts) != 2:  # noqa: PLR2004
+            raise table.fault("(file)", f"must lie in one of the folders {', '.join(_ROOMS)}")
+        if room == "law":
+            self._law_file(table)
+        elif room == "frameworks":
+            self._one(table, "framework", parsing.framework, name)
+        else:
+            self._one(table, "dataset", parsing.dataset, name)
+
+    def _law_file(self, table: Table) -> None:
+        for regime in self._each(table, "regime", parsing.regime):
+            self._keep("regime", regime, table)
+        for purpose in self._each(table, "purpose", parsing.purpose):
+            self._keep("purpose", purpose, table)
+        for entry in self._each(table, "law", parsing.law):
+            self.law.append(entry)
+            self.files[f"law {entry.id}"] = table.file
+        table.done()
+
+    def _each(self, table: Table, key: str, parse: Callable[[Table], T]) -> Iterator[T]:
+        for item in table.tables(key, default=[]):
+            try:
+                yield whole(item, parse)
+            except PolicyFileError as error:
+                self.problems += error.problems
+
+    def _one(
+        self, table: Table, what: str, parse: Callable[[Table], Framework | DatasetPolicy], name: Path
+    ) -> None:
+        part = whole(table, parse)
+        if part.id != name.stem:
+            raise table.fault("id", "differs from the file's name")
+        self._keep(what, part, table)
+
+    def _keep(self, what: str, part: Regime | Purpose | Framework | DatasetPolicy, table: Table) -> None:
+        key = f"{what} {part.id}"
+        if key in self.parts:
+            raise table.fault("id", f"{key} stands in {self.files[key]} already")
+        self.parts[key] = part
+        self.files[key] = table.file
+
+    def _all(self, kind: type[T]) -> dict[str, T]:
+        found = {part.id: part for part in self.parts.values() if isinstance(part, kind)}
+        return dict(sorted(found.items()))
+
+    def sourced(self) -> Sourced:
+        by_id = attrgetter("id")
+        versions = sorted(self.law, key=lambda entry: (entry.id, entry.span.valid_from))
+        policies = PolicySet(
+            regimes=self._all(Regime),
+            purposes=self._all(Purpose),
+            law={key: tuple(group) for key, group in groupby(versions, key=by_id)},
+            frameworks=self._all(Framework),
+            datasets=self._all(DatasetPolicy),
+        )
+        return Sourced(policies, self.files)
+
+
+def _toml(path: Path, name: str) -> dict[str, Any]:
+    data = path.read_bytes()
+    if len(data) > _MAX_FILE:
+        raise PolicyFileError((Problem(name, "(file)", f"is larger than {_MAX_FILE} bytes"),))
+    try:
+        return tomllib.loads(data.decode())
+    except ValueError as error:  # both UnicodeDecodeError and TOMLDecodeError
+        where = str(error).rpartition("(")[2].rstrip(")") if "(at" in str(error) else "not UTF-8"
+        raise PolicyFileError((Problem(name, "(file)", f"is not TOML: {where}"),)) from None

@@ -1,0 +1,276 @@
+"""What a policy folder says, as values that can't be invalid on their own; the loader checks them together."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import date
+from enum import Enum, StrEnum
+from typing import Any, Final
+
+from gateway.domain.errors import BadInputError
+from gateway.domain.exchange import Granularity, Release
+
+COUNCIL: Final = "council"
+ANY: Final = "any"
+
+PARTNER_KINDS: Final = frozenset(
+    (
+        "health police youth-offending anti-social-behaviour housing prison probation school academy "
+        "education childrens-services early-years hmrc dwp careers domestic-violence referral demo"
+    ).split()
+)
+"""Kinds of source, DOMAIN.md §2. A law entry names them to say who may disclose to whom."""
+
+LAW_ENFORCEMENT: Final = frozenset({"police", "prison", "probation"})
+"""Competent authorities: their records leave DPA 2018 Part 3 by s.36(4) only."""
+
+CONFIDENTIAL: Final = frozenset({"health"})
+"""Sources that owe confidentiality besides data protection; both gates must pass (DOMAIN.md §2)."""
+
+
+class Serves(StrEnum):
+    """Which requirement a law entry can meet."""
+
+    GATEWAY = "gateway"
+    LAWFUL_BASIS = "lawful-basis"
+    SPECIAL_CATEGORY = "special-category"
+    OFFENCE = "offence"
+    EXPORT = "export"
+    CONFIDENTIALITY = "confidentiality"
+    SUPPORT = "support"  # never enough alone: a schedule paragraph or proviso that another entry needs
+    PROHIBITION = "prohibition"  # forbids what it covers, whatever a dataset says
+
+
+class Category(StrEnum):
+    """What makes an indicator more than ordinary personal data."""
+
+    SPECIAL = "special"  # UK GDPR Article 9(1); sensitive personal data of DPA 1998 s.2
+    OFFENCE = "offence"  # UK GDPR Article 10, allegations included (DPA 2018 s.11(2))
+
+
+class Family(StrEnum):
+    """Which numbering of principles and conditions a regime uses."""
+
+    GDPR = "gdpr"
+    DPA_1998 = "dpa-1998"
+
+
+class ConsentRule(StrEnum):
+    EXPLICIT = "explicit"  # a row without a recorded yes is withheld
+    OFF = "off"
+
+
+def plain(value: Any) -> Any:
+    """JSON of strings, integers, booleans, lists and objects alone; absent fields are left out (RFC 8785)."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if hasattr(value, "__dataclass_fields__"):
+        pairs = ((f.name, getattr(value, f.name)) for f in fields(value))
+        return {name: plain(item) for name, item in pairs if item is not None}
+    return value
+
+
+def digest_of(document: Any) -> str:
+    """SHA-256, hex, over RFC 8785 JSON. Keys are ASCII, so sorting by code point is sorting by UTF-16 unit."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Days of force, both inclusive, Europe/London; `valid_to` None means until further notice."""
+
+    valid_from: date
+    valid_to: date | None = None
+
+    def __post_init__(self) -> None:
+        if self.valid_to is not None and self.valid_to < self.valid_from:
+            raise BadInputError("valid_to lies before valid_from", place="valid_to")
+
+    def holds(self, on: date) -> bool:
+        return self.valid_from <= on and (self.valid_to is None or on <= self.valid_to)
+
+    def overlaps(self, other: "Span") -> bool:
+        return (self.valid_to is None or other.valid_from <= self.valid_to) and (
+            other.valid_to is None or self.valid_from <= other.valid_to
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Regime:
+    """One period of data-protection law. `part3`: law enforcement has a regime of its own (DPA 2018 Part 3)."""
+
+    id: str
+    title: str
+    instrument: str  # as citations name it: "UK GDPR"
+    family: Family
+    span: Span
+    part3: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """Why an exchange is asked for."""
+
+    id: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class LawEntry:
+    """One version of one provision: who may disclose to whom, for what, when and within which limits.
+
+    `confirmed` is false until the text was read at its source; every explanation resting on it then says so.
+    `needs`: entries that must stand beside this one; `needs_any`: at least one of these must.
+    """
+
+    id: str
+    serves: tuple[Serves, ...]
+    title: str
+    citation: str
+    clause: str
+    span: Span
+    disclosers: tuple[str, ...]
+    recipients: tuple[str, ...]
+    purposes: tuple[str, ...]
+    limits: tuple[str, ...]
+    needs: tuple[str, ...]
+    needs_any: tuple[str, ...]
+    needs_consent: bool
+    confirmed: bool
+
+    def covers(self, discloser: str, recipient: str, purpose: str) -> bool:
+        """Whether these parties and this purpose are among those it names; ANY names all."""
+        return (
+            not {discloser, ANY}.isdisjoint(self.disclosers)
+            and not {recipient, ANY}.isdisjoint(self.recipients)
+            and not {purpose, ANY}.isdisjoint(self.purposes)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Indicator:
+    """One yes-or-no question. `evidenced_by`: kinds of source whose records can answer it."""
+
+    code: str
+    headline: str
+    label: str
+    categories: tuple[Category, ...]
+    evidenced_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Framework:
+    """A programme period's indicators."""
+
+    id: str
+    title: str
+    span: Span
+    indicators: tuple[Indicator, ...]
+
+    def find(self, code: str) -> Indicator | None:
+        return next((i for i in self.indicators if i.code == code), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """The data-protection conditions that a dataset rests on in some regimes, as law entry ids."""
+
+    regimes: tuple[str, ...]
+    lawful_basis: tuple[str, ...]
+    special_category: tuple[str, ...]
+    offence: tuple[str, ...]
+    export: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gateways:
+    """Law entry ids per leg. The list sent out is a disclosure too, so it needs its own (DOMAIN.md §0)."""
+
+    request: tuple[str, ...]
+    answer: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RowRules:
+    """Which rows are withheld from the list before it leaves; `areas` empty means anywhere."""
+
+    consent: ConsentRule
+    indicator_met: bool
+    dependent_child: bool
+    min_household: int
+    areas: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetPolicy:
+    """One partner's indicators and every limit on asking for them."""
+
+    id: str
+    title: str
+    partner_kind: str
+    controller: str
+    recipient: str
+    span: Span
+    purposes: tuple[str, ...]
+    frameworks: tuple[str, ...]
+    indicators: tuple[str, ...]
+    identifiers: tuple[str, ...]
+    gateways: Gateways
+    conditions: tuple[Conditions, ...]
+    confidentiality: tuple[str, ...]
+    granularity: Granularity
+    release: Release
+    row_rules: RowRules
+    expected_overlap_permille: int
+    any_postcode: bool
+    min_people: int
+    max_people: int
+    min_households: int
+    max_households: int
+    answer_days: int
+    results_days: int
+    accounting_days: int
+
+    def in_regime(self, regime: str) -> Conditions | None:
+        return next((c for c in self.conditions if regime in c.regimes), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole policy, as agreements embed it: RFC 8785-safe."""
+        document: dict[str, Any] = plain(self)
+        return {"type": "flagstone/dataset-policy/v1"} | document
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of `to_json`, hex: what an agreement binds."""
+        return digest_of(self.to_json())
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySet:
+    """Everything loaded. The empty set refuses every question. `law`: id -> its versions, oldest first."""
+
+    regimes: Mapping[str, Regime] = field(default_factory=dict)
+    purposes: Mapping[str, Purpose] = field(default_factory=dict)
+    law: Mapping[str, tuple[LawEntry, ...]] = field(default_factory=dict)
+    frameworks: Mapping[str, Framework] = field(default_factory=dict)
+    datasets: Mapping[str, DatasetPolicy] = field(default_factory=dict)
+
+    def regime_on(self, on: date) -> Regime | None:
+        return next((r for r in self.regimes.values() if r.span.holds(on)), None)
+
+    def law_on(self, entry: str, on: date) -> LawEntry | None:
+        """The version of a law entry that is in force on a day."""
+        return next((v for v in self.law.get(entry, ()) if v.span.holds(on)), None)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, hex, over the whole set, whatever the files were called and in whatever order they came."""
+        return digest_of(plain(self))

@@ -1,0 +1,147 @@
+"""One TOML table to one value of the model. What a table says alone is checked here, the rest in `checks`."""
+
+from typing import Final
+
+from gateway.domain.exchange import Granularity, Release
+from gateway.domain.people import IDENTIFYING
+from policies.model import (
+    ANY,
+    COUNCIL,
+    PARTNER_KINDS,
+    Category,
+    Conditions,
+    ConsentRule,
+    DatasetPolicy,
+    Family,
+    Framework,
+    Gateways,
+    Indicator,
+    LawEntry,
+    Purpose,
+    Regime,
+    RowRules,
+    Serves,
+)
+from policies.reading import Table, whole
+
+PARTIES: Final = PARTNER_KINDS | {COUNCIL, ANY}
+_STATUS: Final = {"confirmed", "unconfirmed"}
+
+
+def regime(table: Table) -> Regime:
+    return Regime(
+        id=table.id(),
+        title=table.text("title"),
+        instrument=table.text("instrument"),
+        family=table.choice("family", Family),
+        span=table.span(),
+        part3=table.flag("part3"),
+    )
+
+
+def purpose(table: Table) -> Purpose:
+    return Purpose(id=table.id(), title=table.text("title"))
+
+
+def law(table: Table) -> LawEntry:
+    """Parties and purposes default to nobody and nothing: an entry grants what it names."""
+    status = table.text("status")
+    if status not in _STATUS:
+        raise table.fault("status", "must be confirmed or unconfirmed")
+    return LawEntry(
+        id=table.id(),
+        serves=table.choices("serves", Serves),
+        title=table.text("title"),
+        citation=table.text("citation"),
+        clause=table.text("clause"),
+        span=table.span(),
+        disclosers=table.among("disclosers", PARTIES),
+        recipients=table.among("recipients", PARTIES),
+        purposes=table.ids("purposes"),
+        limits=table.texts("limits", default=[]),
+        needs=table.ids("needs", default=[]),
+        needs_any=table.ids("needs_any", default=[]),
+        needs_consent=table.flag("needs_consent", default=False),
+        confirmed=status == "confirmed",
+    )
+
+
+def framework(table: Table) -> Framework:
+    return Framework(
+        id=table.id(),
+        title=table.text("title"),
+        span=table.span(),
+        indicators=tuple(whole(item, _indicator) for item in table.tables("indicator")),
+    )
+
+
+def _indicator(table: Table) -> Indicator:
+    return Indicator(
+        code=table.id("code"),
+        headline=table.text("headline"),
+        label=table.text("label"),
+        categories=table.choices("categories", Category, default=[]),
+        evidenced_by=table.among("evidenced_by", PARTNER_KINDS),
+    )
+
+
+def dataset(table: Table) -> DatasetPolicy:
+    kind = table.text("partner_kind")
+    if kind not in PARTNER_KINDS:
+        raise table.fault("partner_kind", f"must be one of {', '.join(sorted(PARTNER_KINDS))}")
+    limits, retention = table.table("limits"), table.table("retention")
+    policy = DatasetPolicy(
+        id=table.id(),
+        title=table.text("title"),
+        partner_kind=kind,
+        controller=table.text("controller"),
+        recipient=table.text("recipient"),
+        span=table.span(),
+        purposes=table.ids("purposes"),
+        frameworks=table.ids("frameworks"),
+        indicators=table.ids("indicators"),
+        identifiers=table.among("identifiers", IDENTIFYING),
+        gateways=whole(table.table("gateways"), _gateways),
+        conditions=tuple(whole(item, _conditions) for item in table.tables("conditions")),
+        confidentiality=table.ids("confidentiality", default=[]),
+        granularity=table.choice("granularity", Granularity),
+        release=table.choice("release", Release),
+        row_rules=whole(table.table("row_rules"), _row_rules),
+        expected_overlap_permille=table.integer("expected_overlap_permille", 1, 1000),
+        any_postcode=table.flag("any_postcode", default=False),
+        min_people=limits.integer("min_people", 1, 1_000_000),
+        max_people=limits.integer("max_people", 1, 1_000_000),
+        min_households=limits.integer("min_households", 1, 1_000_000),
+        max_households=limits.integer("max_households", 1, 1_000_000),
+        answer_days=retention.integer("answer_days", 1, 90),
+        results_days=retention.integer("results_days", 1, 366),
+        accounting_days=retention.integer("accounting_days", 1, 36_525),
+    )
+    limits.done()
+    retention.done()
+    return policy
+
+
+def _gateways(table: Table) -> Gateways:
+    return Gateways(request=table.ids("request"), answer=table.ids("answer"))
+
+
+def _conditions(table: Table) -> Conditions:
+    return Conditions(
+        regimes=table.ids("regimes"),
+        lawful_basis=table.ids("lawful_basis"),
+        special_category=table.ids("special_category", default=[]),
+        offence=table.ids("offence", default=[]),
+        export=table.ids("export", default=[]),
+    )
+
+
+def _row_rules(table: Table) -> RowRules:
+    """Every rule must be stated: a rule left out would be a rule turned off unseen."""
+    return RowRules(
+        consent=table.choice("consent", ConsentRule),
+        indicator_met=table.flag("indicator_met"),
+        dependent_child=table.flag("dependent_child"),
+        min_household=table.integer("min_household", 1, 20),
+        areas=table.texts("areas", default=[]),
+    )

@@ -1,0 +1,215 @@
+"""What every exchange must meet, with the provision that asks for it. `decide` names these when they fail."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from policies.model import Family, Regime
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One requirement. `gdpr` and `dpa_1998` are the provisions of the two numberings that ask for it."""
+
+    code: str
+    requirement: str
+    gdpr: str
+    dpa_1998: str
+    clause: str
+    remedy: str
+
+    def citation(self, regime: Regime | None) -> str:
+        """The provision as the regime of the day calls it."""
+        if regime is not None and regime.family is Family.DPA_1998:
+            return f"DPA 1998 {self.dpa_1998}"
+        return f"{regime.instrument if regime else 'UK GDPR'} {self.gdpr}"
+
+
+_LAWFUL = ("Article 5(1)(a)", "Schedule 1 principle 1", "Personal data are processed lawfully and fairly")
+_PURPOSE = (
+    "Article 5(1)(b)",
+    "Schedule 1 principle 2",
+    "Data serve specified purposes and no incompatible one",
+)
+_MINIMAL = ("Article 5(1)(c)", "Schedule 1 principle 3", "Data are adequate, relevant and limited")
+_ACCOUNT = (
+    "Article 5(2)",
+    "Schedule 1 principle 1",
+    "The controller can show that each disclosure is lawful",
+)
+_BY_LAW = (
+    "Article 6(3)",
+    "Schedule 1 principle 1",
+    "The task that the disclosure serves is laid down by law",
+)
+_NEW_AGREEMENT = "Propose a new agreement and have it countersigned"
+
+_ALL: Final = (
+    Requirement(
+        "regime-unknown",
+        "The law of the day is known",
+        *_LAWFUL,
+        "Load a law folder whose regimes cover the day of the disclosure",
+    ),
+    Requirement(
+        "dataset-unknown",
+        "The dataset has a policy",
+        *_LAWFUL,
+        "Name a dataset of the policy folder, or write a policy file for this one",
+    ),
+    Requirement(
+        "dataset-not-in-force",
+        "The dataset's policy is in force",
+        *_ACCOUNT,
+        "Renew valid_from and valid_to of the dataset's policy after review",
+    ),
+    Requirement(
+        "purpose-unknown",
+        "The purpose is a known one",
+        *_PURPOSE,
+        "Name a purpose of the policy folder",
+    ),
+    Requirement(
+        "purpose-not-allowed",
+        "The dataset's policy allows the purpose",
+        *_PURPOSE,
+        "Ask for a purpose that the policy allows, or have this one added to `purposes` and a new agreement signed",
+    ),
+    Requirement(
+        "framework-unknown",
+        "The indicator framework is a known one",
+        *_MINIMAL,
+        "Name a framework of the policy folder",
+    ),
+    Requirement(
+        "framework-not-allowed",
+        "The dataset's policy uses the framework",
+        *_MINIMAL,
+        "Ask under a framework that the policy names in `frameworks`",
+    ),
+    Requirement(
+        "framework-not-in-force",
+        "The framework is in force",
+        *_MINIMAL,
+        "Ask under the framework of the day",
+    ),
+    Requirement(
+        "indicator-not-in-framework",
+        "Every indicator asked for belongs to the framework",
+        *_MINIMAL,
+        "Take the foreign indicators out of the dataset's policy",
+    ),
+    Requirement(
+        "gateway-request",
+        "A gateway lets the council send the list",
+        *_BY_LAW,
+        "Cite a gateway in `gateways.request` that is in force and covers these parties and this purpose",
+    ),
+    Requirement(
+        "gateway-answer",
+        "A gateway lets the partner answer",
+        *_BY_LAW,
+        "Cite a gateway in `gateways.answer` that is in force and covers these parties and this purpose",
+    ),
+    Requirement(
+        "lawful-basis",
+        "A lawful basis holds",
+        "Article 6(1)",
+        "Schedule 2",
+        "At least one condition for processing personal data is met",
+        "Cite a lawful basis in `conditions.lawful_basis` for the regime of the day",
+    ),
+    Requirement(
+        "special-category",
+        "A condition for special-category data holds",
+        "Article 9(1)",
+        "Schedule 3",
+        "Health and other sensitive data may be processed only under a further condition",
+        "Cite an Article 9 condition, with all it needs, that covers this purpose in `conditions.special_category`",
+    ),
+    Requirement(
+        "offence",
+        "A basis for offence data holds",
+        "Article 10",
+        "Schedule 3",
+        "Data on offences, alleged ones included, need official authority or a condition in law",
+        "Cite an Article 10 basis, with all it needs, that covers this purpose in `conditions.offence`",
+    ),
+    Requirement(
+        "export",
+        "Law-enforcement data may leave Part 3",
+        "Article 10 with DPA 2018 Part 3 s.36(4)",
+        "Schedule 1 principle 2",
+        "Data collected for law enforcement serve another purpose only if authorised by law",
+        "Cite DPA 2018 s.36(4) in `conditions.export` for the regime of the day",
+    ),
+    Requirement(
+        "confidentiality",
+        "A route through the duty of confidentiality holds",
+        "Article 5(1)(a) with the common-law duty of confidentiality",
+        "Schedule 1 principle 1 with the common-law duty of confidentiality",
+        "Confidential health information is disclosed by consent, by law or in the overriding public interest only",
+        "Cite a route in `confidentiality` that covers this purpose, such as consent asked for it",
+    ),
+    Requirement(
+        "forbidden",
+        "No law forbids the disclosure",
+        *_LAWFUL,
+        "None: no policy and no agreement can allow this. Ask for another purpose",
+    ),
+    Requirement(
+        "agreement-missing",
+        "Council and partner have an agreement for the dataset",
+        *_ACCOUNT,
+        _NEW_AGREEMENT,
+    ),
+    Requirement(
+        "agreement-unsigned",
+        "The agreement bears both signatures",
+        *_ACCOUNT,
+        "Have the partner countersign the agreement",
+    ),
+    Requirement(
+        "agreement-revoked",
+        "The agreement is not revoked",
+        *_ACCOUNT,
+        _NEW_AGREEMENT,
+    ),
+    Requirement(
+        "agreement-not-begun",
+        "The agreement has begun",
+        *_ACCOUNT,
+        "Wait for its first day, or sign an agreement that begins earlier",
+    ),
+    Requirement(
+        "agreement-expired",
+        "The agreement has not expired",
+        *_ACCOUNT,
+        _NEW_AGREEMENT,
+    ),
+    Requirement(
+        "agreement-other-dataset",
+        "The agreement is for this dataset",
+        *_ACCOUNT,
+        "Use the agreement for this dataset, or propose one",
+    ),
+    Requirement(
+        "agreement-other-policy",
+        "The agreement embeds this very policy",
+        *_ACCOUNT,
+        "The dataset's policy has changed since it was signed: propose a new agreement and have it countersigned",
+    ),
+    Requirement(
+        "list-too-small",
+        "The list is not below the policy's limits",
+        *_MINIMAL,
+        "Submit at least min_households and min_people of the policy",
+    ),
+    Requirement(
+        "list-too-large",
+        "The list is not above the policy's limits",
+        *_MINIMAL,
+        "Submit at most max_households and max_people of the policy",
+    ),
+)
+
+REQUIREMENTS: Final = {requirement.code: requirement for requirement in _ALL}
