@@ -14,11 +14,13 @@ from gateway.intake.columns import LIST_COLUMNS, PERSON_COLUMNS, read_header
 from gateway.intake.csv_file import read_csv
 from gateway.intake.judge import Judged, judge
 from gateway.intake.limits import PERSON_FILE_LIMITS, Limits
+from gateway.intake.parquet_file import read_parquet
 from gateway.intake.raw import RawTable
 from gateway.intake.rejects import MAX_KEPT, BadListError, RowError
 from gateway.intake.stream import Format, collect, format_of
+from gateway.intake.xlsx_file import read_xlsx
 
-_READERS: Final = {Format.CSV: read_csv}
+_READERS: Final = {Format.CSV: read_csv, Format.XLSX: read_xlsx, Format.PARQUET: read_parquet}
 
 
 @dataclass(frozen=True, slots=True)
