@@ -1,0 +1,115 @@
+"""The mailbox: the gateway keeps bundles until the partner's agent fetches them. Both ends stand here.
+
+Neither end judges or records: they carry bytes.
+"""
+
+from collections.abc import Sequence
+from typing import Final, TypeVar
+from uuid import UUID
+
+import httpx
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from adapters.transports.wire import GatewayUnavailableError, SignIn, Wire
+from gateway.domain.exchange import ExchangeId
+from gateway.ports import Store
+
+_SMALL: Final = 1 << 20
+_BUNDLE: Final = 600 << 20
+_OCTETS: Final = {"Content-Type": "application/octet-stream"}
+_JOSE: Final = {"Content-Type": "application/jose"}
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+
+class AgreementLine(_Answer):
+    """One agreement as the gateway lists it. `status`: proposed, in-force, revoked or expired."""
+
+    number: str = Field(max_length=64)
+    dataset: str = Field(max_length=100)
+    status: str = Field(max_length=20)
+
+
+class State(_Answer):
+    """What waits for this agent. `prekeys`: how many unclaimed ones the gateway holds."""
+
+    time: AwareDatetime
+    prekeys: int = Field(ge=0)
+    waiting: tuple[UUID, ...] = Field(max_length=10_000)
+    agreements: tuple[AgreementLine, ...] = Field(max_length=10_000)
+
+
+class AgreementPapers(_Answer):
+    """The signed forms of one agreement, as the gateway holds them."""
+
+    number: str
+    council_jws: str
+    partner_jws: str | None
+    revoked: bool
+
+
+_Parsed = TypeVar("_Parsed", bound=_Answer)
+
+
+class MailboxClient:
+    """The agent's end. Every method raises what `Wire.call` raises."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    @classmethod
+    def over(cls, http: httpx.Client, sign_in: SignIn) -> "MailboxClient":
+        return cls(Wire(http, sign_in))
+
+    def state(self) -> State:
+        return _parse(State, self._wire.call("GET", "/v1/agent/state", limit=_SMALL))
+
+    def publish_prekeys(self, prekeys: Sequence[str]) -> None:
+        """Leave signed prekeys, 200 at most, at the gateway."""
+        body = TypeAdapter(dict[str, list[str]]).dump_json({"prekeys": list(prekeys)})
+        self._wire.call("POST", "/v1/agent/prekeys", body, {"Content-Type": "application/json"})
+
+    def fetch_request(self, exchange: ExchangeId) -> bytes:
+        return self._wire.call("GET", f"/v1/agent/exchanges/{exchange}/request", limit=_BUNDLE)
+
+    def put_answer(self, exchange: ExchangeId, bundle: bytes) -> None:
+        """Idempotent: the same bytes again are acknowledged again."""
+        self._wire.call("PUT", f"/v1/agent/exchanges/{exchange}/answer", bundle, _OCTETS)
+
+    def put_refusal(self, exchange: ExchangeId, notice: bytes) -> None:
+        """Idempotent, like `put_answer`."""
+        self._wire.call("PUT", f"/v1/agent/exchanges/{exchange}/refusal", notice, _JOSE)
+
+    def agreement(self, number: str) -> AgreementPapers:
+        return _parse(AgreementPapers, self._wire.call("GET", f"/v1/agent/agreements/{number}", limit=_SMALL))
+
+    def put_signature(self, number: str, jws: str) -> None:
+        self._wire.call("PUT", f"/v1/agent/agreements/{number}/signature", jws.encode(), _JOSE)
+
+    def put_revocation(self, number: str, jws: str) -> None:
+        self._wire.call("PUT", f"/v1/agent/agreements/{number}/revocation", jws.encode(), _JOSE)
+
+
+class MailboxTransport:
+    """The gateway's end: `Transport` by putting the bundle where the agent will look."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def send(self, partner: str, exchange: ExchangeId, bundle: bytes) -> None:
+        with self._store.begin() as uow:
+            uow.mailbox.post(partner, exchange, bundle)
+            uow.commit()
+
+
+def _parse(model: type[_Parsed], body: bytes) -> _Parsed:
+    try:
+        return model.model_validate_json(body)
+    except ValidationError:
+        raise GatewayUnavailableError(
+            "the answer is not of the documented form",
+            place="gateway",
+            way_out="Check the URL, and that agent and gateway are of fitting versions",
+        ) from None
