@@ -1,7 +1,7 @@
 """Settings: environment variables `FLAGSTONE_...`, read once, at the edge."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -49,14 +49,14 @@ class Settings(BaseSettings):
         return self
 
 
-def read_settings() -> Settings:
-    """Read the environment.
+def read_settings(**given: Any) -> Settings:
+    """Read the environment; what a command line gives goes before it.
 
     Raises:
         ConfigurationError: a setting is malformed; names it, never its value.
     """
     try:
-        return Settings()
+        return Settings(**given)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = "FLAGSTONE_" + "_".join(str(part) for part in first["loc"]).upper()

@@ -11,7 +11,7 @@ class FlagstoneError(Exception):
     """The root. `code` is stable and machine-readable; `exit_code` is what the CLI exits with."""
 
     code: ClassVar[str] = "error"
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
     status: ClassVar[int] = 500
 
     def __init__(self, reason: str, *, place: str = "", way_out: str = "") -> None:
@@ -107,4 +107,11 @@ class LogUnavailableError(FlagstoneError):
     """The disclosure log can't be written, so nothing moves (promise 2)."""
 
     code = "log-unavailable"
+    status = 503
+
+
+class StoreUnavailableError(FlagstoneError):
+    """The database can't be used now; what was not committed is rolled back."""
+
+    code = "store-unavailable"
     status = 503

@@ -1,4 +1,4 @@
-"""Who is calling. Council users bring a token that the operator issued; agents sign an assertion (RFC 7523)."""
+"""Who is calling: council users bring a token that the operator issued; agents sign an assertion."""
 
 import base64
 import hashlib
@@ -12,7 +12,13 @@ from joserfc.jwt import JWTClaimsRegistry
 
 from gateway.bundle.jws import verify_jws
 from gateway.domain import labels
-from gateway.domain.errors import ConflictError, NotAllowedError, NotFoundError, NotSignedInError, VerificationError
+from gateway.domain.errors import (
+    ConflictError,
+    NotAllowedError,
+    NotFoundError,
+    NotSignedInError,
+    VerificationError,
+)
 from gateway.domain.exchange import Role
 from gateway.ports import Partner, User
 from gateway.service.context import Context

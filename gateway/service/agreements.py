@@ -16,7 +16,14 @@ from policies.decision import AgreementTerms
 
 
 def propose(
-    ctx: Context, *, number: str, partner: str, dataset: str, valid_from: date, valid_to: date, references: dict[str, str]
+    ctx: Context,
+    *,
+    number: str,
+    partner: str,
+    dataset: str,
+    valid_from: date,
+    valid_to: date,
+    references: dict[str, str],
 ) -> AgreementDocument:
     """Draw up an agreement on today's policy and both sides' keys, and sign it for the council.
 
@@ -28,7 +35,9 @@ def propose(
     """
     policy = ctx.policies.datasets.get(dataset)
     if policy is None:
-        raise NotFoundError("no policy for this dataset", place="agreement propose", way_out="See `flagstone policy check`")
+        raise NotFoundError(
+            "no policy for this dataset", place="agreement propose", way_out="See `flagstone policy check`"
+        )
     with ctx.store.begin() as uow:
         registered = uow.partners.get(partner)
         if registered.revoked_at is not None:
@@ -147,7 +156,9 @@ def standing(uow: UnitOfWork, dataset: str, partner: str | None) -> AgreementRec
     in_force = [record for record in held if record.signed_at and not record.revoked_at]
     if len({record.partner for record in in_force}) > 1:
         raise ConflictError(
-            "several partners have agreements for this dataset", place="partner", way_out="Name one with --partner"
+            "several partners have agreements for this dataset",
+            place="partner",
+            way_out="Name one with --partner",
         )
     return next(iter(in_force or held), None)
 

@@ -62,7 +62,7 @@ def prepare(
         dataset=policy.id,
         purpose=decision.purpose,
         framework=decision.framework,
-        basis=decision.citations,
+        basis=decision.basis.citations if decision.basis else (),
         scheme=V1.version,
         identifiers=policy.identifiers,
         granularity=policy.granularity,
@@ -101,7 +101,9 @@ def _shuffle(ctx: Context, people: pl.DataFrame) -> tuple[pl.DataFrame, list[str
     households = people.select(pl.col("household_id").unique(maintain_order=True))
     handles = households.select(_random(ctx, households.height).arg_sort().alias("i"))["i"]
     ordered = households["household_id"].gather(handles)
-    numbered = pl.DataFrame({"household_id": ordered, "household": pl.int_range(ordered.len(), dtype=pl.UInt32, eager=True)})
+    numbered = pl.DataFrame(
+        {"household_id": ordered, "household": pl.int_range(ordered.len(), dtype=pl.UInt32, eager=True)}
+    )
     slots = people.join(numbered, on="household_id", how="left")
     return slots[_random(ctx, slots.height).arg_sort()], ordered.to_list()
 

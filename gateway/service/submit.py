@@ -7,7 +7,7 @@ exchange will run to its end, whatever is killed and restarted.
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -26,7 +26,7 @@ from gateway.service.context import Context
 from gateway.service.preparing import Prepared, prepare
 from gateway.service.recording import SMALL, actor_of, record, record_exchange, split_counts
 from gateway.service.sealing import put_sealed
-from policies.decision import Decision, Question, Unmet, decide, refuse
+from policies.decision import Decision, Question, Unmet, decide
 from policies.model import DatasetPolicy
 from policies.rows import withhold
 
@@ -139,12 +139,16 @@ def _read(
 def _repeat(earlier: Submission, request: _Request) -> Submitted:
     if earlier.request_digest != request.digest:
         raise ConflictError(
-            "this idempotency key was used for another request", place="Idempotency-Key", way_out="Use a new one"
+            "this idempotency key was used for another request",
+            place="Idempotency-Key",
+            way_out="Use a new one",
         )
     told = json.loads(earlier.outcome)
     if earlier.exchange is None:
         raise ExchangeRefusedError(told["decision"])
-    return Submitted(earlier.exchange, told["decision"], tuple(told["withheld"]), request.intake.rejected, True)
+    return Submitted(
+        earlier.exchange, told["decision"], tuple(told["withheld"]), request.intake.rejected, True
+    )
 
 
 def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submitted:
@@ -167,11 +171,17 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
     if not decision.permitted or standing is None:
         _keep_refusal(ctx, uow, request, decision, at)
     policy = ctx.policies.datasets[request.dataset]
-    framework = ctx.policies.frameworks[request.framework]
+    framework = ctx.policies.frameworks[decision.framework]
     withheld = withhold(people, policy, framework, at.astimezone(LONDON).date())
     kept = people.frame.join(withheld, on="person_id", how="anti", maintain_order="left")
     if kept.is_empty():
-        _keep_refusal(ctx, uow, request, refuse(decision, _EVERY_ROW_WITHHELD), at)
+        _keep_refusal(
+            ctx,
+            uow,
+            request,
+            replace(decision, permitted=False, unmet=(_EVERY_ROW_WITHHELD,), basis=None),
+            at,
+        )
     exchange_id = ExchangeId(UUID(bytes=ctx.entropy(16), version=4))
     partner = uow.partners.get(standing.partner)
     if partner.revoked_at is not None:
@@ -181,11 +191,20 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
         raise PartnerError(
             "the partner's agent has left no prekeys at the gateway",
             place=request.dataset,
-            way_out="Nothing was sent or kept. Ask the partner whether its agent is running, then submit again",
+            way_out="Nothing was sent or kept. Is the partner's agent running? Then submit again",
         )
     expires_at = at + timedelta(days=policy.answer_days)
     prepared = prepare(
-        ctx, exchange_id, HouseholdList(kept), partner, prekey, standing, decision, policy, at=at, expires_at=expires_at
+        ctx,
+        exchange_id,
+        HouseholdList(kept),
+        partner,
+        prekey,
+        standing,
+        decision,
+        policy,
+        at=at,
+        expires_at=expires_at,
     )
     exchange = Exchange(
         id=exchange_id,
@@ -193,7 +212,7 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
         agreement=standing.number,
         dataset=request.dataset,
         purpose=request.purpose,
-        framework=request.framework,
+        framework=decision.framework,
         granularity=policy.granularity,
         indicators=policy.indicators,
         submitted_by=request.user.id,
@@ -215,6 +234,7 @@ _EVERY_ROW_WITHHELD = Unmet(
     clause="data minimisation: nothing remains that may be asked",
     remedy="see the reasons per row: record consent, met indicators and dependent children where they exist",
     forbidden=False,
+    confirmed=True,
 )
 
 

@@ -53,3 +53,8 @@ def revoke(ctx: Context, name: str) -> None:
 def _record(ctx: Context, uow: UnitOfWork, kind: str, user: User) -> None:
     body = {"user": str(user.id), "user_role": user.role.value}
     record(ctx, uow, kind, actor=the_operator(ctx), body=body, at=ctx.clock())
+
+
+def listing(ctx: Context) -> list[User]:
+    with ctx.store.begin() as uow:
+        return uow.users.all()

@@ -1,0 +1,174 @@
+"""The one place that builds edges and wires them to the use cases."""
+
+import contextlib
+import fcntl
+import secrets
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from adapters.keys.files import FileExchangeKeys, FilePartyKeys, create_party_keys, create_signer, load_signer
+from adapters.transports.mailbox import MailboxTransport
+from audit.checkpoint import NoteSigner
+from gateway.db.embedded import EmbeddedPostgres
+from gateway.db.engine import make_engine
+from gateway.db.migrate import upgrade
+from gateway.db.uow import PostgresStore
+from gateway.db.urls import Urls
+from gateway.domain.errors import ConfigurationError, ConflictError
+from gateway.domain.identity import Identity
+from gateway.ports import Store
+from gateway.service.context import Context
+from gateway.settings import MEBIBYTE, Settings
+from gateway.web.app import create_app
+from gateway.workflows import Workflows
+from policies.loader import builtin, load
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """A council's gateway, opened: its folders, its store per role, and the context of its use cases."""
+
+    settings: Settings
+    urls: Urls
+    context: Context
+    """As the web role."""
+    worker: Context
+    """As the worker role."""
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def create_keys(home: Path, slug: str, name: str) -> Identity:
+    """Make the council's keys and the log's, once.
+
+    Raises:
+        ConflictError: there are keys already.
+    """
+    _create_home(home)
+    keys = create_party_keys(home / "keys", slug, name)
+    create_signer(home / "log-key", f"flagstone/{slug}")
+    return keys.identity
+
+
+def council_identity(home: Path) -> Identity:
+    """The council's public keys.
+
+    Raises:
+        ConfigurationError: there are none, or they are open to others.
+    """
+    return FilePartyKeys.load(home / "keys").identity
+
+
+def log_signer(home: Path) -> NoteSigner:
+    return load_signer(home / "log-key")
+
+
+@contextlib.contextmanager
+def opened(settings: Settings) -> Iterator[Installation]:
+    """Start or find the database, bring its schema up to date, and wire everything.
+
+    Raises:
+        ConfigurationError: keys or folders are missing or unsafe.
+    """
+    keys = FilePartyKeys.load(settings.home / "keys")
+    signer = log_signer(settings.home)
+    with _urls(settings) as urls:
+        upgrade(urls)
+        exchange_keys = FileExchangeKeys(settings.home / "exchange-keys")
+        web = PostgresStore(make_engine(urls.web), signer)
+        worker = PostgresStore(make_engine(urls.worker), signer)
+        policies = load(*[builtin(), *([settings.policies] if settings.policies else [])])
+        context = Context(
+            store=web,
+            keys=keys,
+            exchange_keys=exchange_keys,
+            policies=policies,
+            transport=MailboxTransport(web),
+            clock=now,
+            entropy=secrets.token_bytes,
+        )
+        try:
+            yield Installation(settings, urls, context, _as_worker(context, worker))
+        finally:
+            web.dispose()
+            worker.dispose()
+
+
+@contextlib.contextmanager
+def serving(settings: Settings) -> Iterator[FastAPI]:
+    """The gateway's application, with its workflows running while the block lasts.
+
+    Raises:
+        ConflictError: another process serves this home.
+    """
+    with opened(settings) as installation, _only_one(settings.home) as executor:
+        workflows = Workflows(installation.worker, installation.urls.worker.get_secret_value(), executor)
+        workflows.launch()
+        try:
+            yield create_app(
+                installation.context,
+                on_submitted=workflows.submitted,
+                on_answered=workflows.answered,
+                max_upload=settings.max_upload_mib * MEBIBYTE,
+            )
+        finally:
+            workflows.stop()
+
+
+def _as_worker(context: Context, store: Store) -> Context:
+    return replace(context, store=store, transport=MailboxTransport(store))
+
+
+@contextlib.contextmanager
+def _urls(settings: Settings) -> Iterator[Urls]:
+    if settings.database_url is None:
+        with EmbeddedPostgres(settings.home / "postgres").running() as urls:
+            yield urls
+        return
+
+    def given(url: SecretStr | None) -> SecretStr:
+        return url or settings.database_url or SecretStr("")
+
+    yield Urls(
+        migrate=given(settings.database_url_migrate),
+        web=settings.database_url,
+        worker=given(settings.database_url_worker),
+        review=given(settings.database_url_review),
+    )
+
+
+def _create_home(home: Path) -> None:
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if home.stat().st_mode & 0o077:
+        raise ConfigurationError("open to other users", place="FLAGSTONE_HOME", way_out="chmod 700 it")
+
+
+@contextlib.contextmanager
+def _only_one(home: Path) -> Iterator[str]:
+    """The executor id of this home, held by one process at a time.
+
+    DBOS recovers the work of its own executor id: two processes under one id would take a live step twice.
+    """
+    path = home / "executor"
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConflictError(
+                "another gateway process serves this home", place="FLAGSTONE_HOME", way_out="Stop it first"
+            ) from None
+        file.seek(0)
+        executor = file.read().strip()
+        if not executor:
+            executor = str(uuid.uuid4())
+            file.write(executor)
+            file.flush()
+        yield executor

@@ -1,0 +1,21 @@
+"""`flagstone db`."""
+
+import typer
+
+from gateway.bootstrap import opened
+from gateway.cli.output import say
+from gateway.settings import read_settings
+
+app = typer.Typer(help="The gateway's database.", no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """The gateway's database."""
+
+
+@app.command()
+def upgrade() -> None:
+    """Bring the schema up to date; done already when the gateway starts."""
+    with opened(read_settings()):
+        say("The database is up to date")

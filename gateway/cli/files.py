@@ -1,0 +1,37 @@
+"""Reading and writing the files that commands name."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from gateway.domain.errors import BadInputError
+
+_CHUNK = 1 << 20
+_MAX_DOCUMENT = 1 << 16
+
+
+def chunks(path: Path) -> Iterator[bytes]:
+    """A file's bytes as a stream."""
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+def small(path: Path) -> bytes:
+    """A small document whole.
+
+    Raises:
+        BadInputError: it is larger than any document of ours.
+    """
+    with path.open("rb") as file:
+        data = file.read(_MAX_DOCUMENT + 1)
+    if len(data) > _MAX_DOCUMENT:
+        raise BadInputError("larger than any document of this kind", place=path.name)
+    return data
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)

@@ -1,0 +1,54 @@
+"""`flagstone keys`: the council's keys, and the documents that others need of them."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audit.verify import write_trust
+from gateway.bootstrap import council_identity, create_keys, log_signer
+from gateway.cli.output import out, say, table
+from gateway.domain.identity import Identity
+from gateway.settings import read_settings
+
+app = typer.Typer(help="The council's keys.", no_args_is_help=True)
+
+Public = Annotated[Path | None, typer.Option(help="Write the identity document that partners need")]
+Trust = Annotated[Path | None, typer.Option(help="Write the trust file that auditors verify the log against")]
+
+
+@app.command()
+def new(
+    slug: Annotated[str, typer.Option(help="Short name: a-z, 0-9, hyphens")],
+    name: Annotated[str, typer.Option(help="The council's name, as partners will read it")],
+    public: Public = None,
+    trust: Trust = None,
+) -> None:
+    """Make the council's keys and the log's; print the fingerprint that partners compare."""
+    home = read_settings().home
+    identity = create_keys(home, slug, name)
+    _write(home, identity, public, trust)
+    say(f"The keys of {identity.name} are made. Partners compare this fingerprint by telephone:")
+    out.print(identity.fingerprint)
+
+
+@app.command("list")
+def show(public: Public = None, trust: Trust = None) -> None:
+    """List the keys, by fingerprint; never their bytes."""
+    home = read_settings().home
+    identity = council_identity(home)
+    _write(home, identity, public, trust)
+    rows = table(f"Keys of {identity.name}", "Key", "For", "Public identity")
+    rows.add_row("signing, exchange, auth", "bundles, exchange secrets, sign-in", identity.fingerprint)
+    rows.add_row("log", "checkpoints of the disclosure log", log_signer(home).verifier.vkey)
+    out.print(rows)
+
+
+def _write(home: Path, identity: Identity, public: Path | None, trust: Path | None) -> None:
+    if public is not None:
+        public.write_text(json.dumps(identity.to_json(), indent=2) + "\n", encoding="utf-8")
+        say(f"Identity document: {public}")
+    if trust is not None:
+        write_trust(trust, log_signer(home).verifier.vkey)
+        say(f"Trust file for auditors: {trust}")
