@@ -52,7 +52,8 @@ class Entry:
     id: UUID
     kind: str
     at: datetime
-    body: Mapping[str, Json] = field(repr=False)
+    body: Mapping[str, Json] = field(repr=False, hash=False)
+    _leaf: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not _KIND.fullmatch(self.kind):
@@ -63,15 +64,15 @@ class Entry:
         object.__setattr__(self, "at", at.replace(microsecond=at.microsecond // 1000 * 1000))
         if not isinstance(self.body, Mapping):
             raise EntryError("body: not an object")
-        object.__setattr__(self, "body", MappingProxyType(_copied(self.body, "body", 1)))
-        if len(self.leaf()) > MAX_LEAF_BYTES:
+        body = _copied(self.body, "body", 1)
+        object.__setattr__(self, "body", MappingProxyType(body))
+        object.__setattr__(self, "_leaf", self._written(body))
+        if len(self._leaf) > MAX_LEAF_BYTES:
             raise EntryError(f"the leaf is longer than {MAX_LEAF_BYTES} bytes")
 
     def leaf(self) -> bytes:
         """The canonical bytes: what is hashed, stored and exported."""
-        at = self.at.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
-        leaf = {"at": at, "body": dict(self.body), "id": str(self.id), "kind": self.kind, "type": TYPE}
-        return _utf8(_encode(leaf))
+        return self._leaf
 
     @classmethod
     def parse(cls, leaf: bytes) -> Self:
@@ -89,6 +90,11 @@ class Entry:
         if entry.leaf() != leaf:
             raise EntryError("not in canonical form (RFC 8785)")
         return entry
+
+    def _written(self, body: dict[str, Any]) -> bytes:
+        at = self.at.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+        fields = {"at": at, "body": body, "id": str(self.id), "kind": self.kind, "type": TYPE}
+        return _utf8(_encode(fields))
 
 
 def commit(salt: bytes, entry: UUID, path: str, value: Json) -> str:

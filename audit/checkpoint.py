@@ -1,0 +1,223 @@
+"""C2SP signed notes and tlog-checkpoints, signed with Ed25519 (signature type 0x01).
+
+Formats: c2sp.org/signed-note and c2sp.org/tlog-checkpoint, unchanged, so that others' tools read ours.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from audit.errors import NoteError
+from audit.merkle import HASH_BYTES
+
+ED25519: Final = b"\x01"
+KEY_BYTES: Final = 32
+KEY_ID_BYTES: Final = 4
+MAX_NOTE_BYTES: Final = 1 << 17  # room for the 16 post-quantum signatures that c2sp.org/signed-note asks for
+
+_NAME = re.compile(r"[^\s+\x00-\x1f\x7f]{1,200}")
+_SIZE = re.compile(r"0|[1-9][0-9]{0,15}")
+_MARK = "— "  # an em dash and a space begin a signature line
+
+
+@dataclass(frozen=True, slots=True)
+class NoteVerifier:
+    """A public key by its name. Both stand in the text form (vkey): name+hex key id+base64(0x01 ‖ key)."""
+
+    name: str
+    key: bytes
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise NoteError("key name: 1 to 200 characters, none of them white space or a plus")
+        if len(self.key) != KEY_BYTES:
+            raise NoteError(f"key: not {KEY_BYTES} bytes")
+
+    @property
+    def key_id(self) -> bytes:
+        """The first 4 bytes of SHA-256(name ‖ newline ‖ 0x01 ‖ key)."""
+        return hashlib.sha256(self.name.encode() + b"\n" + ED25519 + self.key).digest()[:KEY_ID_BYTES]
+
+    @classmethod
+    def parse(cls, vkey: str) -> Self:
+        """Parse the text form.
+
+        Raises:
+            NoteError: it is malformed, of another key type, or its key id is not that of name and key.
+        """
+        name, _, rest = vkey.partition("+")
+        key_id, _, encoded = rest.partition("+")
+        typed = _base64(encoded, "key text")
+        if typed[:1] != ED25519:
+            raise NoteError("key text: not an Ed25519 key")
+        verifier = cls(name, typed[1:])
+        if verifier.key_id.hex() != key_id:
+            raise NoteError("key text: the key id is not that of this name and key")
+        return verifier
+
+    def __str__(self) -> str:
+        return f"{self.name}+{self.key_id.hex()}+{base64.b64encode(ED25519 + self.key).decode()}"
+
+    def verify(self, text: str, signature: bytes) -> None:
+        """Check an Ed25519 signature (RFC 8032) over the text.
+
+        Raises:
+            NoteError: the signature is not this key's over this text.
+        """
+        try:
+            Ed25519PublicKey.from_public_bytes(self.key).verify(signature, text.encode())
+        except InvalidSignature:
+            raise NoteError(f"the signature by {self.name} is wrong") from None
+
+
+class NoteSigner:
+    """Signs notes under a name. The private key stays inside."""
+
+    __slots__ = ("_private", "verifier")
+
+    def __init__(self, name: str, private: Ed25519PrivateKey) -> None:
+        self._private = private
+        self.verifier = NoteVerifier(name, private.public_key().public_bytes_raw())
+
+    @property
+    def name(self) -> str:
+        return self.verifier.name
+
+    def sign(self, text: str) -> bytes:
+        """The note: the text, an empty line, one signature line.
+
+        Raises:
+            NoteError: the text does not end in a newline, or holds other control characters.
+        """
+        _check_text(text)
+        signature = base64.b64encode(self.verifier.key_id + self._private.sign(text.encode())).decode()
+        return f"{text}\n{_MARK}{self.name} {signature}\n".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A tree head: the log's name (origin), how many leaves, and the root (32 bytes) over them."""
+
+    origin: str
+    size: int
+    root: bytes
+    extensions: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.origin or not self.origin.isprintable():
+            raise NoteError("checkpoint origin: not a line of text")
+        if not _SIZE.fullmatch(str(self.size)):
+            raise NoteError("checkpoint size: not 0 to 16 decimal digits")
+        if len(self.root) != HASH_BYTES:
+            raise NoteError(f"checkpoint root: not {HASH_BYTES} bytes")
+        if not all(line and line.isprintable() for line in self.extensions):
+            raise NoteError("checkpoint extension: not a line of text")
+
+    @property
+    def text(self) -> str:
+        """What is signed."""
+        lines = (self.origin, str(self.size), base64.b64encode(self.root).decode(), *self.extensions)
+        return "\n".join(lines) + "\n"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Parse a note's text.
+
+        Raises:
+            NoteError: it is not a checkpoint.
+        """
+        lines = text.split("\n")
+        if len(lines) < 4 or lines.pop():  # noqa: PLR2004 - three lines, and nothing after the last newline
+            raise NoteError("checkpoint: not origin, size and root, each on a line of its own")
+        origin, size, root, *extensions = lines
+        if not _SIZE.fullmatch(size):
+            raise NoteError("checkpoint size: not a decimal number")
+        return cls(origin, int(size), _base64(root, "checkpoint root"), tuple(extensions))
+
+
+def open_note(note: bytes, verifiers: Sequence[NoteVerifier]) -> str:
+    """The text of a note that at least one of the verifiers signed. Others' signatures are ignored.
+
+    Raises:
+        NoteError: the note is malformed, a known key's signature is wrong, or no known key signed.
+    """
+    text, signatures = _parted(note)
+    known = {(verifier.name, verifier.key_id): verifier for verifier in verifiers}
+    signed = False
+    for name, signature in signatures:
+        verifier = known.get((name, signature[:KEY_ID_BYTES]))
+        if verifier:
+            verifier.verify(text, signature[KEY_ID_BYTES:])
+            signed = True
+    if not signed:
+        raise NoteError("no trusted key signed this")
+    return text
+
+
+def open_checkpoint(note: bytes, log: NoteVerifier) -> Checkpoint:
+    """The checkpoint in a note signed by the log's key, whose name is the origin.
+
+    Raises:
+        NoteError: as `open_note`; or the origin is another log's.
+    """
+    checkpoint = Checkpoint.parse(open_note(note, [log]))
+    if checkpoint.origin != log.name:
+        raise NoteError("checkpoint: of another log than its key")
+    return checkpoint
+
+
+def unsafe_read_checkpoint(note: bytes) -> Checkpoint:
+    """The checkpoint in a note, its signatures NOT checked: for a store that has no key.
+
+    Raises:
+        NoteError: the note is malformed.
+    """
+    return Checkpoint.parse(_parted(note)[0])
+
+
+def _parted(note: bytes) -> tuple[str, list[tuple[str, bytes]]]:
+    if len(note) > MAX_NOTE_BYTES:
+        raise NoteError(f"note: longer than {MAX_NOTE_BYTES} bytes")
+    try:
+        whole = note.decode()
+    except UnicodeDecodeError:
+        raise NoteError("note: not UTF-8") from None
+    text, blank, block = whole.rpartition("\n\n")
+    text += "\n"
+    _check_text(text)
+    if not blank or not block.endswith("\n"):
+        raise NoteError("note: not a text, an empty line and signature lines")
+    return text, [_signature(line) for line in block[:-1].split("\n")]
+
+
+def _signature(line: str) -> tuple[str, bytes]:
+    name, _, encoded = line.removeprefix(_MARK).partition(" ")
+    if not line.startswith(_MARK) or not _NAME.fullmatch(name):
+        raise NoteError("note: a malformed signature line")
+    signature = _base64(encoded, "note signature")
+    if len(signature) <= KEY_ID_BYTES:
+        raise NoteError("note: a signature that is too short")
+    return name, signature
+
+
+def _check_text(text: str) -> None:
+    if not text.endswith("\n") or any(char < " " and char != "\n" for char in text):
+        raise NoteError("note: the text must end in a newline and hold no other control character")
+
+
+def _base64(text: str, place: str) -> bytes:
+    """Strict: one text only for each value, so the unused last bits must be zero."""
+    try:
+        value = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise NoteError(f"{place}: not base64") from None
+    if base64.b64encode(value).decode() != text:
+        raise NoteError(f"{place}: not in the canonical form of base64")
+    return value
