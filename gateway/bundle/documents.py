@@ -117,10 +117,21 @@ class Document(BaseModel):
         strict=True, frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True
     )
 
+    def __repr__(self) -> str:
+        # never the fields: a repr ends up in tracebacks and logs
+        return f"{type(self).__name__}()"
+
+    __str__ = __repr__
+
     @property
     def payload(self) -> bytes:
         """Canonical JSON bytes (RFC 8785): what is signed."""
         return canonical(self.model_dump(mode="json"))
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields as they are, to build a document that has more."""
+        return {name: getattr(self, name) for name in type(self).model_fields}
 
     @property
     def digest(self) -> str:

@@ -64,6 +64,12 @@ class WrongAgreementError(VerificationError):
     code = "wrong-agreement"
 
 
+class UnknownSchemeError(VerificationError):
+    """Of a scheme version that this installation does not have."""
+
+    code = "unknown-scheme"
+
+
 class ReplayError(VerificationError):
     """The exchange id was accepted before."""
 

@@ -1,0 +1,60 @@
+"""Whether a request keeps to the agreement that both sides signed."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from gateway.bundle.agreement import AgreementDocument
+from gateway.bundle.errors import UnknownFlagError, WrongAgreementError
+from gateway.bundle.manifest import RequestHeader
+
+_LEGAL_TIME = ZoneInfo("Europe/London")
+
+
+def check_terms(request: RequestHeader, agreements: Mapping[str, AgreementDocument], now: datetime) -> None:
+    """Check a verified request against the agreement that it names, one of `agreements` by number.
+
+    Raises:
+        WrongAgreementError: there is none of that number and digest between these parties, it is not in force
+            today, or the request goes beyond its dataset, scheme or policy.
+        UnknownFlagError: it asks for indicators that were not agreed.
+    """
+    agreement = agreements.get(request.agreement)
+    if agreement is None or agreement.digest != request.agreement_digest:
+        raise _outside("it names no agreement that was countersigned here")
+    if (agreement.council.digest.hex(), agreement.partner.digest.hex()) != (
+        request.sender,
+        request.recipient,
+    ):
+        raise _outside("the agreement is between other parties")
+    if not agreement.valid_from <= now.astimezone(_LEGAL_TIME).date() <= agreement.valid_to:
+        raise _outside("the agreement is not in force today")
+    if (request.dataset, request.scheme) != (agreement.dataset, agreement.scheme):
+        raise _outside("the agreement is about another dataset or scheme")
+    _check_policy(request, agreement.policy)
+
+
+def _check_policy(request: RequestHeader, policy: Mapping[str, Any]) -> None:
+    if not set(request.indicators) <= set(policy.get("indicators", ())):
+        raise UnknownFlagError(
+            "it asks for indicators that were not agreed",
+            place="request",
+            way_out="Propose an agreement that has them",
+        )
+    within = (
+        request.purpose in policy.get("purposes", ()),
+        request.framework in policy.get("frameworks", ()),
+        set(request.identifiers) <= set(policy.get("identifiers", ())),
+        request.granularity == policy.get("granularity"),
+        request.release == policy.get("release"),
+        request.overlap_permille == policy.get("expected_overlap_permille"),
+        policy.get("min_people", 1) <= request.slots <= policy.get("max_people", 0),
+        policy.get("min_households", 1) <= request.households <= policy.get("max_households", 0),
+    )
+    if not all(within):
+        raise _outside("it goes beyond the policy that was agreed")
+
+
+def _outside(reason: str) -> WrongAgreementError:
+    return WrongAgreementError(reason, place="request", way_out="Sign an agreement that covers it")
