@@ -40,7 +40,7 @@ def problems(sourced: Sourced) -> Iterator[Problem]:
         yield from _law(version, policies, sourced.files[f"law {version.id}"])
     yield from _regimes(policies, sourced.files)
     for framework in policies.frameworks.values():
-        yield from _framework(framework, sourced.files[f"framework {framework.id}"])
+        yield from _framework(framework, policies, sourced.files[f"framework {framework.id}"])
     for dataset in policies.datasets.values():
         for key, reason in _dataset(dataset, policies):
             yield Problem(sourced.files[f"dataset {dataset.id}"], key, reason)
@@ -68,10 +68,15 @@ def _regimes(policies: PolicySet, files: Mapping[str, str]) -> Iterator[Problem]
             yield Problem(files[f"regime {other.id}"], place, f"overlaps regime {one.id}")
 
 
-def _framework(framework: Framework, file: str) -> Iterator[Problem]:
+def _framework(framework: Framework, policies: PolicySet, file: str) -> Iterator[Problem]:
     codes = [indicator.code for indicator in framework.indicators]
     for code in sorted({code for code in codes if codes.count(code) > 1}):
         yield Problem(file, f"indicator[{code}].code", "stands twice")
+    for indicator in framework.indicators:
+        twins = (other.find(indicator.code) for other in policies.frameworks.values())
+        # or dropping the stricter framework would drop a legal requirement
+        if any(twin and set(twin.categories) != set(indicator.categories) for twin in twins):
+            yield Problem(file, f"indicator[{indicator.code}].categories", "differ from another framework's")
 
 
 Finding = tuple[str, str]

@@ -8,7 +8,7 @@ Find = Callable[[str], LawEntry | None]
 
 
 def grounds(cited: Iterable[str], serves: Serves, find: Find) -> tuple[LawEntry, ...]:
-    """The cited entries that meet the requirement, each followed by the cited ones that it needs; () is unmet.
+    """The cited entries that meet the requirement, each with the cited ones that it needs; () is unmet.
 
     `find` gives the entry when it counts (in force, covering the parties) and None otherwise. An entry meets
     the requirement only when all it needs are cited beside it and count too. So taking a citation away, or

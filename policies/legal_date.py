@@ -9,9 +9,9 @@ from gateway.domain.errors import BadInputError
 def legal_date(at: datetime) -> date:
     """The day in London at an aware moment.
 
-    Worked out from the rule (Summer Time Act 1972 s.1 as amended by SI 2002/262: 01:00 GMT on the last Sundays
-    of March and October) and not from the machine's time-zone files, so that a decision replays the same
-    wherever and whenever it is replayed. Exact for the years since 1996.
+    Worked out from the rule (Summer Time Act 1972 as amended by SI 2002/262: 01:00 GMT on the last Sundays of
+    March and October) and not from the machine's time-zone files, so that a decision replays the same on
+    every machine. Exact for the years since 1996.
 
     Raises:
         BadInputError: the moment has no time zone.

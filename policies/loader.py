@@ -17,6 +17,7 @@ _ROOMS: Final = ("law", "frameworks", "datasets")
 _MAX_FILE: Final = 1_000_000  # bytes; a policy file is read by people
 
 T = TypeVar("T")
+P = TypeVar("P", Regime, Purpose, Framework, DatasetPolicy)
 
 
 def builtin() -> Path:
@@ -38,7 +39,8 @@ def load(*folders: Path) -> PolicySet:
         for path in sorted(folder.rglob("*.toml")):
             loading.file(path, path.relative_to(folder))
     sourced = loading.sourced()
-    if found := (*loading.problems, *problems(sourced)):
+    # a file that can't be read leaves citations dangling: naming those too would hide the cause
+    if found := tuple(loading.problems) or tuple(problems(sourced)):
         raise PolicyFileError(found)
     return sourced.policies
 
@@ -102,7 +104,7 @@ class _Loading:
         self.parts[key] = part
         self.files[key] = table.file
 
-    def _all(self, kind: type[T]) -> dict[str, T]:
+    def _all(self, kind: type[P]) -> dict[str, P]:
         found = {part.id: part for part in self.parts.values() if isinstance(part, kind)}
         return dict(sorted(found.items()))
 

@@ -1,4 +1,4 @@
-"""What a policy folder says, as values that can't be invalid on their own; the loader checks them together."""
+"""What a policy folder says, as frozen values; `checks` looks at them together."""
 
 import hashlib
 import json
@@ -15,10 +15,26 @@ COUNCIL: Final = "council"
 ANY: Final = "any"
 
 PARTNER_KINDS: Final = frozenset(
-    (
-        "health police youth-offending anti-social-behaviour housing prison probation school academy "
-        "education childrens-services early-years hmrc dwp careers domestic-violence referral demo"
-    ).split()
+    {
+        "health",
+        "police",
+        "youth-offending",
+        "anti-social-behaviour",
+        "housing",
+        "prison",
+        "probation",
+        "school",
+        "academy",
+        "education",
+        "childrens-services",
+        "early-years",
+        "hmrc",
+        "dwp",
+        "careers",
+        "domestic-violence",
+        "referral",
+        "demo",
+    }
 )
 """Kinds of source, DOMAIN.md §2. A law entry names them to say who may disclose to whom."""
 
@@ -78,7 +94,7 @@ def plain(value: Any) -> Any:
 
 
 def digest_of(document: Any) -> str:
-    """SHA-256, hex, over RFC 8785 JSON. Keys are ASCII, so sorting by code point is sorting by UTF-16 unit."""
+    """SHA-256, hex, over RFC 8785 JSON: keys are ASCII, so their order is that of UTF-16 units."""
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -105,7 +121,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Regime:
-    """One period of data-protection law. `part3`: law enforcement has a regime of its own (DPA 2018 Part 3)."""
+    """One period of data-protection law. `part3`: law enforcement has rules of its own (DPA 2018 Part 3)."""
 
     id: str
     title: str
@@ -272,5 +288,5 @@ class PolicySet:
 
     @property
     def digest(self) -> str:
-        """SHA-256, hex, over the whole set, whatever the files were called and in whatever order they came."""
+        """SHA-256, hex, over the whole set, whatever its files are called and in whatever order."""
         return digest_of(plain(self))

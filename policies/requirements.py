@@ -72,7 +72,7 @@ _ALL: Final = (
         "purpose-not-allowed",
         "The dataset's policy allows the purpose",
         *_PURPOSE,
-        "Ask for a purpose that the policy allows, or have this one added to `purposes` and a new agreement signed",
+        "Ask for a purpose that the policy allows, or add this one to `purposes` and sign a new agreement",
     ),
     Requirement(
         "framework-unknown",
@@ -124,7 +124,7 @@ _ALL: Final = (
         "Article 9(1)",
         "Schedule 3",
         "Health and other sensitive data may be processed only under a further condition",
-        "Cite an Article 9 condition, with all it needs, that covers this purpose in `conditions.special_category`",
+        "Cite in `conditions.special_category` an entry that covers this purpose, with all it needs",
     ),
     Requirement(
         "offence",
@@ -132,7 +132,7 @@ _ALL: Final = (
         "Article 10",
         "Schedule 3",
         "Data on offences, alleged ones included, need official authority or a condition in law",
-        "Cite an Article 10 basis, with all it needs, that covers this purpose in `conditions.offence`",
+        "Cite in `conditions.offence` an entry that covers this purpose, with all it needs",
     ),
     Requirement(
         "export",
@@ -147,7 +147,7 @@ _ALL: Final = (
         "A route through the duty of confidentiality holds",
         "Article 5(1)(a) with the common-law duty of confidentiality",
         "Schedule 1 principle 1 with the common-law duty of confidentiality",
-        "Confidential health information is disclosed by consent, by law or in the overriding public interest only",
+        "Confidential information is disclosed by consent, by law or in the overriding public interest",
         "Cite a route in `confidentiality` that covers this purpose, such as consent asked for it",
     ),
     Requirement(
@@ -196,7 +196,7 @@ _ALL: Final = (
         "agreement-other-policy",
         "The agreement embeds this very policy",
         *_ACCOUNT,
-        "The dataset's policy has changed since it was signed: propose a new agreement and have it countersigned",
+        "The policy has changed since it was signed: propose a new agreement and have it countersigned",
     ),
     Requirement(
         "list-too-small",

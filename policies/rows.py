@@ -1,0 +1,79 @@
+"""Row rules: which people are withheld from a list before it leaves, and why. Column-wise throughout."""
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Final
+
+import polars as pl
+
+from gateway.domain.people import HouseholdList
+from policies.model import ConsentRule, DatasetPolicy, Framework, RowRules
+
+REASONS: Final = {
+    "no-consent": "The person's explicit consent is not recorded",
+    "out-of-area": "The person does not live in an area that the policy covers",
+    "no-indicator-met": "Nobody in the household is recorded as meeting an indicator of the framework",
+    "no-dependent-child": "The household has no dependent child on the day",
+    "household-cut-to-one": "Too few people of the household remain: a list must not single one person out",
+}
+"""Reason codes and what they say, in the order of trial; a person gets the first that applies."""
+
+_CHILD_TO: Final = 15
+_STUDENT_TO: Final = 18
+
+SCHEMA: Final = pl.Schema(
+    {"line": pl.UInt32, "household_id": pl.String, "person_id": pl.String, "reason": pl.String}
+)
+
+
+def withhold(people: HouseholdList, policy: DatasetPolicy, framework: Framework, on: date) -> pl.DataFrame:
+    """The people that a policy withholds on a day, in the order of the list; schema `SCHEMA`.
+
+    Facts about a household (an indicator met, a dependent child) are read from all its rows, withheld ones
+    too: they are the council's own, and withholding a person does not undo them.
+    """
+    rules = policy.row_rules
+    codes = [indicator.code for indicator in framework.indicators]
+    reasons = [pl.when(rule).then(pl.lit(code)) for code, rule in _rules(rules, codes, on)]
+    reason = pl.coalesce([*reasons, pl.lit(None, pl.String)])
+    judged = people.frame.select("line", "household_id", "person_id", reason.alias("reason"))
+    remaining = pl.col("reason").is_null().sum().over("household_id")
+    cut = pl.col("reason").is_null() & (remaining < rules.min_household)
+    return (
+        judged.with_columns(
+            pl.when(cut).then(pl.lit("household-cut-to-one")).otherwise("reason").alias("reason")
+        )
+        .filter(pl.col("reason").is_not_null())
+        .cast(SCHEMA)
+    )
+
+
+def _rules(rules: RowRules, codes: list[str], on: date) -> Iterable[tuple[str, pl.Expr]]:
+    """Each rule that is on, true where a row breaks it; never null, so that a missing value withholds."""
+    if rules.consent is ConsentRule.EXPLICIT:
+        yield "no-consent", ~pl.col("consent").fill_null(value=False)
+    if rules.areas:
+        yield "out-of-area", ~pl.col("area").is_in(list(rules.areas)).fill_null(value=False)
+    if rules.indicator_met:
+        met = pl.col("met_indicators").list.eval(pl.element().is_in(codes)).list.any().fill_null(value=False)
+        yield "no-indicator-met", ~met.any().over("household_id")
+    if rules.dependent_child:
+        yield "no-dependent-child", ~is_dependent(on).any().over("household_id")
+
+
+def is_dependent(on: date) -> pl.Expr:
+    """Whether a person is a dependent child on a day: 0-15, or 16-18 in full-time education (Census 2011).
+
+    Never null: no date of birth, or one after the day, is not dependent. The census's further proviso (no
+    resident spouse, partner or child of their own) can't be seen in a list.
+    """
+    age = _age(on)
+    student = pl.col("in_education").fill_null(value=False) & (age <= _STUDENT_TO)
+    return ((age >= 0) & ((age <= _CHILD_TO) | student)).fill_null(value=False)
+
+
+def _age(on: date) -> pl.Expr:
+    """Completed years; someone born on 29 February completes a year on 1 March of a common year."""
+    born = pl.col("dob")
+    ahead = (born.dt.month() > on.month) | ((born.dt.month() == on.month) & (born.dt.day() > on.day))
+    return on.year - born.dt.year() - ahead.cast(pl.Int32)
