@@ -8,7 +8,7 @@ import typer
 
 from audit.verify import write_trust
 from gateway.bootstrap import council_identity, create_keys, log_signer
-from gateway.cli.output import out, say, table
+from gateway.cli.output import emit, out, say, table
 from gateway.domain.identity import Identity
 from gateway.settings import read_settings
 
@@ -34,11 +34,18 @@ def new(
 
 
 @app.command("list")
-def show(public: Public = None, trust: Trust = None) -> None:
+def show(
+    public: Public = None,
+    trust: Trust = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
+) -> None:
     """List the keys, by fingerprint; never their bytes."""
     home = read_settings().home
     identity = council_identity(home)
     _write(home, identity, public, trust)
+    if json_:
+        emit({"fingerprint": identity.fingerprint, "log": log_signer(home).verifier.vkey})
+        return
     rows = table(f"Keys of {identity.name}", "Key", "For", "Public identity")
     rows.add_row("signing, exchange, auth", "bundles, exchange secrets, sign-in", identity.fingerprint)
     rows.add_row("log", "checkpoints of the disclosure log", log_signer(home).verifier.vkey)

