@@ -1,0 +1,123 @@
+"""Household lists and the exchanges that come of them: the programme team's routes."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response, status
+from starlette.concurrency import run_in_threadpool
+
+from gateway.domain.exchange import ExchangeId
+from gateway.intake import RowError
+from gateway.service import exchanges, results, submit
+from gateway.web import models
+from gateway.web.bodies import LISTS, body_of, read_body
+from gateway.web.documented import BODY, USER, problems
+from gateway.web.identity import Programme, ProgrammeOrReviewer
+from gateway.web.parameters import (
+    AcceptValid,
+    Dataset,
+    Exchange,
+    Framework,
+    IdempotencyKey,
+    OptionalDataset,
+    OptionalPartner,
+    Purpose,
+)
+from gateway.web.wiring import Wired
+
+router = APIRouter(prefix="/v1", tags=["exchanges"])
+
+
+@router.post(
+    "/lists/check",
+    response_model=models.CheckedList,
+    responses=problems(*USER, *BODY),
+    openapi_extra=body_of(LISTS),
+)
+async def check_list(
+    request: Request, wired: Wired, user: Programme, dataset: OptionalDataset = None
+) -> submit.Checked:
+    """Validate a household list and forget it."""
+    upload = await read_body(request, LISTS, wired.max_upload)
+    return await run_in_threadpool(submit.check, wired.context, user, upload, dataset=dataset)
+
+
+@router.post(
+    "/exchanges",
+    response_model=models.Submission,
+    status_code=status.HTTP_201_CREATED,
+    responses=problems(*USER, *BODY, 409, 502),
+    openapi_extra=body_of(LISTS),
+)
+async def submit_list(
+    request: Request,
+    response: Response,
+    wired: Wired,
+    user: Programme,
+    dataset: Dataset,
+    purpose: Purpose,
+    idempotency_key: IdempotencyKey,
+    framework: Framework = "local",
+    partner: OptionalPartner = None,
+    accept_valid: AcceptValid = False,
+) -> dict[str, Any]:
+    """Submit a household list for one dataset. A refusal is a 403 whose `decision` names what is unmet."""
+    upload = await read_body(request, LISTS, wired.max_upload)
+
+    def commit() -> submit.Submitted:
+        submitted = submit.submit(
+            wired.context,
+            user,
+            upload,
+            dataset=dataset,
+            purpose=purpose,
+            framework=framework,
+            idempotency_key=idempotency_key,
+            accept_valid=accept_valid,
+            partner=partner,
+        )
+        wired.on_submitted(submitted.exchange)
+        return submitted
+
+    submitted = await run_in_threadpool(commit)
+    response.headers["Location"] = f"/v1/exchanges/{submitted.exchange}"
+    return {
+        "exchange": submitted.exchange,
+        "decision": submitted.decision,
+        "withheld": submitted.withheld,
+        "rejected": [_row(row) for row in submitted.rejected],
+        "repeated": submitted.repeated,
+    }
+
+
+@router.get("/exchanges", response_model=models.Exchanges, responses=problems(*USER))
+def list_exchanges(wired: Wired, user: ProgrammeOrReviewer) -> dict[str, Any]:
+    """A programme user's own exchanges, or all of them for a reviewer."""
+    return {"exchanges": exchanges.listing(wired.context, user)}
+
+
+@router.get("/exchanges/{exchange}", response_model=models.Exchange, responses=problems(*USER, 404, 422))
+def show_exchange(wired: Wired, user: ProgrammeOrReviewer, exchange: Exchange) -> dict[str, Any]:
+    """Where one exchange stands."""
+    return exchanges.show(wired.context, user, ExchangeId(exchange))
+
+
+@router.get(
+    "/exchanges/{exchange}/results", response_model=models.Results, responses=problems(*USER, 404, 409, 422)
+)
+def read_results(wired: Wired, user: Programme, exchange: Exchange) -> dict[str, Any]:
+    """Flags and withheld rows of a released exchange. No flag returned is not evidence of absence."""
+    return results.read(wired.context, user, ExchangeId(exchange))
+
+
+@router.post(
+    "/exchanges/{exchange}/cancel",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problems(*USER, 404, 409, 422),
+)
+def cancel_exchange(wired: Wired, user: Programme, exchange: Exchange) -> None:
+    """Stop waiting for an answer. What was sent counts as disclosed."""
+    exchanges.cancel(wired.context, user, ExchangeId(exchange))
+
+
+def _row(row: RowError) -> dict[str, Any]:
+    return {"line": row.line, "column": row.column, "reason": row.reason}

@@ -1,0 +1,65 @@
+"""The gateway's HTTP application."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from fastapi import FastAPI
+
+from gateway.domain.exchange import ExchangeId
+from gateway.service.context import Context
+from gateway.web import problems
+from gateway.web.api import agent, exchanges, log, operations, token
+from gateway.web.documented import Documented
+from gateway.web.envelope import Envelope
+from gateway.web.observer import Observer
+from gateway.web.wiring import Wiring
+
+SERVER_OPTIONS: Final[dict[str, Any]] = {"access_log": False, "server_header": False, "log_config": None}
+"""How uvicorn must be run: its own access log would show paths and queries, its header what we run."""
+
+_DESCRIPTION: Final = "One narrow question about families: is any of these indicators met?"
+
+
+def bare_app() -> FastAPI:
+    """The routes, wired to nothing yet: enough for the OpenAPI document."""
+    app = Documented(
+        title="Flagstone gateway",
+        version="1",
+        description=_DESCRIPTION,
+        openapi_url=None,  # served to signed-in callers only, by a route of ours
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # a redirect would repeat the caller's URL
+        generate_unique_id_function=lambda route: route.name,
+        # FastAPI's own tracing records request bodies and error texts when it finds a provider
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
+    )
+    for module in (exchanges, log, token, agent, operations):
+        app.include_router(module.router)
+    return app
+
+
+def create_app(
+    context: Context,
+    *,
+    on_submitted: Callable[[ExchangeId], None],
+    on_answered: Callable[[ExchangeId], None],
+    max_upload: int,
+    observer: Observer,
+) -> FastAPI:
+    """The application, wired. Run it with `SERVER_OPTIONS`.
+
+    `on_submitted` and `on_answered` (an answer or a refusal came) run in a worker thread after the commit, also
+    when a request is repeated. `max_upload` bounds a household list, in bytes.
+    """
+    app = bare_app()
+    app.state.wiring = Wiring(context, on_submitted, on_answered, max_upload, observer)
+    problems.install(app)
+    app.add_middleware(Envelope, observer=observer)
+    return app

@@ -1,0 +1,53 @@
+"""The OpenAPI words for what a route may answer."""
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+
+from gateway.web.problems import MEDIA_TYPE, Problem
+
+_PROBLEM: Final = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_WORDS: Final = {
+    400: "A signature, digest or format does not hold",
+    401: "Not signed in",
+    403: "Not allowed, or refused by policy",
+    404: "There is no such thing, or the caller may not know of it",
+    409: "In a state that does not allow this",
+    413: "The body is over the limit",
+    415: "Not a content type that is read here",
+    422: "A parameter or the body can't be used",
+    500: "The gateway failed",
+    502: "The partner's agent can't be asked",
+    503: "The disclosure log can't be written, so nothing moved",
+}
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+class Documented(FastAPI):
+    """FastAPI whose document defines the problem, to which `problems` refers under its own media type."""
+
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        document["components"]["schemas"] |= schema.pop("$defs", {}) | {"Problem": schema}
+        return document
+
+
+def problems(*statuses: int) -> Responses:
+    """Problem responses by status; 500 is always among them."""
+    return {status: {"description": _WORDS[status], "content": _PROBLEM} for status in (*statuses, 500)}
+
+
+def bytes_of(media_type: str, description: str) -> Responses:
+    """A 200 whose body is not JSON."""
+    schema = {"type": "string", "format": "binary"}
+    return {200: {"description": description, "content": {media_type: {"schema": schema}}}}
+
+
+USER: Final = (401, 403, 503)
+"""What every route of a council user may answer."""
+AGENT: Final = (401, 503)
+"""What every route of a partner's agent may answer."""
+BODY: Final = (413, 415, 422)
+"""What every route that reads a body may answer."""

@@ -1,0 +1,69 @@
+"""The outermost layer: correlation id, headers, the last catch for errors, and word to the observer."""
+
+import time
+import uuid
+from typing import Final
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.web.observer import Observer
+from gateway.web.problems import unforeseen
+
+HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_CLIENT_LEFT: Final = 499  # nothing is sent; the number is for the metrics alone
+
+
+class Envelope:
+    """ASGI middleware around everything of ours.
+
+    An error that gets here is answered and swallowed: raised further, the server would write its text, which may
+    quote data, to its own log. When the answer has begun already, returning makes the server cut the connection,
+    so that a broken stream can't pass for a whole one.
+    """
+
+    def __init__(self, app: ASGIApp, observer: Observer) -> None:
+        self._app = app
+        self._observer = observer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        correlation, began, status = str(uuid.uuid4()), time.perf_counter(), 0
+        scope.setdefault("state", {})["correlation"] = correlation
+
+        async def sealed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message).update(HEADERS | {"X-Correlation-Id": correlation})
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sealed)
+        except ClientDisconnect:
+            status = status or _CLIENT_LEFT
+        except Exception as error:  # noqa: BLE001 - the last catch
+            self._observer.failed(correlation, error)
+            if not status:
+                await unforeseen(correlation)(scope, receive, sealed)
+        seconds = time.perf_counter() - began
+        self._observer.answered(correlation, _method(scope), route_template(scope), status, seconds)
+
+
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in _METHODS else "OTHER"
+
+
+def route_template(scope: Scope) -> str:
+    """The matched route's path as it was declared, so that no id becomes a label."""
+    return getattr(scope.get("route"), "path", "unmatched")

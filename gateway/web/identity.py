@@ -1,0 +1,72 @@
+"""Who calls: a council user by the token that the operator issued, or a partner's agent by its access token.
+
+Routes name the roles that may call them; the use cases check again (defence in depth). There is no
+unauthenticated mode.
+"""
+
+import re
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, Final
+
+from fastapi import Depends
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from gateway.domain.errors import NotAllowedError, NotSignedInError
+from gateway.domain.exchange import Role
+from gateway.ports import Partner, User
+from gateway.service import access
+from gateway.web.wiring import Wired
+
+_USER_SCHEME: Final = HTTPBearer(
+    scheme_name="user", description="Token of a council user, issued by the operator", auto_error=False
+)
+_AGENT_SCHEME: Final = HTTPBearer(
+    scheme_name="agent",
+    bearerFormat="JWT",
+    description="Access token of a partner's agent, from /v1/token",
+    auto_error=False,
+)
+_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]{1,4096}=*")  # b64token, RFC 6750 §2.1
+
+_UserCredentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_USER_SCHEME)]
+_AgentCredentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_AGENT_SCHEME)]
+
+
+def _token(credentials: HTTPAuthorizationCredentials | None) -> str:
+    if credentials is None or not _TOKEN.fullmatch(credentials.credentials):
+        raise NotSignedInError(
+            "no bearer token came with the request", way_out="Send the header Authorization: Bearer TOKEN"
+        )
+    return credentials.credentials
+
+
+def _user(wired: Wired, credentials: _UserCredentials) -> User:
+    return access.user_of(wired.context, _token(credentials))
+
+
+def _agent(wired: Wired, credentials: _AgentCredentials) -> Partner:
+    return access.partner_of(wired.context, _token(credentials))
+
+
+def _anyone(wired: Wired, user: _UserCredentials, agent: _AgentCredentials) -> None:
+    try:
+        access.user_of(wired.context, _token(user))
+    except NotSignedInError:
+        access.partner_of(wired.context, _token(agent))
+
+
+def _only(*roles: Role) -> Callable[[User], Coroutine[Any, Any, User]]:
+    async def check(user: Annotated[User, Depends(_user)]) -> User:
+        if user.role not in roles:
+            raise NotAllowedError("the role of this user may not do this", way_out="Ask the operator")
+        return user
+
+    return check
+
+
+Programme = Annotated[User, Depends(_only(Role.PROGRAMME))]
+Reviewer = Annotated[User, Depends(_only(Role.REVIEWER))]
+Operator = Annotated[User, Depends(_only(Role.OPERATOR))]
+ProgrammeOrReviewer = Annotated[User, Depends(_only(Role.PROGRAMME, Role.REVIEWER))]
+Agent = Annotated[Partner, Depends(_agent)]
+SIGNED_IN: Final = Depends(_anyone)

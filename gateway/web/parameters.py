@@ -1,0 +1,27 @@
+"""Parameters that several routes take."""
+
+from typing import Annotated, Final
+from uuid import UUID
+
+from fastapi import Header, Path, Query
+
+_NAME: Final = r"^[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?$"
+
+Exchange = Annotated[UUID, Path(description="The exchange id")]
+AgreementNumber = Annotated[str, Path(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$")]
+Dataset = Annotated[str, Query(pattern=_NAME)]
+OptionalDataset = Annotated[str | None, Query(pattern=_NAME)]
+Purpose = Annotated[str, Query(pattern=_NAME)]
+Framework = Annotated[str, Query(pattern=_NAME)]
+OptionalPartner = Annotated[
+    str | None, Query(pattern=_NAME, description="Needed when several partners answer for the dataset")
+]
+IdempotencyKey = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key",
+        pattern=r"^[ -~]{8,128}$",
+        description="8 to 128 printable ASCII characters; the same key with the same list submits once",
+    ),
+]
+AcceptValid = Annotated[bool, Query(description="Go on without the bad rows")]

@@ -1,0 +1,161 @@
+"""Every error as a problem document (RFC 9457). Nothing that came in goes out again in one."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from gateway.domain.errors import FlagstoneError
+
+MEDIA_TYPE: Final = "application/problem+json"
+_INTERNAL: Final = 500
+_REASONS: Final = {
+    "missing": "is missing",
+    "uuid_parsing": "is not a UUID",
+    "uuid_type": "is not a UUID",
+    "int_parsing": "is not a whole number",
+    "bool_parsing": "is neither true nor false",
+    "greater_than_equal": "is too small",
+    "less_than_equal": "is too large",
+    "string_too_short": "is too short",
+    "string_too_long": "is too long",
+}
+"""Our words for pydantic's error types: its own messages may quote the input."""
+
+
+class RowProblem(BaseModel):
+    """A bad row of an upload: by line, column and reason, never by value."""
+
+    line: int
+    column: str
+    reason: str
+
+
+class ParameterProblem(BaseModel):
+    """A parameter that is missing or malformed. `place`: path, query or header."""
+
+    place: str
+    name: str
+    reason: str
+
+
+class Problem(BaseModel):
+    """A problem document (RFC 9457). `instance` is the correlation id: quote it when you ask for help."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    type: str = Field(examples=["urn:flagstone:problem:not-found"])
+    title: str
+    status: int
+    detail: str
+    instance: str = Field(examples=["urn:uuid:6f9619ff-8b86-4d01-b42d-00c04fc964ff"])
+    rows: list[RowProblem] | None = Field(None, description="Bad rows of an upload")
+    decision: dict[str, Any] | None = Field(None, description="The refusal, every unmet requirement named")
+    parameters: list[ParameterProblem] | None = Field(None, description="Parameters to correct")
+
+
+def problem(
+    code: str,
+    status: int,
+    detail: str,
+    correlation: str,
+    *,
+    extra: Mapping[str, object] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """One problem response; the title follows from the code, as RFC 9457 §3.1.4 wants."""
+    document = {
+        "type": f"urn:flagstone:problem:{code}",
+        "title": code.replace("-", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        "instance": f"urn:uuid:{correlation}",
+    }
+    return JSONResponse(document | dict(extra or {}), status, headers, media_type=MEDIA_TYPE)
+
+
+def unforeseen(correlation: str) -> JSONResponse:
+    """What is said of an error that nobody foresaw: where to ask, and nothing else."""
+    return problem("error", _INTERNAL, "The gateway failed. Quote the instance to its operator", correlation)
+
+
+def challenge(request: Request) -> dict[str, str]:
+    """RFC 6750 §3: say `invalid_token` only to a caller who sent one."""
+    error = ' error="invalid_token"' if "authorization" in request.headers else ""
+    return {"WWW-Authenticate": f"Bearer{error}"}
+
+
+def correlation_of(request: Request) -> str:
+    correlation: str = request.state.correlation
+    return correlation
+
+
+async def _ours(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, FlagstoneError)  # noqa: S101 - the type that the handler is registered for
+    correlation = correlation_of(request)
+    if error.status == _INTERNAL:
+        request.app.state.wiring.observer.failed(correlation, error)
+        return unforeseen(correlation)
+    headers = challenge(request) if error.status == HTTPStatus.UNAUTHORIZED else {}
+    if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        headers["Connection"] = "close"  # the rest of the body is never read
+    return problem(error.code, error.status, str(error), correlation, extra=_details(error), headers=headers)
+
+
+def _details(error: FlagstoneError) -> dict[str, object]:
+    """What some errors carry beside their text: the rows of a bad list, the decision that refused."""
+    details: dict[str, object] = {}
+    if rows := getattr(error, "rows", None):
+        details["rows"] = [{"line": row.line, "column": row.column, "reason": row.reason} for row in rows]
+    if decision := getattr(error, "decision", None):
+        details["decision"] = decision
+    return details
+
+
+async def _malformed(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
+    return problem(
+        "malformed-request",
+        422,
+        "A parameter is missing or malformed. See parameters",
+        correlation_of(request),
+        extra={"parameters": [_parameter(each) for each in _unique(error.errors())]},
+    )
+
+
+def _unique(errors: Sequence[Any]) -> list[Any]:
+    return list({tuple(each["loc"][:2]): each for each in errors}.values())
+
+
+def _parameter(error: Mapping[str, Any]) -> dict[str, str]:
+    # no route declares a model for path, query, header or body, so `loc` holds declared names alone
+    place, name = error["loc"][:2]
+    return {
+        "place": place,
+        "name": name,
+        "reason": _REASONS.get(error["type"], "is not of the documented form"),
+    }
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - as above
+    phrase = HTTPStatus(error.status_code).phrase
+    return problem(
+        phrase.lower().replace(" ", "-"),
+        error.status_code,
+        "See the OpenAPI document for the paths and methods that exist",
+        correlation_of(request),
+        headers=error.headers,
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Make every handled error of `app` a problem; the rest is the envelope's."""
+    app.add_exception_handler(FlagstoneError, _ours)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _http)

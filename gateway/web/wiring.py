@@ -1,0 +1,30 @@
+"""What the routes are wired to; set once by `create_app`, read through a dependency."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from gateway.domain.exchange import ExchangeId
+from gateway.service.context import Context
+from gateway.web.observer import Observer
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """`on_submitted` and `on_answered` run after the commit, also for a repeated request: they are idempotent."""
+
+    context: Context
+    on_submitted: Callable[[ExchangeId], None]
+    on_answered: Callable[[ExchangeId], None]
+    max_upload: int  # bytes of one household list
+    observer: Observer
+
+
+async def _wiring(request: Request) -> Wiring:
+    wired: Wiring = request.app.state.wiring
+    return wired
+
+
+Wired = Annotated[Wiring, Depends(_wiring)]

@@ -1,0 +1,288 @@
+"""A gateway over in-memory ports, with real use cases, users of each role and three partners."""
+
+import asyncio
+import io
+import itertools
+import json
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from urllib.parse import urlencode
+from uuid import UUID
+
+import httpx
+from fakes import FakeClock, FakeExchangeKeys, FakePartyKeys, FakeStore
+from fastapi import FastAPI
+
+from adapters.transports.mailbox import MailboxTransport
+from gateway import telemetry
+from gateway.bundle.agreement import countersign, verify_proposal
+from gateway.bundle.prekey import make_prekey
+from gateway.domain import labels
+from gateway.domain.exchange import ExchangeId, Role
+from gateway.ports import Partner
+from gateway.service import access, agreements, dispatch, users
+from gateway.service.context import Context
+from gateway.web.app import create_app
+from gateway.web.openapi import document
+from policies.loader import builtin, load
+
+MAX_UPLOAD = 200_000
+LIST = b"""person_id,household_id,forename,surname,dob,sex,postcode,met_indicators,consent,in_education
+1,h1,Ann,Example,1985-03-02,f,LS1 4AP,crime.asb_intervention_12m,yes,no
+2,h1,Ben,Example,2014-05-06,m,LS1 4AP,crime.asb_intervention_12m,yes,yes
+3,h1,Cat,Example,2016-07-08,f,LS1 4AP,crime.asb_intervention_12m,yes,yes
+"""
+QUERY = {"dataset": "health-trust", "purpose": "identify", "framework": "local"}
+FORM = {
+    "grant_type": "client_credentials",
+    "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    "client_assertion": "not.signed.at-all",
+}
+
+
+class CountingEntropy:
+    """Bytes that never repeat, the same in every run."""
+
+    def __init__(self) -> None:
+        self._count = itertools.count(1)
+
+    def __call__(self, n: int) -> bytes:
+        return next(self._count).to_bytes(8, "big").rjust(n, b"\xa5")[-n:]
+
+
+@dataclass
+class World:
+    """The gateway and everything a test needs to call it and to look behind it."""
+
+    context: Context
+    store: FakeStore
+    clock: FakeClock
+    lines: io.StringIO
+    observer: telemetry.Telemetry
+    submitted: list[ExchangeId] = field(default_factory=list)
+    answered: list[ExchangeId] = field(default_factory=list)
+    tokens: dict[str, str] = field(default_factory=dict)
+    app: FastAPI = None
+
+    def call(self, caller: str | None, method: str, path: str, **options):
+        headers = dict(options.pop("headers", {}))
+        if caller is not None:
+            headers["Authorization"] = f"Bearer {self.tokens[caller]}"
+        return asyncio.run(self._call(method, path, headers, options))
+
+    async def _call(self, method: str, path: str, headers: dict, options: dict) -> httpx.Response:
+        transport = httpx.ASGITransport(self.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+            return await client.request(method, path, headers=headers, **options)
+
+    def submit(self, caller: str = "programme", key: str = "key-00000001", **changes):
+        return self.call(
+            caller,
+            "POST",
+            "/v1/exchanges",
+            params=QUERY | changes.pop("params", {}),
+            content=changes.pop("content", LIST),
+            headers={"Idempotency-Key": key, "Content-Type": "text/csv"} | changes.pop("headers", {}),
+        )
+
+    def sent(self) -> UUID:
+        """A submission of the programme user that lies in the mailbox of `health`."""
+        exchange = UUID(self.submit().json()["exchange"])
+        dispatch.authorise(self.context, ExchangeId(exchange))
+        dispatch.send(self.context, ExchangeId(exchange))
+        return exchange
+
+    def assertion(self, slug: str, *, signer: FakePartyKeys | None = None, **changes) -> str:
+        now = int(self.clock().timestamp())
+        claims = {
+            "iss": slug,
+            "sub": slug,
+            "aud": "urn:flagstone:council",
+            "iat": now,
+            "exp": now + 60,
+            "jti": self.context.entropy(16).hex(),
+        }
+        payload = json.dumps(claims | changes).encode()
+        return (signer or FakePartyKeys(slug)).sign_in(payload, labels.TYP_ASSERTION)
+
+
+def a_world() -> World:
+    store, clock = FakeStore(), FakeClock()
+    context = Context(
+        store=store,
+        keys=FakePartyKeys(),
+        exchange_keys=FakeExchangeKeys(),
+        policies=load(builtin()),
+        transport=MailboxTransport(store),
+        clock=clock,
+        entropy=CountingEntropy(),
+    )
+    lines = io.StringIO()
+    world = World(context, store, clock, lines, telemetry.Telemetry(lines))
+    world.app = create_app(
+        context,
+        on_submitted=world.submitted.append,
+        on_answered=world.answered.append,
+        max_upload=MAX_UPLOAD,
+        observer=world.observer,
+    )
+    _add_users(world)
+    for slug, dataset in (("health", "health-trust"), ("police", "police-force"), ("former", "police-force")):
+        _add_partner(world, slug, dataset)
+    with store.begin() as uow:
+        uow.partners.revoke("former", clock())
+        uow.commit()
+    return world
+
+
+def _add_users(world: World) -> None:
+    for name, role in (
+        ("programme", Role.PROGRAMME),
+        ("other programme", Role.PROGRAMME),
+        ("reviewer", Role.REVIEWER),
+        ("operator", Role.OPERATOR),
+        ("revoked", Role.PROGRAMME),
+    ):
+        world.tokens[name] = users.add(world.context, name, role)
+    users.revoke(world.context, "revoked")
+
+
+def _add_partner(world: World, slug: str, dataset: str) -> None:
+    context, keys = world.context, FakePartyKeys(slug)
+    with world.store.begin() as uow:
+        uow.partners.add(Partner(keys.identity, context.clock()))
+        uow.commit()
+    agreements.propose(
+        context,
+        number=f"{slug}-1",
+        partner=slug,
+        dataset=dataset,
+        valid_from=date(2026, 1, 1),
+        valid_to=date(2027, 12, 31),
+        references={"dpia": "DPIA 1", "appropriate_policy_document": "APD 1"},
+    )
+    world.tokens[f"agent {slug}"] = access.issue_token(context, world.assertion(slug))
+    if slug != "health":
+        return
+    with world.store.begin() as uow:
+        proposal = uow.agreements.get("health-1").council_jws
+    document = verify_proposal(proposal, context.keys.identity)
+    agreements.countersign(context, Partner(keys.identity, context.clock()), "health-1", countersign(document, keys.sign))
+    world.call(
+        "agent health", "POST", "/v1/agent/prekeys", json={"prekeys": prekeys(world, "health", 3)}
+    ).raise_for_status()
+
+
+def prekeys(world: World, slug: str, count: int) -> list[str]:
+    keys, expires = FakePartyKeys(slug), world.clock() + timedelta(days=7)
+    # any 32 bytes are an X25519 public key (RFC 7748 §5)
+    return [make_prekey(f"k{i}", bytes([9 + i]) * 32, slug, expires, keys.sign) for i in range(count)]
+
+
+# --- a well-formed request for each route ------------------------------------------------------------
+
+
+@dataclass
+class RawCall:
+    """What an ASGI call gave back, and how much of the body the application took."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    finished: bool = False
+    chunks_read: int = 0
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request to one route."""
+
+    method: str
+    path: str
+    params: dict = field(default_factory=dict)
+    headers: dict = field(default_factory=dict)
+    type: str | None = None
+    content: bytes = b""
+
+    def send(self, world: World, caller: str | None) -> httpx.Response:
+        headers = self.headers | ({"Content-Type": self.type} if self.type else {})
+        return world.call(
+            caller, self.method, self.path, params=self.params, headers=headers, content=self.content
+        )
+
+    def send_raw(self, world: World, caller: str | None, chunks: list[bytes]) -> RawCall:
+        """Send the body in chunks of our own, without a declared length, and see how many were taken."""
+        headers = {"host": "gateway"} | {name.lower(): value for name, value in self.headers.items()}
+        headers |= {"content-type": self.type} if self.type else {}
+        headers |= {"authorization": f"Bearer {world.tokens[caller]}"} if caller else {}
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": self.method,
+            "scheme": "http",
+            "path": self.path,
+            "raw_path": self.path.encode(),
+            "query_string": urlencode(self.params).encode(),
+            "root_path": "",
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+            "client": ("127.0.0.1", 1),
+            "server": ("gateway", 80),
+        }
+        return asyncio.run(raw_call(world.app, scope, chunks))
+
+
+async def raw_call(app, scope: dict, chunks: list[bytes | None]) -> RawCall:
+    """One ASGI call; a chunk of None is a client that hangs up."""
+    call, waiting = RawCall(), list(chunks)
+
+    async def receive() -> dict:
+        if not waiting or waiting[0] is None:
+            return {"type": "http.disconnect"}
+        call.chunks_read += 1
+        return {"type": "http.request", "body": waiting.pop(0), "more_body": bool(waiting)}
+
+    async def send(message: dict) -> None:
+        if message["type"] == "http.response.start":
+            call.status = message["status"]
+            call.headers = {name.decode(): value.decode() for name, value in message["headers"]}
+        else:
+            call.body += message.get("body", b"")
+            call.finished = not message.get("more_body", False)
+
+    await app(scope, receive, send)
+    return call
+
+
+_JWS = {"type": "application/jose", "content": b"not.signed.at-all"}
+_BODIES = {
+    "POST /v1/token": {"type": "application/x-www-form-urlencoded", "content": urlencode(FORM).encode()},
+    "POST /v1/lists/check": {"type": "text/csv", "content": LIST},
+    "POST /v1/exchanges": {
+        "type": "text/csv",
+        "content": LIST + b"4,h1,Dan,Example,2018-09-10,m,LS1 4AP,crime.asb_intervention_12m,yes,yes\n",
+        "params": QUERY,
+        "headers": {"Idempotency-Key": "key-00000002"},
+    },
+    "POST /v1/agent/prekeys": {"type": "application/json", "content": b'{"prekeys": ["not.signed.at-all"]}'},
+    "PUT /v1/agent/exchanges/{exchange}/answer": {"type": "application/octet-stream", "content": b"no bundle"},
+    "PUT /v1/agent/exchanges/{exchange}/refusal": _JWS,
+    "PUT /v1/agent/agreements/{number}/signature": _JWS,
+    "PUT /v1/agent/agreements/{number}/revocation": _JWS,
+}
+
+
+def operations() -> dict[str, dict]:
+    """Every operation of the contract by `METHOD /path`."""
+    return {
+        f"{method.upper()} {path}": operation
+        for path, methods in document()["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def well_formed(route: str, exchange: UUID) -> Call:
+    """A request that lacks nothing but the right caller (and, for an agent's documents, a true signature)."""
+    method, _, path = route.partition(" ")
+    filled = path.format(exchange=exchange, number="health-1", index=0)
+    return Call(method, filled, **_BODIES.get(route, {}))
