@@ -17,9 +17,19 @@ SEPARATOR: Final = "\x1f"
 """ASCII unit separator: stands between the parts of a message and occurs in none."""
 
 # letters that Unicode does not decompose
-_LETTERS: Final = {"Æ": "AE", "Œ": "OE", "Ø": "O", "Ł": "L", "Đ": "D", "Ð": "D", "Þ": "TH", "Ħ": "H", "ẞ": "SS"}
+_LETTERS: Final = {
+    "Æ": "AE",
+    "Œ": "OE",
+    "Ø": "O",
+    "Ł": "L",
+    "Đ": "D",
+    "Ð": "D",
+    "Þ": "TH",
+    "Ħ": "H",
+    "ẞ": "SS",
+}
 _UK_POSTCODE: Final = "^[A-Z]{1,2}[0-9][A-Z0-9]?[0-9][A-Z]{2}$"
-_NICKNAMES: Final = {
+NICKNAMES: Final = {
     row["name"]: row["canonical"] for row in csv.DictReader(package_text("nicknames.csv").splitlines())
 }
 
@@ -85,8 +95,8 @@ def _forenames(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFrame:
         .with_columns(name=known)
         .select(
             "forename",
-            full.replace(_NICKNAMES).alias("gk"),
-            full.replace(_NICKNAMES).str.slice(0, 3).alias("gk3"),
+            full.replace(NICKNAMES).alias("gk"),
+            full.replace(NICKNAMES).str.slice(0, 3).alias("gk3"),
             name.str.slice(0, 1).alias("g1"),
             full.str.slice(0, 3).alias("g3"),
             soundex(name).alias("gS"),
@@ -108,8 +118,8 @@ def _surnames(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFrame:
             name.str.slice(0, 3).alias("s3"),
             soundex(name).alias("sS"),
             # in the order-free pairs a surname may stand where the other side has the forename
-            name.replace(_NICKNAMES).alias("sk"),
-            name.replace(_NICKNAMES).str.slice(0, 3).alias("sk3"),
+            name.replace(NICKNAMES).alias("sk"),
+            name.replace(NICKNAMES).str.slice(0, 3).alias("sk3"),
         )
     )
 

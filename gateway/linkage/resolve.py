@@ -19,8 +19,8 @@ def candidates(
 ) -> pl.DataFrame:
     """Pairs that agree on some key, `PAIRS`: of the whole list and one batch of the register.
 
-    Both frames are as `tokenise` makes them. A slot is the row in `list_tokens`; a record is `first_record` plus
-    the row in `register_tokens`.
+    Both frames are as `tokenise` makes them. A slot is the row in `list_tokens`; a record is `first_record`
+    plus the row in `register_tokens`.
     """
     slots = _numbered(list_tokens, "slot", 0)
     records = _numbered(register_tokens, "record", first_record)
@@ -33,7 +33,7 @@ def candidates(
         .join(slots.lazy().select("slot", _present(scheme).alias("have")), on="slot")
         .join(records.lazy().select("record", _present(scheme).alias("has")), on="record")
         .select("slot", "record", "agree", both=pl.col("have") & pl.col("has"))
-        .cast(dict(PAIRS))
+        .cast(PAIRS)
         .collect()
     )
 
@@ -57,13 +57,12 @@ def _present(scheme: Scheme) -> pl.Expr:
     )
 
 
-def resolve(
-    pairs: pl.DataFrame, *, register_size: int, overlap: float, scheme: Scheme = V1
-) -> pl.DataFrame:
+def resolve(pairs: pl.DataFrame, *, register_size: int, overlap: float, scheme: Scheme = V1) -> pl.DataFrame:
     """The accepted pairs: slot u32, record u32, score f64 in bits, ordered by slot.
 
-    A pair is accepted when it reaches the threshold and is the one best for its slot and for its record. Ties are
-    refused: a wrong match would disclose a stranger's data. Neither the order of `pairs` nor the sides matter.
+    A pair is accepted when it reaches the threshold and is the one best for its slot and for its record.
+    Ties are refused: a wrong match would disclose a stranger's data. Neither the order of `pairs` nor the
+    sides matter.
 
     Raises:
         BadInputError: `register_size` or `overlap` is out of range.

@@ -1,6 +1,7 @@
 """A scheme: how people become match keys and what agreement is worth. Data, not code paths (DESIGN.md §4).
 
-A published scheme never changes: both sides of an exchange must do exactly the same. A change is a new version.
+A published scheme never changes: both sides of an exchange must do exactly the same. A change is a new
+version.
 """
 
 import tomllib
@@ -31,18 +32,18 @@ class MatchKey:
 
 @dataclass(frozen=True, slots=True)
 class Placeholders:
-    """Values that stand for "not known", in normalised form. They never make a token (nor does a bad NHS number)."""
+    """Values that stand for "not known", in normalised form: they never make a token."""
 
     names: frozenset[str]
     forenames: frozenset[str]
     births: frozenset[date]
     postcodes: frozenset[str]
-    postcode_areas: tuple[str, ...]
+    postcode_areas: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Household:
-    """What changes where the postcode agrees and the NHS number does not (LINKAGE.md, household rule). Bits."""
+    """What changes where the postcode agrees and the NHS number does not, in bits."""
 
     surname: float
     twin: float
@@ -93,7 +94,6 @@ class Scheme:
         table: dict[str, Any] = tomllib.loads(text)
         evidence = {part: MappingProxyType(bits) for part, bits in table["evidence"].items()}
         placeholders = {name: frozenset(values) for name, values in table["placeholders"].items()}
-        placeholders["postcode_areas"] = tuple(table["placeholders"]["postcode_areas"])
         return cls(
             version=table["version"],
             self_test=table["self_test"],

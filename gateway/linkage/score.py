@@ -10,8 +10,8 @@ from gateway.linkage.scheme import V1, MatchKey, Scheme
 def score(agree: int, both: int, scheme: Scheme = V1) -> float:
     """Evidence that two records are one person. Bit i of a mask stands for `scheme.keys[i]`.
 
-    `agree`: keys whose tokens are equal; `both`: keys of which both records have a token. Not a sum over keys,
-    which are correlated: each component counts once, at the strongest level that an agreeing key shows.
+    `agree`: keys whose tokens are equal; `both`: keys of which both records have a token. Not a sum over
+    keys, which are correlated: each component counts once, at the strongest level that an agreeing key shows.
     """
     found: dict[str, float] = {}
     for key in _keys(agree, scheme):

@@ -1,7 +1,7 @@
 """People to tokens: HMAC-SHA-256 of each match key, cut to 128 bits.
 
-The keys reach Polars inside expressions. A serialised plan would contain them: plans here are never serialised,
-shown or logged.
+The keys reach Polars inside expressions. A serialised plan would contain them: plans here are never
+serialised, shown or logged.
 """
 
 from collections.abc import Collection, Mapping
@@ -27,8 +27,9 @@ def tokenise(
 ) -> pl.DataFrame:
     """One `pl.Binary` column of 16 bytes for each match key's label, in the rows' order.
 
-    A token is HMAC-SHA-256(hex of the key, the parts joined with U+001F), cut; null where a part is not known.
-    `keys`: label -> 32 bytes. `identifiers`: the columns of `IDENTIFYING` that may feed a key; None allows all.
+    A token is HMAC-SHA-256(hex of the key, the parts joined with U+001F), cut; null where a part is not
+    known. `keys`: label -> 32 bytes. `identifiers`: the columns of `IDENTIFYING` that may feed a key; None
+    allows all.
 
     Raises:
         BadInputError: the keys are not exactly one of 32 bytes for each label, or an identifier is unknown.
