@@ -74,6 +74,13 @@ def _kept(judged: Judged, *, accept_valid: bool) -> tuple[pl.DataFrame, tuple[Ro
     return kept, rejected
 
 
+def _forgiven(judged: Judged) -> tuple[pl.DataFrame, tuple[RowError, ...]]:
+    """The rows with bad cells null, without those whose very row or id is bad; and all errors."""
+    unusable = Judged(judged.frame, judged.errors.filter(pl.col("column").is_in(["row", "person_id"])))
+    frame, _ = _kept(unusable, accept_valid=True)
+    return frame, _row_errors(judged.errors)
+
+
 def read_household_list(
     data: Iterable[bytes],
     *,
@@ -120,10 +127,12 @@ def read_person_file(
     limits: Limits | None = None,
     postcode_check: bool = True,
     accept_valid: bool = False,
+    keep_rows: bool = False,
 ) -> PersonFile:
     """Read any person file: arguments and errors as `read_household_list`, limits those of a whole register.
 
-    Where there is no `person_id` column, the line number is the id.
+    Where there is no `person_id` column, the line number is the id. `keep_rows`: a bad cell counts as empty
+    and its row stays, as a register is read; only rows that are no person of their own are left out.
     """
     limits = limits or PERSON_FILE_LIMITS
     raw = _table(collect(data, limits), limits, PERSON_COLUMNS, ())
@@ -139,5 +148,5 @@ def read_person_file(
         max_cell=limits.max_cell,
         postcode_check=postcode_check,
     )
-    frame, rejected = _kept(judged, accept_valid=accept_valid)
+    frame, rejected = _forgiven(judged) if keep_rows else _kept(judged, accept_valid=accept_valid)
     return PersonFile(PersonTable(frame), raw.header.aliases, raw.header.ignored, rejected)
