@@ -62,7 +62,9 @@ class NoteVerifier:
             raise NoteError("key text: the key id is not that of this name and key")
         return verifier
 
-    def __str__(self) -> str:
+    @property
+    def vkey(self) -> str:
+        """The text form, as it stands in a trust file."""
         return f"{self.name}+{self.key_id.hex()}+{base64.b64encode(ED25519 + self.key).decode()}"
 
     def verify(self, text: str, signature: bytes) -> None:

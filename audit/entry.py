@@ -27,7 +27,7 @@ SALT_BYTES: Final = 32
 
 _KIND = re.compile(r"[a-z]+(\.[a-z-]+)+")
 _FIELDS = frozenset({"type", "id", "kind", "at", "body"})
-_encode = json.JSONEncoder(
+_encode: Final = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":")
 ).encode
 
@@ -92,7 +92,7 @@ class Entry:
         return entry
 
     def _written(self, body: dict[str, Any]) -> bytes:
-        at = self.at.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+        at = self.at.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
         fields = {"at": at, "body": body, "id": str(self.id), "kind": self.kind, "type": TYPE}
         return _utf8(_encode(fields))
 
@@ -125,7 +125,7 @@ def _envelope(leaf: bytes) -> dict[str, Any]:
     if len(leaf) > MAX_LEAF_BYTES:
         raise EntryError(f"the leaf is longer than {MAX_LEAF_BYTES} bytes")
     try:
-        fields = json.loads(leaf.decode(), parse_float=_no_float, parse_constant=_no_float)
+        fields = _decode(leaf.decode())
     except (ValueError, RecursionError):
         raise EntryError("not JSON in UTF-8") from None
     if not isinstance(fields, dict) or fields.keys() != _FIELDS or fields["type"] != TYPE:
@@ -135,6 +135,9 @@ def _envelope(leaf: bytes) -> dict[str, Any]:
 
 def _no_float(_: str) -> NoReturn:
     raise EntryError("a number that is not an integer")
+
+
+_decode: Final = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float).decode
 
 
 def _utf8(text: str) -> bytes:

@@ -1,0 +1,197 @@
+"""Verify an exported log offline, and name the wrong entry.
+
+The order of the checks:
+
+1. the checkpoint is signed by the trusted log key, and no smaller than the checkpoint seen before;
+2. each leaf has the leaf hash listed for it, and is an entry in canonical form;
+3. nothing is missing, added or follows;
+4. the leaf hashes lead to the checkpoint's root; if the leaves do instead, the hashes were altered;
+5. the first entries are those of the checkpoint seen before.
+
+Memory does not grow with the log: a tile and two frontiers are kept.
+"""
+
+import copy
+import hmac
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from audit.checkpoint import Checkpoint, open_checkpoint
+from audit.entry import Entry
+from audit.errors import EntryError, ExportError, NoteError
+from audit.export import TILE, ExportReader
+from audit.merkle import Frontier, leaf_hash
+from audit.trust import Trust, write_trust
+
+__all__ = ["Trust", "Verified", "verify_export", "verify_file", "write_trust"]
+
+MAX_NAMED: Final = 10
+_KIND = re.compile(rb'"kind":"([a-z]+(?:\.[a-z-]+)+)","type":"flagstone/entry/v1"\}\Z')
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What held: every entry under this checkpoint, and that it extends the checkpoint seen before."""
+
+    checkpoint: Checkpoint
+    seen: int | None = None
+
+    def __str__(self) -> str:
+        size, origin = self.checkpoint.size, self.checkpoint.origin
+        text = f"Verified: all {size} entries of {origin} are as its key signed them."
+        if self.seen is not None:
+            return f"{text} They extend the {self.seen} entries seen before."
+        return f"{text} No checkpoint seen before was given, so a fork or a rollback would not show."
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """An entry that is not what its place asks for. `text` completes "entry 17 (its.kind) ..."."""
+
+    index: int
+    kind: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"entry {self.index}{self.kind} {self.text}"
+
+
+def verify_file(file: Path, trust: Path, seen: Path | None = None) -> Verified:
+    """As `verify_export`, for files.
+
+    Raises:
+        TrustError: the trust file can't be used.
+        ExportError: the log fails verification.
+        OSError: a file can't be read.
+    """
+    trusted = Trust.parse(trust.read_bytes())
+    remembered = seen.read_bytes() if seen else None
+    with file.open("rb") as stream:
+        return verify_export(stream, trusted, remembered)
+
+
+def verify_export(stream: BinaryIO, trust: Trust, seen: bytes | None = None) -> Verified:
+    """Verify an export against the trusted key and, if given, a checkpoint (signed note) seen before.
+
+    Raises:
+        ExportError: it fails; `index` and the text name the first wrong entry where it can be told.
+    """
+    reader = ExportReader(stream)
+    checkpoint = _opened(reader.note(), trust, "the checkpoint in the file")
+    remembered = _opened(seen, trust, "the checkpoint seen before") if seen is not None else None
+    if remembered and remembered.size > checkpoint.size:
+        raise ExportError(
+            f"rolled back: the log holds {checkpoint.size} entries, and held {remembered.size} when last seen"
+        )
+    audit = _Audit(checkpoint, remembered)
+    try:
+        for start in range(0, checkpoint.size, TILE):
+            audit.tile(reader, start)
+        reader.end()
+    except ExportError as error:
+        raise audit.named(error) from None
+    audit.conclude()
+    return Verified(checkpoint, remembered.size if remembered else None)
+
+
+class _Audit:
+    """The state of one verification: the tree as listed, the tree as found once they differ, and findings."""
+
+    def __init__(self, checkpoint: Checkpoint, remembered: Checkpoint | None) -> None:
+        self._checkpoint = checkpoint
+        self._remembered = remembered
+        self._root_then: bytes | None = None
+        self._listed = Frontier()
+        self._found: Frontier | None = None
+        self._altered: list[_Finding] = []
+        self._unreadable: list[_Finding] = []
+
+    def tile(self, reader: ExportReader, start: int) -> None:
+        """Check up to 256 entries against the hashes listed for them."""
+        hashes = reader.hashes(start, self._checkpoint.size)
+        for index, listed in enumerate(hashes, start):
+            self._note_then()
+            leaf = reader.leaf(index, self._checkpoint.size)
+            found = leaf_hash(leaf)
+            if not hmac.compare_digest(found, listed):
+                self._record_altered(index, leaf, found, hashes)
+            elif self._found is None:
+                self._record_unreadable(index, leaf)
+            if self._found:
+                self._found.add(found)
+            self._listed.add(listed)
+
+    def named(self, error: ExportError) -> ExportError:
+        """Where lines went missing or were added, the first entry that differs is the wrong one."""
+        if not self._altered:
+            return error
+        first = self._altered[0]
+        return ExportError(f"{first}; then {error}", first.index)
+
+    def conclude(self) -> None:
+        self._note_then()
+        if not hmac.compare_digest(self._listed.root(), self._checkpoint.root):
+            raise self._not_as_signed()
+        for findings in (self._altered, self._unreadable):
+            if findings:
+                raise _summary(findings)
+        if self._remembered and not hmac.compare_digest(self._root_then or b"", self._remembered.root):
+            raise ExportError(
+                f"forked: the first {self._remembered.size} entries are not those that were seen before"
+            )
+
+    def _note_then(self) -> None:
+        if self._remembered and self._listed.size == self._remembered.size:
+            self._root_then = self._listed.root()
+
+    def _record_altered(self, index: int, leaf: bytes, found: bytes, hashes: Sequence[bytes]) -> None:
+        if self._found is None:
+            self._found = copy.deepcopy(self._listed)
+        if len(self._altered) < MAX_NAMED:
+            text = "is not what was signed there"
+            if found in hashes:
+                start = index - index % TILE
+                text += f": it is a copy of entry {start + hashes.index(found)}"
+            self._altered.append(_Finding(index, _kind(leaf), text))
+
+    def _record_unreadable(self, index: int, leaf: bytes) -> None:
+        try:
+            Entry.parse(leaf)
+        except EntryError as error:
+            if len(self._unreadable) < MAX_NAMED:
+                self._unreadable.append(_Finding(index, _kind(leaf), f"is signed but not an entry: {error}"))
+
+    def _not_as_signed(self) -> ExportError:
+        if not self._altered:
+            return ExportError(
+                "entries and their leaf hashes agree with each other, but not with the signed root: both "
+                "were altered, and the file can't tell where"
+            )
+        first = self._altered[0]
+        if self._found and hmac.compare_digest(self._found.root(), self._checkpoint.root):
+            text = f"the leaf hash listed for entry {first.index} is altered; the entry itself is as signed"
+            return ExportError(text, first.index)
+        text = "has not the leaf hash listed for it, and neither leads to the signed root"
+        return ExportError(f"entry {first.index}{first.kind} {text}", first.index)
+
+
+def _summary(findings: Sequence[_Finding]) -> ExportError:
+    count = f"{MAX_NAMED} or more" if len(findings) == MAX_NAMED else str(len(findings))
+    heading = "" if len(findings) == 1 else f"{count} entries are wrong: "
+    return ExportError(heading + "; ".join(map(str, findings)), findings[0].index)
+
+
+def _opened(note: bytes, trust: Trust, what: str) -> Checkpoint:
+    try:
+        return open_checkpoint(note, trust.log)
+    except NoteError as error:
+        raise ExportError(f"{what}: {error}") from None
+
+
+def _kind(leaf: bytes) -> str:
+    """The kind as the leaf says it, which even an altered leaf mostly can."""
+    match = _KIND.search(leaf)
+    return f" ({match[1].decode()})" if match else ""
