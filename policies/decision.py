@@ -82,8 +82,6 @@ def _unmet(case: Case) -> Iterator[Unmet]:
 def _fails(case: Case, code: str, detail: str = "", *, resting: tuple[LawEntry, ...] = ()) -> Unmet:
     """`detail` makes the remedy the smallest one; `resting` are the law entries that it speaks of."""
     requirement = REQUIREMENTS[code]
-    # the principles of 1998 were read at their source, the articles of the GDPR not yet
-    principle_read = case.regime is not None and case.regime.family is Family.DPA_1998
     return Unmet(
         code=code,
         requirement=requirement.requirement,
@@ -91,7 +89,9 @@ def _fails(case: Case, code: str, detail: str = "", *, resting: tuple[LawEntry, 
         clause=requirement.clause,
         remedy=f"{requirement.remedy}. {detail}" if detail else requirement.remedy,
         forbidden=False,
-        confirmed=principle_read and all(entry.confirmed for entry in resting),
+        # the principles of 1998 were read at their source, the articles of the GDPR not yet
+        confirmed=case.regime is not None and case.regime.family is Family.DPA_1998,
+        unconfirmed=tuple(entry.citation for entry in resting if not entry.confirmed),
     )
 
 
@@ -132,7 +132,7 @@ def _leg(case: Case, leg: legs.Leg) -> Unmet:
         faults.append(f"{entry.citation} {short}")
     offered = [entry.citation for entry in case.offered(leg)]
     way = f"The law folder offers: {', '.join(offered)}" if offered else "The law folder offers none yet"
-    return _fails(case, leg.role, f"Now {'; '.join(faults) or 'none is cited'}. {way}", resting=cited)
+    return _fails(case, leg.role, f"At present {'; '.join(faults) or 'none is cited'}. {way}", resting=cited)
 
 
 def _forbidden(case: Case, dataset: DatasetPolicy) -> Iterator[Unmet]:

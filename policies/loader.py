@@ -122,7 +122,10 @@ class _Loading:
 
 
 def _toml(path: Path, name: str) -> dict[str, Any]:
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError:
+        raise PolicyFileError((Problem(name, "(file)", "can't be read"),)) from None
     if len(data) > _MAX_FILE:
         raise PolicyFileError((Problem(name, "(file)", f"is larger than {_MAX_FILE} bytes"),))
     try:

@@ -92,9 +92,9 @@ class Table:
     def among(self, key: str, known: Collection[str]) -> tuple[str, ...]:
         """A list whose items all stand in a closed vocabulary."""
         items = self.texts(key)
-        for item in items:
+        for place, item in enumerate(items, start=1):
             if item not in known:
-                raise self.fault(key, f"does not know {item!r}; choose from {', '.join(sorted(known))}")
+                raise self.fault(key, f"item {place} must be one of {', '.join(sorted(known))}")
         return items
 
     def integer(self, key: str, low: int, high: int) -> int:

@@ -40,7 +40,8 @@ class Question:
 class Unmet:
     """A requirement that is not met, by which provision, and the smallest change that would meet it.
 
-    `forbidden`: no policy or agreement can meet it. `confirmed`: the provision was read at its source.
+    `forbidden`: no policy or agreement can meet it. `confirmed`: the provision was read at its source;
+    `unconfirmed`: further citations, named in the remedy, that were not.
     """
 
     code: str
@@ -50,6 +51,7 @@ class Unmet:
     remedy: str
     forbidden: bool
     confirmed: bool = False
+    unconfirmed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,8 @@ class Decision:
     def unconfirmed(self) -> tuple[str, ...]:
         """Citations it rests on whose text nobody has confirmed at the source yet."""
         resting: tuple[Unmet | Ground, ...] = (*self.unmet, *(self.basis.grounds if self.basis else ()))
-        return tuple(dict.fromkeys(item.citation for item in resting if not item.confirmed))
+        beside = (citation for unmet in self.unmet for citation in unmet.unconfirmed)
+        return tuple(dict.fromkeys((*(item.citation for item in resting if not item.confirmed), *beside)))
 
     def to_json(self) -> dict[str, Any]:
         """RFC 8785-safe: strings, integers, booleans, lists and objects with ASCII keys; no null."""
