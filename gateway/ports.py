@@ -214,6 +214,9 @@ class DisclosureLog(Protocol):
     def leaves(self, start: int, stop: int) -> Iterator[bytes]:
         """Raw leaf bytes [start, stop)."""
 
+    def leaf_hashes(self, start: int, stop: int) -> Iterator[bytes]:
+        """RFC 9162 leaf hashes [start, stop)."""
+
     def inclusion(self, index: int, size: int) -> list[bytes]:
         """RFC 9162 §2.1.3.1 inclusion proof."""
 

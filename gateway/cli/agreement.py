@@ -38,7 +38,8 @@ def propose(
             dataset=dataset,
             valid_from=first,
             valid_to=valid_to.date(),
-            references={"dpia": dpia, "appropriate_policy_document": apd},
+            dpia=dpia,
+            appropriate_policy_document=apd,
         )
     say(f"Proposed. {partner} countersigns with: flagstone agent agreement sign {number}")
 

@@ -136,7 +136,7 @@ def _verified_claims(ctx: Context, token: str, typ: str, key: bytes, subject: st
         now=int(ctx.clock().timestamp()),
         leeway=LEEWAY_SECONDS,
         iss={"essential": True, "value": subject or own},
-        sub={"essential": True} | ({"value": subject} if subject else {}),
+        sub={"essential": True, "value": subject} if subject else {"essential": True},
         aud={"essential": True, "value": own},
         iat={"essential": True},
         exp={"essential": True},

@@ -23,11 +23,12 @@ def propose(
     dataset: str,
     valid_from: date,
     valid_to: date,
-    references: dict[str, str],
+    dpia: str,
+    appropriate_policy_document: str,
 ) -> AgreementDocument:
     """Draw up an agreement on today's policy and both sides' keys, and sign it for the council.
 
-    `references` names the DPIA and the appropriate policy document.
+    `dpia` and `appropriate_policy_document` are the council's references of those documents.
 
     Raises:
         NotFoundError: no such partner or dataset.
@@ -52,7 +53,8 @@ def propose(
             scheme=V1.version,
             valid_from=valid_from,
             valid_to=valid_to,
-            **references,
+            dpia=dpia,
+            appropriate_policy_document=appropriate_policy_document,
         )
         jws = signed.propose(document, ctx.keys.sign)
         uow.agreements.propose(

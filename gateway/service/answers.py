@@ -3,17 +3,23 @@
 import hashlib
 import hmac
 from datetime import datetime
+from typing import Any
 
+import polars as pl
+
+from gateway.bundle.format import split
 from gateway.bundle.open import OpenedAnswer, open_answer, read_own_request
-from gateway.bundle.refusal import verify_refusal
+from gateway.bundle.refusal import RefusalCode, verify_refusal
 from gateway.domain.errors import ConflictError, NotFoundError
 from gateway.domain.exchange import Exchange, ExchangeId, Status
+from gateway.linkage.scheme import scheme_of
+from gateway.linkage.selftest import self_test
 from gateway.ports import Partner, UnitOfWork
 from gateway.service.closing import close
 from gateway.service.context import Context
 from gateway.service.dispatch import BEFORE_ANSWER, decide_again
 from gateway.service.recording import record_exchange, the_partner
-from gateway.service.sealing import SECRET
+from gateway.service.sealing import SECRET, put_sealed
 
 
 def fetch_request(ctx: Context, partner: Partner, exchange_id: ExchangeId) -> bytes:
@@ -46,9 +52,10 @@ def receive_answer(ctx: Context, partner: Partner, exchange_id: ExchangeId, data
             _same_again(uow, exchange, data)
             return
         at = ctx.clock()
-        opened = open_own_answer(ctx, uow, exchange, partner, data, at)
+        opened = _open(ctx, uow, exchange, partner, data, at)
         uow.exchanges.advance(exchange_id, Status.DELIVERED, frm=BEFORE_ANSWER)
         uow.vault.put(exchange_id, "answer", data)
+        put_sealed(ctx, uow, exchange_id, "flags", flags_by_unit(opened))
         record_exchange(
             ctx,
             uow,
@@ -57,7 +64,7 @@ def receive_answer(ctx: Context, partner: Partner, exchange_id: ExchangeId, data
             actor=the_partner(partner.identity.slug),
             at=at,
             body={"register_date": opened.manifest.attestation.register_date.isoformat()},
-            private={"receipt": opened.receipt, "answer": hashlib.sha256(data).hexdigest()},
+            private={"receipt": split(data, len(data))[0].decode(), "answer": opened.digest.hex()},
         )
         uow.mailbox.remove(exchange_id)
         uow.commit()
@@ -74,9 +81,9 @@ def receive_refusal(ctx: Context, partner: Partner, exchange_id: ExchangeId, jws
     with ctx.store.begin() as uow:
         exchange = _own(uow, partner, exchange_id)
         notice = verify_refusal(
-            jws, partner.identity, exchange=exchange_id, request_digest=exchange.request_digest
+            jws, partner.identity, exchange=exchange_id, request_digest=exchange.request_digest.hex()
         )
-        to = Status.DECLINED if notice.code == "declined" else Status.FAILED
+        to = Status.DECLINED if notice.code is RefusalCode.DECLINED else Status.FAILED
         if exchange.status is to:
             return
         uow.exchanges.advance(exchange_id, to, frm=BEFORE_ANSWER)
@@ -87,7 +94,7 @@ def receive_refusal(ctx: Context, partner: Partner, exchange_id: ExchangeId, jws
             exchange,
             actor=the_partner(partner.identity.slug),
             at=ctx.clock(),
-            body={"code": notice.code, "counts_as_disclosed": True},
+            body={"code": notice.code.value, "counts_as_disclosed": True},
             private={"receipt": jws},
         )
         uow.mailbox.remove(exchange_id)
@@ -95,7 +102,18 @@ def receive_refusal(ctx: Context, partner: Partner, exchange_id: ExchangeId, jws
     close(ctx, exchange_id)
 
 
-def open_own_answer(
+def flags_by_unit(opened: OpenedAnswer) -> dict[str, Any]:
+    """The answer as JSON: for each unit, in the request's order, the codes that are met."""
+    met = [pl.when(pl.col(code)).then(pl.lit(code)) for code in opened.flags.columns]
+    attestation = opened.manifest.attestation
+    return {
+        "flags": opened.flags.select(pl.concat_list(met).list.drop_nulls().alias("met"))["met"].to_list(),
+        "register_date": attestation.register_date.isoformat(),
+        "register_complete": dict(attestation.register_complete),
+    }
+
+
+def _open(
     ctx: Context, uow: UnitOfWork, exchange: Exchange, partner: Partner, data: bytes, now: datetime
 ) -> OpenedAnswer:
     """Open an answer against the request that we ourselves signed."""
@@ -103,9 +121,10 @@ def open_own_answer(
     return open_answer(
         data,
         request=request,
-        request_digest=exchange.request_digest.hex(),
+        request_digest=exchange.request_digest,
         secret=ctx.exchange_keys.get(exchange.id, SECRET),
         sender=partner.identity,
+        self_test=self_test(scheme_of(request.scheme)),
         now=now,
     )
 

@@ -6,6 +6,7 @@ Each step may be repeated after a crash: it looks at the status first and does n
 import contextlib
 from datetime import datetime
 
+from audit.entry import Json
 from gateway.domain.errors import ConflictError
 from gateway.domain.exchange import Exchange, ExchangeId, Status
 from gateway.ports import UnitOfWork
@@ -101,6 +102,7 @@ def decide_again(ctx: Context, uow: UnitOfWork, exchange: Exchange, at: datetime
 def cancel_for(ctx: Context, uow: UnitOfWork, exchange: Exchange, decision: Decision, at: datetime) -> None:
     """Cancel because the decision no longer permits, and say why in the log."""
     uow.exchanges.advance(exchange.id, Status.CANCELLED, frm=[exchange.status])
-    body = {"counts_as_disclosed": exchange.status is not Status.PREPARED, "decision": decision.to_json()}
+    disclosed = exchange.status is not Status.PREPARED
+    body: dict[str, Json] = {"counts_as_disclosed": disclosed, "decision": decision.to_json()}
     record_exchange(ctx, uow, "exchange.cancelled", exchange, actor=the_gateway(ctx), at=at, body=body)
     uow.mailbox.remove(exchange.id)

@@ -15,7 +15,6 @@ from gateway.service.recording import actor_of, record
 
 MAX_PAGE = 1000
 _CHUNK = 1 << 16
-_SPOOL = 8 << 20
 
 
 def checkpoint(ctx: Context, user: User) -> bytes:
@@ -74,8 +73,8 @@ def export(ctx: Context, user: User) -> Iterator[bytes]:
 
 
 def _export(ctx: Context) -> Iterator[bytes]:
-    # a log leaf holds no personal data, so an export may spool to disk
-    with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as out:
+    # a log leaf holds no personal data, so an export may pass through a file
+    with tempfile.TemporaryFile() as out:
         with ctx.store.begin() as uow:
             write_export(uow.log, out)
         out.seek(0)

@@ -84,7 +84,7 @@ def prepare(
     )
     tokens = tokenise(slots, token_keys(secret, V1), V1, policy.identifiers)
     table = tokens.insert_column(0, slots["household"])
-    bundle = seal_request(header, table, secret, sign=ctx.keys.sign, nonce=ctx.entropy(_NONCE_BYTES))
+    bundle = seal_request(header, table, secret=secret, sign=ctx.keys.sign, nonce=ctx.entropy(_NONCE_BYTES))
     # durable before the transaction commits: a committed exchange always finds its keys
     ctx.exchange_keys.put(exchange, SEAL_KEY, ctx.entropy(_KEY_BYTES))
     ctx.exchange_keys.put(exchange, SECRET, secret)

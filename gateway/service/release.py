@@ -2,16 +2,11 @@
 
 from typing import Any
 
-from gateway.bundle.open import OpenedAnswer
 from gateway.domain.exchange import Exchange, ExchangeId, Granularity, Status
-from gateway.service.answers import open_own_answer
 from gateway.service.context import Context
 from gateway.service.dispatch import cancel_for, decide_again
 from gateway.service.recording import record_exchange, the_gateway
 from gateway.service.sealing import get_sealed, put_sealed
-
-ANY = "any"
-"""The one column of a `household-any` answer."""
 
 
 def release(ctx: Context, exchange_id: ExchangeId) -> Status:
@@ -30,11 +25,10 @@ def release(ctx: Context, exchange_id: ExchangeId) -> Status:
             cancel_for(ctx, uow, exchange, decision, at)
             uow.commit()
             return Status.CANCELLED
-        partner = uow.partners.get(exchange.partner)
-        answer = uow.vault.get(exchange_id, "answer")
-        opened = open_own_answer(ctx, uow, exchange, partner, answer, exchange.submitted_at)
-        result = _result(exchange, opened, get_sealed(ctx, uow, exchange_id, "slots"))
+        answer = get_sealed(ctx, uow, exchange_id, "flags")
+        result = _result(exchange, answer, get_sealed(ctx, uow, exchange_id, "slots"))
         put_sealed(ctx, uow, exchange_id, "result", result)
+        uow.vault.drop(exchange_id, "flags")
         uow.exchanges.advance(exchange_id, Status.RELEASED, frm=[Status.DELIVERED])
         flagged = sum(1 for unit in result["units"] if unit["flags"])
         record_exchange(
@@ -52,15 +46,12 @@ def release(ctx: Context, exchange_id: ExchangeId) -> Status:
     return Status.RELEASED
 
 
-def _result(exchange: Exchange, opened: OpenedAnswer, slot_map: dict[str, Any]) -> dict[str, Any]:
-    codes = (ANY,) if exchange.granularity is Granularity.HOUSEHOLD_ANY else exchange.indicators
-    flags = [[code for code, met in zip(codes, row, strict=True) if met] for row in opened.flags]
-    names = _units(exchange, slot_map)
-    attestation = opened.manifest.attestation
+def _result(exchange: Exchange, answer: dict[str, Any], slot_map: dict[str, Any]) -> dict[str, Any]:
+    named = zip(_units(exchange, slot_map), answer["flags"], strict=True)
     return {
-        "units": [name | {"flags": met} for name, met in zip(names, flags, strict=True)],
-        "register_date": attestation.register_date.isoformat(),
-        "register_complete": dict(attestation.register_complete),
+        "units": [name | {"flags": met} for name, met in named],
+        "register_date": answer["register_date"],
+        "register_complete": answer["register_complete"],
     }
 
 

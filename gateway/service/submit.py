@@ -9,17 +9,18 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from audit.entry import Json
 from gateway.domain.errors import ConflictError, PartnerError, RefusedError
 from gateway.domain.exchange import Exchange, ExchangeId, Role, Status
 from gateway.domain.people import HouseholdList
 from gateway.intake import Intake, RowError, read_household_list
-from gateway.ports import Submission, UnitOfWork, User
+from gateway.ports import AgreementRecord, Partner, PrekeyRecord, Submission, UnitOfWork, User
 from gateway.service import agreements
 from gateway.service.access import require_role
 from gateway.service.context import Context
@@ -156,68 +157,37 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
     people = request.intake.people
     _refuse_twin(uow, request)
     standing = agreements.standing(uow, request.dataset, request.partner)
-    decision = decide(
-        Question(
-            dataset=request.dataset,
-            purpose=request.purpose,
-            framework=request.framework,
-            agreement=agreements.terms(standing, ctx.keys.identity) if standing else None,
-            households=people.households,
-            people=len(people),
-        ),
-        ctx.policies,
-        at,
-    )
-    if not decision.permitted or standing is None:
+    decision = _decide(ctx, request, standing, people, at)
+    if standing is None or not decision.permitted:
         _keep_refusal(ctx, uow, request, decision, at)
     policy = ctx.policies.datasets[request.dataset]
     framework = ctx.policies.frameworks[decision.framework]
     withheld = withhold(people, policy, framework, at.astimezone(LONDON).date())
-    kept = people.frame.join(withheld, on="person_id", how="anti", maintain_order="left")
-    if kept.is_empty():
-        _keep_refusal(
-            ctx,
-            uow,
-            request,
-            replace(decision, permitted=False, unmet=(_EVERY_ROW_WITHHELD,), basis=None),
-            at,
-        )
+    kept = HouseholdList(people.frame.join(withheld, on="person_id", how="anti", maintain_order="left"))
+    if not len(kept):
+        refusal = replace(decision, permitted=False, unmet=(_EVERY_ROW_WITHHELD,), basis=None)
+        _keep_refusal(ctx, uow, request, refusal, at)
+    decision = _decide(ctx, request, standing, kept, at)
+    if not decision.permitted:  # what is left may be smaller than the policy allows
+        _keep_refusal(ctx, uow, request, decision, at)
     exchange_id = ExchangeId(UUID(bytes=ctx.entropy(16), version=4))
-    partner = uow.partners.get(standing.partner)
-    if partner.revoked_at is not None:
-        raise ConflictError("the partner was revoked", place=request.dataset)
-    prekey = uow.prekeys.claim(standing.partner, exchange_id, at)
-    if prekey is None:
-        raise PartnerError(
-            "the partner's agent has left no prekeys at the gateway",
-            place=request.dataset,
-            way_out="Nothing was sent or kept. Is the partner's agent running? Then submit again",
-        )
-    expires_at = at + timedelta(days=policy.answer_days)
+    partner, prekey = _recipient(ctx, uow, standing, exchange_id, at)
+    until = at + timedelta(days=policy.answer_days)
     prepared = prepare(
-        ctx,
-        exchange_id,
-        HouseholdList(kept),
-        partner,
-        prekey,
-        standing,
-        decision,
-        policy,
-        at=at,
-        expires_at=expires_at,
+        ctx, exchange_id, kept, partner, prekey, standing, decision, policy, at=at, expires_at=until
     )
     exchange = Exchange(
         id=exchange_id,
         partner=standing.partner,
         agreement=standing.number,
-        dataset=request.dataset,
-        purpose=request.purpose,
+        dataset=policy.id,
+        purpose=decision.purpose,
         framework=decision.framework,
         granularity=policy.granularity,
         indicators=policy.indicators,
         submitted_by=request.user.id,
         submitted_at=at,
-        expires_at=expires_at,
+        expires_at=until,
         status=Status.PREPARED,
         prekey=prekey.id,
         request_digest=prepared.digest,
@@ -225,6 +195,36 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
         slots=prepared.slots,
     )
     return _keep_permit(ctx, uow, request, exchange, decision, prepared, withheld)
+
+
+def _decide(
+    ctx: Context, request: _Request, standing: AgreementRecord | None, people: HouseholdList, at: datetime
+) -> Decision:
+    question = Question(
+        dataset=request.dataset,
+        purpose=request.purpose,
+        framework=request.framework,
+        agreement=agreements.terms(standing, ctx.keys.identity) if standing else None,
+        households=people.households,
+        people=len(people),
+    )
+    return decide(question, ctx.policies, at)
+
+
+def _recipient(
+    ctx: Context, uow: UnitOfWork, standing: AgreementRecord, exchange: ExchangeId, at: datetime
+) -> tuple[Partner, PrekeyRecord]:
+    partner = uow.partners.get(standing.partner)
+    if partner.revoked_at is not None:
+        raise ConflictError("the partner was revoked", place=standing.dataset)
+    prekey = uow.prekeys.claim(standing.partner, exchange, at)
+    if prekey is None:
+        raise PartnerError(
+            "the partner's agent has left no prekeys at the gateway",
+            place=standing.dataset,
+            way_out="Nothing was sent or kept. Is the partner's agent running? Then submit again",
+        )
+    return partner, prekey
 
 
 _EVERY_ROW_WITHHELD = Unmet(
@@ -248,10 +248,12 @@ def _refuse_twin(uow: UnitOfWork, request: _Request) -> None:
         )
 
 
-def _keep_refusal(ctx: Context, uow: UnitOfWork, request: _Request, decision: Decision, at: datetime) -> None:
+def _keep_refusal(
+    ctx: Context, uow: UnitOfWork, request: _Request, decision: Decision, at: datetime
+) -> NoReturn:
     told = decision.to_json()
     shown, _ = split_counts(people=len(request.intake.people), households=request.intake.people.households)
-    body = {
+    body: dict[str, Json] = {
         # an unknown name was typed by somebody and may be anything: it stays out of the log
         "dataset": request.dataset if request.dataset in ctx.policies.datasets else "unknown",
         "decision": told,

@@ -1,4 +1,4 @@
-"""Checking the exported log as an outsider would: a process that can import `audit` and nothing else of ours."""
+"""Checking the exported log as an outsider would, in a process that can import `audit` alone."""
 
 import shutil
 import subprocess

@@ -47,9 +47,7 @@ class World:
     def partner(self, slug: str) -> Path:
         return self.root / slug
 
-    def run(
-        self, *argv: str | Path, expect: int = 0, token: str | None = None, env: dict[str, str] | None = None
-    ) -> str:
+    def run(self, *argv: str | Path, expect: int = 0, token: str | None = None) -> str:
         """Type a command as its user would, and return what it prints.
 
         Raises:
@@ -61,7 +59,7 @@ class World:
             out.print(f"$ flagstone {shown}", style="dim", markup=False)
         done = subprocess.run(  # noqa: S603 - our own command
             [*FLAGSTONE, *words],
-            env=self.environment(token) | (env or {}),
+            env=self.environment(token),
             capture_output=True,
             text=True,
             check=False,
@@ -74,7 +72,7 @@ class World:
             )
         return done.stdout.strip()
 
-    def start(self, name: str, *argv: str | Path, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def start(self, name: str, *argv: str | Path) -> subprocess.Popen[bytes]:
         """Start a process of our own; what it says goes to NAME.log in the demo's folder."""
         if not self.quiet:
             shown = " ".join(self._short(str(word)) for word in argv)
@@ -82,7 +80,7 @@ class World:
         with (self.root / f"{name}.log").open("ab") as said:
             process = subprocess.Popen(  # noqa: S603 - our own command
                 [*FLAGSTONE, *map(str, argv)],
-                env=self.environment() | (env or {}),
+                env=self.environment(),
                 stdout=said,
                 stderr=said,
                 start_new_session=True,
