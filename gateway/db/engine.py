@@ -1,0 +1,112 @@
+"""Engines and sessions: how we connect, and how a database error becomes one of ours."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
+
+from gateway.domain.errors import (
+    BadInputError,
+    ConfigurationError,
+    ConflictError,
+    FlagstoneError,
+    StoreUnavailableError,
+)
+
+_DRIVER: Final = "postgresql+psycopg"
+_OPTIONS: Final = " ".join(
+    f"-c {setting}"
+    for setting in (
+        "timezone=UTC",
+        "statement_timeout=60s",
+        # shorter than the statement timeout: who waits for the log's lock gives up first, and says so
+        "lock_timeout=10s",
+        "idle_in_transaction_session_timeout=60s",
+    )
+)
+_NO_PRIVILEGE: Final = "42501"
+_OLD_SCHEMA: Final = {"3F000", "42P01", "42703", "42883"}  # no such schema, table, column, function
+
+
+def make_engine(url: str, *, pool_size: int = 5) -> Engine:
+    """An engine whose errors and logs show no parameter values. Nothing is connected yet.
+
+    Raises:
+        ConfigurationError: the URL is not one of PostgreSQL.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigurationError("not a database URL", place="database") from None
+    if parsed.get_backend_name() != "postgresql":
+        raise ConfigurationError("not a PostgreSQL URL", place="database")
+    return create_engine(
+        parsed.set(drivername=_DRIVER),
+        hide_parameters=True,
+        pool_pre_ping=True,
+        pool_size=pool_size,
+        pool_timeout=10,
+        # stated, not inherited: `advance` and the log's lock rest on each statement seeing what is committed
+        isolation_level="READ COMMITTED",
+        connect_args={"options": _OPTIONS, "connect_timeout": 10, "application_name": "flagstone"},
+    )
+
+
+def translated(error: SQLAlchemyError) -> FlagstoneError:
+    """One of our errors, without the server's text: its DETAIL quotes the row's values."""
+    original = error.orig if isinstance(error, DBAPIError) else None
+    sqlstate = getattr(original, "sqlstate", None)
+    if isinstance(error, IntegrityError):
+        constraint = getattr(getattr(original, "diag", None), "constraint_name", None)
+        return ConflictError(f"it contradicts what is stored ({constraint or 'constraint'})", place="store")
+    if isinstance(error, DataError):
+        return BadInputError("a value has a form that can't be stored", place="store")
+    if sqlstate == _NO_PRIVILEGE:
+        return ConfigurationError("the database role may not do this", place="store")
+    if sqlstate in _OLD_SCHEMA:
+        return ConfigurationError(
+            "the database lacks tables", place="store", way_out="Run flagstone db upgrade"
+        )
+    return StoreUnavailableError("the database can't be used now", place="store", way_out="Try again later")
+
+
+class Session:
+    """One transaction on one connection, speaking our errors.
+
+    A failed session can't commit: PostgreSQL answers COMMIT after an error by rolling back, without an error.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._failed = False
+
+    def run(
+        self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> CursorResult[Any]:
+        """Execute one statement."""
+        try:
+            return self._connection.execute(statement, parameters)
+        except SQLAlchemyError as error:
+            self.fail()
+            raise translated(error) from None
+
+    def fail(self) -> None:
+        """Never commit this session."""
+        self._failed = True
+
+    def commit(self) -> None:
+        """Make all of it durable.
+
+        Raises:
+            StoreUnavailableError: a step failed before, or the database did not confirm; in the second case
+                it may be durable all the same.
+        """
+        if self._failed:
+            raise StoreUnavailableError("a step of this unit of work failed before", place="store")
+        try:
+            self._connection.commit()
+        except SQLAlchemyError as error:
+            self.fail()
+            raise translated(error) from None

@@ -1,0 +1,147 @@
+"""Exchanges, vault, mailbox, submissions and replays on PostgreSQL (`gateway.ports`)."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from gateway.db.engine import Session
+from gateway.db.parties import found
+from gateway.db.tables import UNFINISHED, exchanges, mailbox, replays, submissions, vault
+from gateway.domain.errors import ConflictError
+from gateway.domain.exchange import Exchange, ExchangeId, Granularity, Status
+from gateway.ports import Submission
+
+
+class PostgresExchanges:
+    """`gateway.ports.Exchanges`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, exchange: Exchange) -> None:
+        values = asdict(exchange) | {"indicators": list(exchange.indicators)}
+        if not self._session.run(insert(exchanges).on_conflict_do_nothing(), values).rowcount:
+            raise ConflictError("the id is taken", place="exchange")
+
+    def get(self, exchange: ExchangeId) -> Exchange:
+        chosen = select(exchanges).where(exchanges.c.id == exchange)
+        return _exchange(found(self._session.run(chosen).one_or_none(), "exchange"))
+
+    def all(self, *, submitted_by: UUID | None = None) -> list[Exchange]:
+        chosen = select(exchanges).order_by(exchanges.c.submitted_at.desc(), exchanges.c.id)
+        if submitted_by is not None:
+            chosen = chosen.where(exchanges.c.submitted_by == submitted_by)
+        return [_exchange(row) for row in self._session.run(chosen)]
+
+    def advance(self, exchange: ExchangeId, to: Status, *, frm: Iterable[Status]) -> bool:
+        # the lock makes a concurrent step wait here, and then see what this one did
+        held = select(exchanges.c.status).where(exchanges.c.id == exchange).with_for_update()
+        status = Status(found(self._session.run(held).one_or_none(), "exchange").status)
+        if status is to:
+            return False
+        if status not in frm:
+            raise ConflictError(f"it is {status} and can't become {to}", place="exchange")
+        self._session.run(update(exchanges).where(exchanges.c.id == exchange).values(status=to))
+        return True
+
+    def unfinished(self) -> list[Exchange]:
+        chosen = select(exchanges).where(UNFINISHED).order_by(exchanges.c.submitted_at)
+        return [_exchange(row) for row in self._session.run(chosen)]
+
+
+def _exchange(row: Row[Any]) -> Exchange:
+    values = dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's public name for it)
+    return Exchange(
+        **values
+        | {
+            "granularity": Granularity(row.granularity),
+            "indicators": tuple(row.indicators),
+            "status": Status(row.status),
+        }
+    )
+
+
+class PostgresVault:
+    """`gateway.ports.Vault`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def put(self, exchange: ExchangeId, kind: str, sealed: bytes) -> None:
+        stored = insert(vault).values(exchange=exchange, kind=kind, sealed=sealed)
+        replaced = stored.on_conflict_do_update(
+            index_elements=[vault.c.exchange, vault.c.kind], set_={"sealed": stored.excluded.sealed}
+        )
+        self._session.run(replaced)
+
+    def get(self, exchange: ExchangeId, kind: str) -> bytes:
+        chosen = select(vault.c.sealed).where(vault.c.exchange == exchange, vault.c.kind == kind)
+        return bytes(found(self._session.run(chosen).one_or_none(), "vault").sealed)
+
+    def drop(self, exchange: ExchangeId, kind: str) -> None:
+        self._session.run(delete(vault).where(vault.c.exchange == exchange, vault.c.kind == kind))
+
+
+class PostgresMailbox:
+    """`gateway.ports.Mailbox`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def post(self, partner: str, exchange: ExchangeId, bundle: bytes) -> None:
+        values = {"partner": partner, "exchange": exchange, "bundle": bundle}
+        if self._session.run(insert(mailbox).on_conflict_do_nothing(), values).rowcount:
+            return
+        same = select(mailbox.c.exchange).filter_by(**values)
+        if self._session.run(same).one_or_none() is None:
+            raise ConflictError("another bundle waits for this exchange", place="mailbox")
+
+    def waiting(self, partner: str) -> list[ExchangeId]:
+        chosen = select(mailbox.c.exchange).where(mailbox.c.partner == partner).order_by(mailbox.c.arrival)
+        return list(self._session.run(chosen).scalars())
+
+    def fetch(self, partner: str, exchange: ExchangeId) -> bytes:
+        chosen = select(mailbox.c.bundle).where(mailbox.c.exchange == exchange, mailbox.c.partner == partner)
+        return bytes(found(self._session.run(chosen).one_or_none(), "mailbox").bundle)
+
+    def remove(self, exchange: ExchangeId) -> None:
+        self._session.run(delete(mailbox).where(mailbox.c.exchange == exchange))
+
+
+class PostgresSubmissions:
+    """`gateway.ports.Submissions`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def find(self, user: UUID, key_hash: bytes) -> Submission | None:
+        chosen = select(submissions).where(submissions.c.user_id == user, submissions.c.key_hash == key_hash)
+        row = self._session.run(chosen).one_or_none()
+        if row is None:
+            return None
+        return Submission(row.user_id, row.key_hash, row.request_digest, row.exchange, row.outcome)
+
+    def remember(self, submission: Submission) -> None:
+        values = asdict(submission)
+        values["user_id"] = values.pop("user")
+        # waits for a concurrent twin to end, so that the loser can read the winner's outcome
+        if not self._session.run(insert(submissions).on_conflict_do_nothing(), values).rowcount:
+            raise ConflictError("the idempotency key is in use", place="submission")
+
+
+class PostgresReplays:
+    """`gateway.ports.Replays`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def use(self, digest: bytes, until: datetime, now: datetime) -> None:
+        self._session.run(delete(replays).where(replays.c.until <= now))
+        values = {"digest": digest, "until": until}
+        if not self._session.run(insert(replays).on_conflict_do_nothing(), values).rowcount:
+            raise ConflictError("it was used before", place="one-time id")

@@ -1,0 +1,184 @@
+"""Partners, agreements, users and prekeys on PostgreSQL (`gateway.ports`)."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.sql.elements import ColumnElement
+
+from gateway.db.engine import Session
+from gateway.db.tables import agreements, partners, prekeys, users
+from gateway.domain.errors import ConflictError, NotFoundError
+from gateway.domain.exchange import ExchangeId, Role
+from gateway.domain.identity import Identity
+from gateway.ports import AgreementRecord, Partner, PrekeyRecord, User
+
+
+def found(row: Row[Any] | None, place: str) -> Row[Any]:
+    """The row, or NotFoundError."""
+    if row is None:
+        raise NotFoundError("there is none", place=place)
+    return row
+
+
+class PostgresPartners:
+    """`gateway.ports.Partners`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, partner: Partner) -> None:
+        identity = partner.identity
+        values = {key: getattr(identity, key) for key in ("slug", "name", "signing", "exchange", "auth")}
+        values |= {"added_at": partner.added_at, "revoked_at": partner.revoked_at}
+        if not self._session.run(insert(partners).on_conflict_do_nothing(), values).rowcount:
+            raise ConflictError("the partner is registered already", place="partner")
+
+    def get(self, slug: str) -> Partner:
+        chosen = select(partners).where(partners.c.slug == slug)
+        return _partner(found(self._session.run(chosen).one_or_none(), "partner"))
+
+    def all(self) -> list[Partner]:
+        return [_partner(row) for row in self._session.run(select(partners).order_by(partners.c.slug))]
+
+    def revoke(self, slug: str, at: datetime) -> None:
+        revoked = (
+            update(partners)
+            .where(partners.c.slug == slug)
+            .values(revoked_at=func.coalesce(partners.c.revoked_at, at))
+        )
+        if not self._session.run(revoked).rowcount:
+            raise NotFoundError("there is none", place="partner")
+
+
+def _partner(row: Row[Any]) -> Partner:
+    identity = Identity(row.slug, row.name, signing=row.signing, exchange=row.exchange, auth=row.auth)
+    return Partner(identity, added_at=row.added_at, revoked_at=row.revoked_at)
+
+
+class PostgresAgreements:
+    """`gateway.ports.Agreements`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def propose(self, record: AgreementRecord) -> None:
+        if not self._session.run(insert(agreements).on_conflict_do_nothing(), asdict(record)).rowcount:
+            raise ConflictError("the number is taken", place="agreement")
+
+    def get(self, number: str) -> AgreementRecord:
+        chosen = select(agreements).where(agreements.c.number == number)
+        return _agreement(found(self._session.run(chosen).one_or_none(), "agreement"))
+
+    def all(self, *, partner: str | None = None, dataset: str | None = None) -> list[AgreementRecord]:
+        chosen = select(agreements).order_by(agreements.c.proposed_at.desc(), agreements.c.number)
+        if partner is not None:
+            chosen = chosen.where(agreements.c.partner == partner)
+        if dataset is not None:
+            chosen = chosen.where(agreements.c.dataset == dataset)
+        return [_agreement(row) for row in self._session.run(chosen)]
+
+    def countersign(self, number: str, partner_jws: str, at: datetime) -> None:
+        open_still = agreements.c.signed_at.is_(None) & agreements.c.revoked_at.is_(None)
+        signed = (
+            update(agreements)
+            .where(agreements.c.number == number, open_still)
+            .values(partner_jws=partner_jws, signed_at=at)
+        )
+        if not self._session.run(signed).rowcount:
+            self.get(number)
+            raise ConflictError("it is signed or revoked already", place="agreement")
+
+    def revoke(self, number: str, at: datetime) -> None:
+        revoked = (
+            update(agreements)
+            .where(agreements.c.number == number)
+            .values(revoked_at=func.coalesce(agreements.c.revoked_at, at))
+        )
+        if not self._session.run(revoked).rowcount:
+            raise NotFoundError("there is none", place="agreement")
+
+
+def _agreement(row: Row[Any]) -> AgreementRecord:
+    return AgreementRecord(**row._mapping)  # noqa: SLF001 (SQLAlchemy's public name for it)
+
+
+class PostgresUsers:
+    """`gateway.ports.Users`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, user: User) -> None:
+        if not self._session.run(insert(users).on_conflict_do_nothing(), asdict(user)).rowcount:
+            raise ConflictError("a user in force has this name", place="user")
+
+    def by_token(self, token_hash: bytes) -> User | None:
+        row = self._session.run(select(users).where(users.c.token_hash == token_hash)).one_or_none()
+        return _user(row) if row else None
+
+    def all(self) -> list[User]:
+        chosen = select(users).order_by(users.c.name, users.c.created_at)
+        return [_user(row) for row in self._session.run(chosen)]
+
+    def replace_token(self, name: str, token_hash: bytes) -> User:
+        return self._change(name, users.c.token_hash, token_hash)
+
+    def revoke(self, name: str, at: datetime) -> User:
+        return self._change(name, users.c.revoked_at, at)
+
+    def _change(self, name: str, column: ColumnElement[Any], value: object) -> User:
+        changed = (
+            update(users)
+            .where(users.c.name == name, users.c.revoked_at.is_(None))
+            .values({column: value})
+            .returning(users)
+        )
+        return _user(found(self._session.run(changed).one_or_none(), "user"))
+
+
+def _user(row: Row[Any]) -> User:
+    return User(row.id, row.name, Role(row.role), row.token_hash, row.created_at, row.revoked_at)
+
+
+class PostgresPrekeys:
+    """`gateway.ports.Prekeys`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def publish(self, prekeys_: Sequence[PrekeyRecord]) -> None:
+        if prekeys_:
+            self._session.run(
+                insert(prekeys).on_conflict_do_nothing(), [asdict(prekey) for prekey in prekeys_]
+            )
+
+    def claim(self, partner: str, exchange: ExchangeId, at: datetime) -> PrekeyRecord | None:
+        oldest = (
+            select(prekeys.c.arrival)
+            .where(_free(partner, at))
+            .order_by(prekeys.c.arrival)
+            .limit(1)
+            # a key that another unit is claiming is passed over, not waited for
+            .with_for_update(skip_locked=True)
+            .scalar_subquery()
+        )
+        claimed = (
+            update(prekeys)
+            .where(_free(partner, at), prekeys.c.arrival == oldest)
+            .values(exchange=exchange)
+            .returning(prekeys)
+        )
+        row = self._session.run(claimed).one_or_none()
+        return PrekeyRecord(row.partner, row.id, row.public, row.jws, row.expires_at) if row else None
+
+    def available(self, partner: str, at: datetime) -> int:
+        counted = select(func.count()).select_from(prekeys).where(_free(partner, at))
+        return int(self._session.run(counted).scalar_one())
+
+
+def _free(partner: str, at: datetime) -> ColumnElement[bool]:
+    return (prekeys.c.partner == partner) & prekeys.c.exchange.is_(None) & (prekeys.c.expires_at > at)

@@ -1,0 +1,110 @@
+"""The database's roles and what each may do: no more than its work needs."""
+
+from dataclasses import dataclass, fields
+from typing import Final
+
+from sqlalchemy import Connection, text
+from sqlalchemy.dialects import postgresql
+
+from gateway.db.tables import (
+    LOG_TABLES,
+    SCHEMA,
+    agreements,
+    exchanges,
+    mailbox,
+    partners,
+    prekeys,
+    replays,
+    submissions,
+    users,
+    vault,
+)
+from gateway.domain.errors import ConfigurationError
+
+_quoted = postgresql.dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """Role names. `migrate` owns the tables and is the operator's: upgrades, enrolment, users, agreements."""
+
+    migrate: str = "flagstone_migrate"
+    web: str = "flagstone_web"
+    worker: str = "flagstone_worker"
+    review: str = "flagstone_review"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Urls:
+    """A database URL for each role; they hold passwords, so they are never shown."""
+
+    migrate: str
+    web: str
+    worker: str
+    review: str
+
+    def __repr__(self) -> str:
+        return "Urls(...)"
+
+
+_LOG: Final = {table.name: "SELECT, INSERT" for table in LOG_TABLES}
+
+GRANTS: Final[dict[str, dict[str, str]]] = {
+    # answers requests of users and agents: submission, mailbox, answers, countersignatures, sign-in
+    "web": {
+        partners.name: "SELECT",
+        agreements.name: "SELECT, UPDATE (partner_jws, signed_at, revoked_at)",
+        users.name: "SELECT",
+        prekeys.name: "SELECT, INSERT, UPDATE (exchange)",
+        exchanges.name: "SELECT, INSERT, UPDATE (status)",
+        vault.name: "SELECT, INSERT, UPDATE (sealed), DELETE",
+        mailbox.name: "SELECT, DELETE",
+        submissions.name: "SELECT, INSERT",
+        replays.name: "SELECT, INSERT, DELETE",
+        **_LOG,
+    },
+    # carries exchanges on: dispatch, release, expiry; and all of schema `dbos`
+    "worker": {
+        partners.name: "SELECT",
+        agreements.name: "SELECT",
+        exchanges.name: "SELECT, UPDATE (status)",
+        vault.name: "SELECT, INSERT, UPDATE (sealed), DELETE",
+        mailbox.name: "SELECT, INSERT, DELETE",
+        **_LOG,
+    },
+    # reads the log, and logs its own reading; no exchange, no sealed bytes, no names
+    "review": _LOG,
+}
+"""Privileges by role and table; `migrate` owns every table, and triggers keep it from altering the log."""
+
+
+def grant(connection: Connection, roles: Roles) -> None:
+    """Bring every privilege to what `GRANTS` says, whatever it was; run by the owner.
+
+    Raises:
+        ConfigurationError: a role does not exist.
+    """
+    _require(connection, roles)
+    (database,) = connection.execute(text("SELECT current_database()")).one()
+    connection.execute(text(f"REVOKE ALL ON DATABASE {_quoted(database)} FROM PUBLIC"))
+    connection.execute(text(f"REVOKE ALL ON SCHEMA {SCHEMA} FROM PUBLIC"))
+    for kind, tables in GRANTS.items():
+        role = _quoted(getattr(roles, kind))
+        connection.execute(text(f"GRANT CONNECT ON DATABASE {_quoted(database)} TO {role}"))
+        connection.execute(text(f"GRANT USAGE ON SCHEMA {SCHEMA} TO {role}"))
+        connection.execute(text(f"REVOKE ALL ON ALL TABLES IN SCHEMA {SCHEMA} FROM {role}"))
+        for table, privileges in tables.items():
+            connection.execute(text(f"GRANT {privileges} ON {SCHEMA}.{table} TO {role}"))
+
+
+def _require(connection: Connection, roles: Roles) -> None:
+    names = [getattr(roles, each.name) for each in fields(roles)]
+    known = connection.execute(
+        text("SELECT rolname FROM pg_roles WHERE rolname = ANY(:names)"), {"names": names}
+    )
+    if len(set(known.scalars())) < len(names):
+        raise ConfigurationError(
+            "a role is missing, or two have one name",
+            place="database roles",
+            way_out="Make them as docs/database.md says",
+        )

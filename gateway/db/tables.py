@@ -1,0 +1,234 @@
+"""The tables, in schema `flagstone`. DBOS keeps its own in schema `dbos` of the same database.
+
+No name, date of birth, address or identifier of a person of a household list has a column here; sealed bytes
+and public documents only. The one name is that of a council user, in `users`, which no other table copies.
+"""
+
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+
+from gateway.domain.exchange import ENDED, Granularity, Role, Status
+
+SCHEMA: Final = "flagstone"
+
+metadata = MetaData(
+    schema=SCHEMA,
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    },
+)
+
+
+def _bytes(name: str, size: int) -> tuple[Column[bytes], CheckConstraint]:
+    """A column of exactly `size` bytes: a digest or a public key."""
+    return (
+        Column(name, LargeBinary, nullable=False),
+        CheckConstraint(f"octet_length({name}) = {size}", name=f"{name}_size"),
+    )
+
+
+def _one_of(name: str, values: type[StrEnum]) -> tuple[Column[str], CheckConstraint]:
+    allowed = ", ".join(f"'{value}'" for value in values)
+    return Column(name, Text, nullable=False), CheckConstraint(f"{name} IN ({allowed})", name=name)
+
+
+def _time(name: str, *, nullable: bool = False) -> Column[Any]:
+    return Column(name, DateTime(timezone=True), nullable=nullable)
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False)
+
+
+def _number(name: str) -> tuple[Column[int], CheckConstraint]:
+    return Column(name, Integer, nullable=False), CheckConstraint(f"{name} >= 0", name=name)
+
+
+def _order() -> Column[int]:
+    """The order of arrival; timestamps of two processes may tie or go back."""
+    return Column("arrival", BigInteger, Identity(always=True), nullable=False)
+
+
+def _exchange(*, primary_key: bool) -> Column[Any]:
+    """Checked when the unit commits, so that the order of writes inside a unit is free."""
+    key = ForeignKey("exchanges.id", deferrable=True, initially="DEFERRED")
+    return Column("exchange", Uuid, key, primary_key=primary_key, nullable=False)
+
+
+def _partner() -> Column[str]:
+    key = ForeignKey("partners.slug", deferrable=True, initially="DEFERRED")
+    return Column("partner", Text, key, nullable=False)
+
+
+_ENDED: Final = ", ".join(f"'{status}'" for status in sorted(ENDED))
+UNFINISHED: Final = text(f"status NOT IN ({_ENDED})")
+"""Literal, since PostgreSQL uses a partial index only for a query that states its condition."""
+
+
+partners = Table(
+    "partners",
+    metadata,
+    Column("slug", Text, primary_key=True),
+    _text("name"),
+    *_bytes("signing", 32),
+    *_bytes("exchange", 32),
+    *_bytes("auth", 32),
+    _time("added_at"),
+    _time("revoked_at", nullable=True),
+)
+
+agreements = Table(
+    "agreements",
+    metadata,
+    Column("number", Text, primary_key=True),
+    _partner(),
+    _text("dataset"),
+    _text("digest"),
+    _text("council_jws"),
+    Column("partner_jws", Text),
+    _time("proposed_at"),
+    _time("signed_at", nullable=True),
+    _time("revoked_at", nullable=True),
+    CheckConstraint("(partner_jws IS NULL) = (signed_at IS NULL)", name="signed_whole"),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    _text("name"),
+    *_one_of("role", Role),
+    *_bytes("token_hash", 32),
+    _time("created_at"),
+    _time("revoked_at", nullable=True),
+    UniqueConstraint("token_hash"),
+    Index("uq_users_name_in_force", "name", unique=True, postgresql_where=text("revoked_at IS NULL")),
+)
+
+prekeys = Table(
+    "prekeys",
+    metadata,
+    _partner(),
+    _text("id"),
+    *_bytes("public", 32),
+    _text("jws"),
+    _time("expires_at"),
+    Column("exchange", Uuid),  # who claimed it; no foreign key, since the claim comes before the exchange
+    _order(),
+    PrimaryKeyConstraint("partner", "id"),  # by partner: nobody can use up another's ids
+    Index("ix_prekeys_free", "partner", "arrival", postgresql_where=text("exchange IS NULL")),
+)
+
+exchanges = Table(
+    "exchanges",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    _partner(),
+    Column(
+        "agreement",
+        Text,
+        ForeignKey("agreements.number", deferrable=True, initially="DEFERRED"),
+        nullable=False,
+    ),
+    _text("dataset"),
+    _text("purpose"),
+    _text("framework"),
+    *_one_of("granularity", Granularity),
+    Column("indicators", ARRAY(Text), nullable=False),
+    Column("submitted_by", Uuid, nullable=False),
+    _time("submitted_at"),
+    _time("expires_at"),
+    *_one_of("status", Status),
+    _text("prekey"),
+    *_bytes("request_digest", 32),
+    *_number("households"),
+    *_number("slots"),
+    Index("ix_exchanges_submitted_by", "submitted_by", "submitted_at"),
+    Index("ix_exchanges_unfinished", "submitted_at", postgresql_where=UNFINISHED),
+)
+
+vault = Table(
+    "vault",
+    metadata,
+    _exchange(primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+mailbox = Table(
+    "mailbox",
+    metadata,
+    _exchange(primary_key=True),
+    _text("partner"),
+    Column("bundle", LargeBinary, nullable=False),
+    _order(),
+    Index("ix_mailbox_partner", "partner", "arrival"),
+)
+
+submissions = Table(
+    "submissions",
+    metadata,
+    Column("user_id", Uuid, primary_key=True),
+    Column("key_hash", LargeBinary, primary_key=True),
+    Column("request_digest", LargeBinary, nullable=False),
+    Column("exchange", Uuid),  # empty where the answer was a refusal
+    Column("outcome", LargeBinary, nullable=False),
+)
+
+replays = Table(
+    "replays",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    _time("until"),
+    Index("ix_replays_until", "until"),
+)
+
+log_leaves = Table(
+    "log_leaves",
+    metadata,
+    Column("index", BigInteger, primary_key=True, autoincrement=False),
+    Column("leaf", LargeBinary, nullable=False),
+)
+
+log_nodes = Table(
+    "log_nodes",
+    metadata,
+    Column("level", SmallInteger, primary_key=True, autoincrement=False),
+    Column("index", BigInteger, primary_key=True, autoincrement=False),
+    *_bytes("hash", 32),
+)
+
+log_checkpoints = Table(
+    "log_checkpoints",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("note", LargeBinary, nullable=False),
+)
+
+LOG_TABLES: Final = (log_leaves, log_nodes, log_checkpoints)
+"""Insert-only: no application role may change or empty them, and triggers stop the owner's slips."""

@@ -1,0 +1,85 @@
+"""Units of work on PostgreSQL: `gateway.ports.Store` and `UnitOfWork`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from audit.checkpoint import NoteSigner
+from gateway.db.engine import Session, translated
+from gateway.db.exchanges import (
+    PostgresExchanges,
+    PostgresMailbox,
+    PostgresReplays,
+    PostgresSubmissions,
+    PostgresVault,
+)
+from gateway.db.logstore import PostgresDisclosureLog
+from gateway.db.parties import PostgresAgreements, PostgresPartners, PostgresPrekeys, PostgresUsers
+from gateway.domain.errors import LogUnavailableError, StoreUnavailableError
+
+
+class PostgresUnitOfWork:
+    """One transaction, READ COMMITTED; the locks of `advance`, `claim` and the log order concurrent units."""
+
+    def __init__(self, session: Session, signer: NoteSigner) -> None:
+        self._session = session
+        self.partners = PostgresPartners(session)
+        self.agreements = PostgresAgreements(session)
+        self.users = PostgresUsers(session)
+        self.prekeys = PostgresPrekeys(session)
+        self.exchanges = PostgresExchanges(session)
+        self.vault = PostgresVault(session)
+        self.mailbox = PostgresMailbox(session)
+        self.submissions = PostgresSubmissions(session)
+        self.replays = PostgresReplays(session)
+        self.log = PostgresDisclosureLog(session, signer)
+
+    def commit(self) -> None:
+        """Make the whole unit durable.
+
+        Raises:
+            LogUnavailableError: the unit has log entries, and the database did not confirm them.
+            StoreUnavailableError: the same of a unit without entries.
+            ConflictError: a row refers to something that is not there.
+        """
+        try:
+            # The commit point: before it nothing of this unit exists for anyone, after it all of it does, the
+            # log's entries and the signed checkpoint included. A crash here leaves one or the other; who
+            # repeats the step finds out by `advance`.
+            self._session.commit()
+        except StoreUnavailableError:
+            if not self.log.appended:
+                raise
+            raise LogUnavailableError("the disclosure log was not confirmed", place="log") from None
+
+
+class PostgresStore:
+    """`gateway.ports.Store`.
+
+    `engine` comes from `gateway.db.engine.make_engine`; `signer` holds the log's key.
+    """
+
+    def __init__(self, engine: Engine, signer: NoteSigner) -> None:
+        self._engine = engine
+        self._signer = signer
+
+    @contextmanager
+    def begin(self) -> Iterator[PostgresUnitOfWork]:
+        """A new transaction on a pooled connection; rolled back on leaving unless committed.
+
+        Raises:
+            StoreUnavailableError: no connection can be had.
+        """
+        connection = self._connect()
+        try:
+            yield PostgresUnitOfWork(Session(connection), self._signer)
+        finally:
+            connection.close()
+
+    def _connect(self) -> Connection:
+        try:
+            return self._engine.connect()
+        except SQLAlchemyError as error:
+            raise translated(error) from None
