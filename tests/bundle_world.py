@@ -1,6 +1,8 @@
 """A council, a trust, an agreement and one exchange between them: what the tests of bundles start from."""
 
+import base64
 import hashlib
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -12,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.bundle.agreement import AgreementDocument
 from gateway.bundle.documents import canonical
-from gateway.bundle.format import bundle_digest
+from gateway.bundle.format import OVERHEAD, bundle_digest, encrypt, join
 from gateway.bundle.jws import sign_jws
 from gateway.bundle.manifest import Attestation, RequestHeader, RequestManifest
 from gateway.bundle.open import (
@@ -27,8 +29,9 @@ from gateway.bundle.seal import answer_header, seal_answer, seal_request
 from gateway.bundle.tables import answer_columns
 from gateway.domain.exchange import Granularity, Release
 from gateway.domain.identity import Identity
+from gateway.domain.labels import ANSWER_AAD, REQUEST_AAD, TYP_ANSWER, TYP_REQUEST
 from gateway.linkage.scheme import V1
-from gateway.linkage.secret import exchange_secret, one_time_public, x25519
+from gateway.linkage.secret import answer_key, exchange_secret, one_time_public, request_key, x25519
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 EXCHANGE = UUID("11111111-2222-4333-8444-555555555555")
@@ -221,3 +224,48 @@ def read_answer(data: bytes, to: bytes, **changes: Any) -> OpenedAnswer:
         "now": NOW,
     }
     return open_answer(data, **(given | changes))
+
+
+def parts(data: bytes) -> tuple[dict[str, Any], bytes]:
+    """A bundle's manifest as JSON, and its ciphertext."""
+    jws, ciphertext = data.split(b"\n", 1)
+    payload = jws.split(b".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + b"==")), ciphertext
+
+
+def resign(
+    data: bytes,
+    *,
+    typ: str = TYP_REQUEST,
+    by: Party = COUNCIL,
+    ciphertext: bytes | None = None,
+    **changes: Any,
+) -> bytes:
+    """The bundle with its manifest changed and signed again: what a dishonest sender could make.
+
+    A new ciphertext gets its true digest and length in the manifest unless `changes` says otherwise; a change
+    to None drops the field.
+    """
+    manifest, old = parts(data)
+    if ciphertext is not None:
+        manifest |= {
+            "ciphertext_sha256": hashlib.sha256(ciphertext).hexdigest(),
+            "ciphertext_bytes": len(ciphertext),
+            "plaintext_bytes": len(ciphertext) - OVERHEAD,
+        }
+    manifest = {name: value for name, value in (manifest | changes).items() if value is not None}
+    return join(by.sign(canonical(manifest), typ), old if ciphertext is None else ciphertext)
+
+
+def with_table(parquet: bytes, **changes: Any) -> bytes:
+    """A request, all in order outside, with these bytes where the Parquet file should be."""
+    made = header(**changes)
+    ciphertext = encrypt(request_key(secret_of(made)), parquet, REQUEST_AAD, made.exchange, NONCE)
+    return resign(request(**changes), ciphertext=ciphertext)
+
+
+def with_bitmap(to: bytes, bitmap: bytes, **changes: Any) -> bytes:
+    """An answer, all in order outside, with these bytes as its bitmap."""
+    asked = read_own_request(to, COUNCIL.identity)
+    ciphertext = encrypt(answer_key(secret_of(asked)), bitmap, ANSWER_AAD, asked.exchange, NONCE)
+    return resign(answer(to), typ=TYP_ANSWER, by=TRUST, ciphertext=ciphertext, **changes)

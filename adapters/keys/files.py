@@ -3,6 +3,7 @@
 import json
 import re
 import uuid
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Self
 
@@ -130,6 +131,10 @@ class FileExchangeKeys:
 
     def destroy(self, exchange: ExchangeId, name: str) -> None:
         self._secrets.destroy(_exchange_file(exchange, name))
+
+    def older_than(self, moment: datetime) -> list[ExchangeId]:
+        found = {name.partition(".")[0] for name in self._secrets.older_than(moment)}
+        return [ExchangeId(uuid.UUID(exchange)) for exchange in sorted(found)]
 
 
 class FilePrekeys:

@@ -5,6 +5,7 @@ import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -93,6 +94,10 @@ class SecretFolder:
         for draft in self._folder.glob(f".{name}~*"):
             draft.unlink(missing_ok=True)
         self._sync()
+
+    def older_than(self, moment: datetime) -> list[str]:
+        """Names of the secrets that were put before `moment`, by the file system's clock."""
+        return [name for name in self.names() if self._path(name).stat().st_mtime < moment.timestamp()]
 
     def names(self) -> list[str]:
         return sorted(path.name for path in self._folder.iterdir() if not path.name.startswith("."))
