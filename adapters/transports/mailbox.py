@@ -15,7 +15,7 @@ from gateway.domain.exchange import ExchangeId
 from gateway.ports import Store
 
 _SMALL: Final = 1 << 20
-_BUNDLE: Final = 600 << 20
+_BUNDLE: Final = 132 << 20
 _OCTETS: Final = {"Content-Type": "application/octet-stream"}
 _JOSE: Final = {"Content-Type": "application/jose"}
 

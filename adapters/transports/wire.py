@@ -12,7 +12,7 @@ from uuid import UUID
 import httpx
 
 from gateway.domain import labels
-from gateway.domain.errors import ConfigurationError, PartnerError
+from gateway.domain.errors import ConfigurationError, PartnerError, TooLargeError
 from gateway.ports import Clock, PartyKeys
 
 _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523 §2.2
@@ -29,6 +29,12 @@ class GatewayUnavailableError(PartnerError):
     """The gateway can't be reached, or is in trouble itself: try again later."""
 
     code = "gateway-unavailable"
+
+
+class GatewaySignInError(GatewayUnavailableError):
+    """The gateway does not know this agent, or no longer: for the operators of both sides to mend."""
+
+    code = "gateway-sign-in"
 
 
 class GatewayRefusedError(PartnerError):
@@ -108,15 +114,16 @@ class Wire:
         """The body of the answer.
 
         Raises:
-            GatewayUnavailableError: no connection, an error of the server's own, or too long an answer.
+            GatewayUnavailableError: no connection, or an error of the server's own.
+            GatewaySignInError: it turned the caller away.
             GatewayRefusedError: any other answer than success.
+            TooLargeError: the answer is longer than `limit` bytes.
         """
         extra = dict(headers or {}) | {"Authorization": f"Bearer {self._bearer()}"}
         try:
             return self._send(method, path, body, extra, limit)
-        except GatewayRefusedError as error:
-            if error.answered == HTTPStatus.UNAUTHORIZED:
-                self._until = None  # the gateway forgot the token: the next call signs in anew
+        except GatewaySignInError:
+            self._until = None  # the gateway forgot the token: the next call signs in anew
             raise
 
     def _bearer(self) -> str:
@@ -157,7 +164,7 @@ def _read(response: httpx.Response, limit: int) -> bytes:
     for chunk in response.iter_bytes():
         data += chunk
         if len(data) > limit:
-            raise GatewayUnavailableError("the answer is longer than it may be", place="gateway")
+            raise TooLargeError("the answer is longer than it may be", place="gateway")
     return bytes(data)
 
 
@@ -165,6 +172,8 @@ def _failure(response: httpx.Response, data: bytes) -> PartnerError:
     status = response.status_code
     if status >= _SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
         return GatewayUnavailableError(f"it answered with status {status}", place="gateway")
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return GatewaySignInError(f"it turned this agent away{_detail(data)}", place="gateway")
     return GatewayRefusedError(f"it answered with status {status}{_detail(data)}", status)
 
 

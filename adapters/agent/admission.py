@@ -1,0 +1,113 @@
+"""Opening a request under this partner's own terms, and what to tell the council when it won't open."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final
+from uuid import UUID
+
+from adapters.agent.context import Agent
+from adapters.agent.journal import RECEIVED
+from adapters.agent.limits import DAY, OverLimitError
+from adapters.registers.register import RegisterError
+from gateway.bundle import errors
+from gateway.bundle.manifest import RequestManifest
+from gateway.bundle.open import Expected, OpenedRequest, RequestLimits, open_request
+from gateway.bundle.refusal import RefusalCode
+from gateway.domain.errors import FlagstoneError, NotFoundError, VerificationError
+from gateway.domain.labels import TYP_REQUEST
+from gateway.linkage.secret import exchange_secret
+
+
+class NoPrekeyError(VerificationError):
+    """Made for a prekey that was used up, or that was never ours."""
+
+    code = "no-prekey"
+
+
+_CODES: Final[Mapping[type[FlagstoneError], RefusalCode]] = {
+    errors.ExpiredError: RefusalCode.EXPIRED,
+    errors.OversizeError: RefusalCode.LIMITS,
+    OverLimitError: RefusalCode.LIMITS,
+    errors.UnknownSchemeError: RefusalCode.UNKNOWN_SCHEME,
+    errors.FailedSelfTestError: RefusalCode.SELF_TEST_FAILED,
+    NoPrekeyError: RefusalCode.NO_PREKEY,
+    RegisterError: RefusalCode.REGISTER_ERROR,
+}
+
+
+def refusal_code(error: FlagstoneError) -> RefusalCode:
+    """What the council is told; everything that is not named here is `rejected`, without saying why."""
+    return _CODES.get(type(error), RefusalCode.REJECTED)
+
+
+def open_first(agent: Agent, exchange: UUID, bundle: bytes) -> OpenedRequest:
+    """Open a request that is here for the first time: within own limits, its id never accepted before.
+
+    Raises:
+        VerificationError: a subclass names what does not hold.
+    """
+
+    def seen(_: str) -> bool:
+        return RECEIVED in agent.journal.kinds(exchange)
+
+    def derive(manifest: RequestManifest) -> bytes:
+        accepted = agent.journal.received_since(agent.clock() - DAY)
+        agent.limits.check(manifest.slots, accepted)
+        return _secret(agent, manifest)
+
+    return open_request(
+        bundle,
+        expect=_expected(agent, exchange),
+        verify_with=agent.council,
+        derive=derive,
+        seen=seen,
+        now=agent.clock(),
+    )
+
+
+def open_again(agent: Agent, exchange: UUID, bundle: bytes) -> OpenedRequest:
+    """Open a request that was accepted before: everything but first acceptance is checked once more.
+
+    Raises:
+        VerificationError: it has expired since, or its agreement ended or was revoked.
+    """
+    return open_request(
+        bundle,
+        expect=_expected(agent, exchange),
+        verify_with=agent.council,
+        derive=lambda manifest: _secret(agent, manifest),
+        seen=lambda _: False,
+        now=agent.clock(),
+    )
+
+
+def read_manifest(agent: Agent, bundle: bytes) -> RequestManifest:
+    """The manifest alone, verified; nothing is decrypted.
+
+    Raises:
+        VerificationError: it is not the pinned council's.
+    """
+    return RequestManifest.verify(bundle.partition(b"\n")[0], TYP_REQUEST, agent.council)
+
+
+def digest_of(bundle: bytes) -> str:
+    """Hex SHA-256 of a bundle, by which notices and approvals name it."""
+    return hashlib.sha256(bundle).hexdigest()
+
+
+def _expected(agent: Agent, exchange: UUID) -> Expected:
+    limits = RequestLimits(slots=agent.limits.max_people_per_request)
+    return Expected(exchange, agent.keys.identity, agent.agreements.in_force(), limits)
+
+
+def _secret(agent: Agent, manifest: RequestManifest) -> bytes:
+    try:
+        one_time = agent.prekeys.agree(manifest.prekey, manifest.one_time)
+    except NotFoundError:
+        raise NoPrekeyError(
+            "it was made for a prekey that is used up or not ours",
+            place="request",
+            way_out="The council submits the list again",
+        ) from None
+    static = agent.keys.agree(agent.council.exchange)
+    return exchange_secret(one_time, static, manifest.secret_context)

@@ -1,0 +1,60 @@
+"""All that the agent's steps need, in one frozen value; built by `main`, and by tests from fakes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Protocol
+from uuid import UUID
+
+from structlog.typing import FilteringBoundLogger
+
+from adapters.agent.agreements import AgreementBook
+from adapters.agent.approvals import Approvals
+from adapters.agent.journal import Journal
+from adapters.agent.limits import Limits
+from adapters.agent.tray import Tray
+from adapters.registers.register import Register
+from adapters.transports.mailbox import MailboxClient
+from gateway.domain.identity import Identity
+from gateway.linkage.scheme import Scheme
+from gateway.ports import Clock, PartyKeys
+
+
+class Prekeys(Protocol):
+    """Private halves of the one-time prekeys, by id."""
+
+    def make(self, count: int) -> list[tuple[str, bytes]]:
+        """(id, X25519 public key) of new ones, durable on return."""
+
+    def agree(self, prekey: str, peer: bytes) -> bytes:
+        """X25519, 32 bytes. Raise NotFoundError when it is destroyed or was never made."""
+
+    def destroy(self, prekey: str) -> None:
+        """Idempotent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """One partner's agent. `inbox` and `outbox` hold what must survive a kill, by exchange id."""
+
+    keys: PartyKeys
+    council: Identity
+    prekeys: Prekeys
+    agreements: AgreementBook
+    approvals: Approvals
+    inbox: Tray
+    outbox: Tray
+    journal: Journal
+    gateway: MailboxClient
+    limits: Limits
+    open_register: Callable[[date], Register]
+    self_test: Callable[[Scheme], str]
+    clock: Clock
+    entropy: Callable[[int], bytes]
+    events: FilteringBoundLogger
+    max_clock_offset: timedelta = timedelta(seconds=60)
+
+
+def name_of(exchange: UUID) -> str:
+    """The name of an exchange's file in every tray."""
+    return str(exchange)

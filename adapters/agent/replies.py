@@ -1,0 +1,118 @@
+"""What goes back for one exchange: an answer or a refusal, logged first, then sent until acknowledged."""
+
+from dataclasses import dataclass
+from typing import Final, Self
+from uuid import UUID
+
+from adapters.agent.admission import digest_of, read_manifest
+from adapters.agent.context import Agent, name_of
+from adapters.transports.wire import GatewayRefusedError
+from audit.entry import Entry, Json
+from gateway.bundle.refusal import RefusalCode, make_refusal
+from gateway.domain.errors import VerificationError
+from gateway.domain.exchange import ExchangeId
+
+SEALED: Final = "answer.sealed"
+DECLINED: Final = "request.declined"
+FAILED: Final = "request.failed"
+REJECTED: Final = "request.rejected"
+REPLAYED: Final = "request.replayed"
+WITHDRAWN: Final = "request.withdrawn"
+NOT_ACCEPTED: Final = "reply.not-accepted"
+
+CLOSED: Final = frozenset({SEALED, DECLINED, FAILED, REJECTED, WITHDRAWN})
+"""Kinds after which an exchange is settled for ever."""
+
+_KINDS: Final = {
+    RefusalCode.DECLINED: DECLINED,
+    RefusalCode.SELF_TEST_FAILED: FAILED,
+    RefusalCode.REGISTER_ERROR: FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Bytes to send, and the entry that comes into the log before. As a file: leaf, line feed, bytes."""
+
+    entry: Entry
+    payload: bytes
+
+    def to_bytes(self) -> bytes:
+        return self.entry.leaf() + b"\n" + self.payload
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        leaf, _, payload = data.partition(b"\n")
+        return cls(Entry.parse(leaf), payload)
+
+
+def refuse(
+    agent: Agent,
+    exchange: UUID,
+    bundle: bytes,
+    code: RefusalCode,
+    *,
+    why: str,
+    reason: str = "",
+    kind: str = "",
+) -> None:
+    """Put a signed notice into the outbox.
+
+    `why`: a stable word for the own log; `reason`: the custodian's own words. The entry's kind follows from
+    the code unless it is given.
+    """
+    notice = make_refusal(exchange, digest_of(bundle), code, agent.clock(), agent.keys.sign)
+    body: dict[str, Json] = {"exchange": str(exchange), "code": code.value, "why": why}
+    by = "custodian" if code is RefusalCode.DECLINED else "agent"
+    private: dict[str, Json] = {"reason": reason} if reason else {}
+    entry = agent.journal.entry(kind or _KINDS.get(code, REJECTED), body, private, by=by)
+    agent.outbox.put(name_of(exchange), Reply(entry, notice.encode()).to_bytes())
+
+
+def deliver(agent: Agent, exchange: UUID, reply: Reply) -> None:
+    """Log, send, and forget the exchange once the gateway has acknowledged or turned the reply away for good.
+
+    Raises:
+        LogUnavailableError: nothing was sent.
+        PartnerError: not acknowledged; the reply stays in the outbox.
+    """
+    agent.journal.append(reply.entry)  # commit point: from here on the exchange is answered, whatever happens
+    try:
+        _send(agent, exchange, reply)
+    except GatewayRefusedError as error:
+        agent.events.warning("reply-not-accepted", exchange=str(exchange), status=error.answered)
+        _note_not_accepted(agent, exchange, error.answered)
+    else:
+        agent.events.info("reply-acknowledged", exchange=str(exchange), kind=reply.entry.kind)
+    forget(agent, exchange)
+
+
+def forget(agent: Agent, exchange: UUID) -> None:
+    """Destroy the exchange's prekey and files. The outbox goes last: as long as it is there, this repeats."""
+    name = name_of(exchange)
+    bundle = agent.inbox.get(name)
+    if bundle is not None:
+        _destroy_prekey(agent, bundle)
+        agent.inbox.drop(name)
+    agent.approvals.drop(exchange)
+    agent.outbox.drop(name)
+
+
+def _send(agent: Agent, exchange: UUID, reply: Reply) -> None:
+    if reply.entry.kind == SEALED:
+        agent.gateway.put_answer(ExchangeId(exchange), reply.payload)
+    else:
+        agent.gateway.put_refusal(ExchangeId(exchange), reply.payload)
+
+
+def _note_not_accepted(agent: Agent, exchange: UUID, status: int) -> None:
+    if NOT_ACCEPTED not in agent.journal.kinds(exchange):
+        agent.journal.record(NOT_ACCEPTED, {"exchange": str(exchange), "status": status})
+
+
+def _destroy_prekey(agent: Agent, bundle: bytes) -> None:
+    try:
+        prekey = read_manifest(agent, bundle).prekey
+    except VerificationError:
+        return  # not the council's: it may not make us destroy anything
+    agent.prekeys.destroy(prekey)
