@@ -40,7 +40,9 @@ def normalise(people: pl.DataFrame, scheme: Scheme = V1) -> pl.DataFrame:
     `people` has any of the columns of `gateway.domain.people.IDENTIFYING`; a missing one counts as null.
     """
     rows = people.select(
-        pl.col(column).cast(kind) if column in people.columns else pl.lit(None, kind).alias(column)
+        pl.col(column).cast(kind)
+        if column in people.columns
+        else pl.repeat(None, people.height, dtype=kind).alias(column)
         for column, kind in IDENTIFYING.items()
     )
     # names repeat: their dozen passes run over the distinct ones only

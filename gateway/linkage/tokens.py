@@ -39,7 +39,8 @@ def tokenise(
     allowed = set(IDENTIFYING if identifiers is None else identifiers)
     if not allowed <= set(IDENTIFYING):
         raise BadInputError("not columns that linkage may read", place="identifiers")
-    parts = normalise(people.select(column for column in people.columns if column in allowed), scheme)
+    forbidden = set(IDENTIFYING) - allowed
+    parts = normalise(people.with_columns(pl.lit(None).alias(column) for column in forbidden), scheme)
     return parts.select(_token(key, keys[key.label]) for key in scheme.keys)
 
 
