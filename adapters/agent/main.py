@@ -43,6 +43,8 @@ class Opened:
 
     agent: Agent
     log: Log
+    log_key: str
+    """The log's public key, as a trust file has it."""
     settings: AgentSettings
 
 
@@ -103,7 +105,8 @@ def opened(home: Path) -> Iterator[Opened]:
     keys = FilePartyKeys.load(home / "keys")
     council = _identity((home / _COUNCIL).read_bytes())
     with _store(home / "log") as store, http_client(settings.gateway.url, settings.gateway.ca_file) as http:
-        log = Log(store, load_signer(home / "log-key"))
+        signer = load_signer(home / "log-key")
+        log = Log(store, signer)
         wire = Wire(http, SignIn(keys, council.slug, now, secrets.token_bytes))
         journal = Journal(log, Tray(home / "openings"), keys.identity.slug, now, secrets.token_bytes)
         register = settings.source(home)
@@ -129,7 +132,7 @@ def opened(home: Path) -> Iterator[Opened]:
             events=events(),
             max_clock_offset=timedelta(seconds=settings.gateway.max_clock_offset_seconds),
         )
-        yield Opened(agent, log, settings)
+        yield Opened(agent, log, str(signer.verifier), settings)
 
 
 @contextlib.contextmanager

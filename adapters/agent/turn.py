@@ -1,8 +1,8 @@
 """One exchange, as far as it can go now. Any step may be cut short by a kill and is then repeated.
 
 Each leaves a durable mark, and the next turn goes on from the last one: inbox file (fetched),
-`request.received` in the log (accepted, once ever), approval file (decided), outbox file (replied), the reply's
-entry in the log (counts as sent), acknowledged, no files.
+`request.received` in the log (accepted, once ever), approval file (decided), outbox file (replied), the
+reply's entry in the log (counts as sent), acknowledged, no files.
 """
 
 from enum import StrEnum

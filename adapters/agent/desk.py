@@ -1,0 +1,121 @@
+"""What the partner's staff do at a terminal: see and decide requests, sign and revoke agreements."""
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from adapters.agent.admission import digest_of, read_manifest
+from adapters.agent.agreements import needs_approval
+from adapters.agent.approvals import Approval
+from adapters.agent.context import Agent, name_of
+from adapters.agent.journal import RECEIVED
+from audit.entry import Json
+from gateway.bundle.agreement import AgreementDocument
+from gateway.bundle.manifest import RequestManifest
+from gateway.domain.errors import ConflictError, NotFoundError
+
+CUSTODIAN: Final = "custodian"
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A request that waits for the custodian. `digest`: hex SHA-256 of the bundle that was shown."""
+
+    manifest: RequestManifest
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """An agreement as the council signed it, verified."""
+
+    document: AgreementDocument
+    council_jws: str
+
+
+def pending(agent: Agent) -> list[Pending]:
+    """Requests without a decision, in no particular order. Nothing is decrypted."""
+    agent.journal.refresh()
+    found = [_pending(agent, UUID(name)) for name in agent.inbox.names()]
+    return [each for each in found if each is not None]
+
+
+def decide(agent: Agent, exchange: UUID, *, approved: bool, reason: str = "") -> Pending:
+    """Keep the custodian's decision; the running agent acts on it at its next look.
+
+    Raises:
+        NotFoundError: no such request waits for a decision.
+        BadInputError: a refusal without a reason, or not one line.
+    """
+    agent.journal.refresh()
+    request = _pending(agent, exchange)
+    if request is None:
+        raise NotFoundError(
+            "no such request waits for a decision", place="exchange", way_out="See `flagstone agent pending`"
+        )
+    agent.approvals.put(exchange, Approval(request.digest, approved, reason))
+    return request
+
+
+def proposal(agent: Agent, number: str) -> Proposal:
+    """Fetch an agreement from the gateway and verify the pinned council's signature on it.
+
+    Raises:
+        VerificationError: it is not the council's, or names others than the two of us.
+        PartnerError: the gateway has none of this number, or can't be reached.
+    """
+    papers = agent.gateway.agreement(number)
+    return Proposal(agent.agreements.verified(number, papers.council_jws), papers.council_jws)
+
+
+def sign(agent: Agent, proposed: Proposal) -> None:
+    """Countersign: copy, then log, then gateway. Repeating it after a failure does no harm.
+
+    Raises:
+        ConflictError: it was revoked here before; an agreement does not come back.
+    """
+    document = proposed.document
+    if document.number in agent.agreements.numbers() and agent.agreements.get(document.number).revoked:
+        raise ConflictError(
+            "it was revoked here", place="agreement", way_out="Ask the council to propose a new one"
+        )
+    jws = agent.agreements.sign(proposed.council_jws, document)
+    agent.journal.record("agreement.signed", _about(document), by=CUSTODIAN)
+    agent.gateway.put_signature(document.number, jws)
+
+
+def revoke(agent: Agent, number: str) -> None:
+    """Answer nothing under it from now on, also if the gateway can't be told.
+
+    Raises:
+        NotFoundError: it was never signed here.
+        PartnerError: the gateway could not be told; repeat it.
+    """
+    notice = agent.agreements.revoke(number, agent.clock())
+    body = _about(agent.agreements.get(number).document)
+    agent.journal.record("agreement.revoked", body, by=CUSTODIAN)
+    agent.gateway.put_revocation(number, notice)
+
+
+def _pending(agent: Agent, exchange: UUID) -> Pending | None:
+    bundle = agent.inbox.get(name_of(exchange))
+    if bundle is None or RECEIVED not in agent.journal.kinds(exchange) or agent.outbox.get(name_of(exchange)):
+        return None
+    manifest = read_manifest(agent, bundle)
+    document = agent.agreements.in_force().get(manifest.agreement)
+    digest = digest_of(bundle)
+    if document is None or not needs_approval(document) or agent.approvals.get(exchange, digest):
+        return None
+    return Pending(manifest, digest)
+
+
+def _about(document: AgreementDocument) -> dict[str, Json]:
+    return {
+        "agreement": document.number,
+        "agreement_digest": document.digest,
+        "council": document.council.digest.hex(),
+        "dataset": document.dataset,
+        "policy": document.policy_digest,
+        "valid_from": document.valid_from.isoformat(),
+        "valid_to": document.valid_to.isoformat(),
+    }

@@ -1,0 +1,215 @@
+"""`flagstone agent`: the partner's side. It reads its own folder and nothing of the gateway's."""
+
+import random
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from adapters.agent import desk
+from adapters.agent.loop import run_forever, run_once
+from adapters.agent.main import initialise, only_one, opened
+from adapters.registers.opening import Kind
+from audit.export import write_export
+from audit.trust import write_trust
+from gateway.bundle.agreement import AgreementDocument
+from gateway.cli.files import small
+from gateway.cli.output import emit, err, out, say, table
+from gateway.domain.errors import BadInputError
+
+app = typer.Typer(help="A partner's agent: answers requests beside the register.", no_args_is_help=True)
+agreements = typer.Typer(help="Agreements with the council.", no_args_is_help=True)
+log = typer.Typer(help="The agent's own log.", no_args_is_help=True)
+app.add_typer(agreements, name="agreement")
+app.add_typer(log, name="log")
+
+Home = Annotated[Path, typer.Option("--home", envvar="FLAGSTONE_AGENT_HOME", help="The agent's folder")]
+Exchange = Annotated[UUID, typer.Argument(help="The exchange's id")]
+Number = Annotated[str, typer.Argument(help="The agreement's number")]
+_SUFFIXES: dict[str, Kind] = {".csv": "csv", ".parquet": "parquet"}
+
+
+@app.command()
+def init(
+    home: Home,
+    slug: Annotated[str, typer.Option(help="Short name: a-z, 0-9 and hyphens")],
+    name: Annotated[str, typer.Option(help="The organisation's name")],
+    gateway: Annotated[str, typer.Option(help="The gateway's URL, https://...")],
+    council: Annotated[Path, typer.Option(help="The council's identity document", exists=True)],
+    fingerprint: Annotated[str, typer.Option(help="The council's fingerprint, as its staff read it out")],
+    register: Annotated[str, typer.Option(help="The register: a CSV or Parquet file, or a database URL")],
+    kind: Annotated[str | None, typer.Option(help="csv, parquet or sql; found from the register")] = None,
+    query: Annotated[str, typer.Option(help="The SQL query that gives the register's rows")] = "",
+) -> None:
+    """Make the keys and the folder; print the fingerprint to read out to the council."""
+    kind_ = _kind(kind, register)
+    if (kind_ == "sql") != bool(query):
+        raise BadInputError("a query goes with kind sql, and with no other", place="--query")
+    identity = initialise(
+        home,
+        slug=slug,
+        name=name,
+        gateway=gateway,
+        council=small(council),
+        fingerprint=fingerprint,
+        kind=kind_,
+        source=register if kind_ == "sql" else str(Path(register).absolute()),
+        query=query,
+    )
+    say(f"Send {home / 'identity.json'} to the council and read out this fingerprint by telephone:")
+    out.print(identity.fingerprint, markup=False)
+
+
+@app.command()
+def run(
+    home: Home,
+    once: Annotated[bool, typer.Option("--once", help="Do what waits now, and stop")] = False,
+) -> None:
+    """Answer requests until stopped; with --once, those that wait now."""
+    with only_one(home), opened(home) as agent:
+        if once:
+            if run_once(agent.agent).failed:
+                raise typer.Exit(1)
+            return
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        agent.agent.events.info("agent-started", agent=agent.agent.keys.identity.slug)
+        jitter = random.SystemRandom().random
+        run_forever(agent.agent, pause=agent.settings.gateway.poll_seconds, wait=stop.wait, jitter=jitter)
+
+
+@app.command()
+def pending(
+    home: Home, json_: Annotated[bool, typer.Option("--json", help="Print the signed manifests")] = False
+) -> None:
+    """Show the requests that wait for the custodian, exactly as the council signed them."""
+    with opened(home) as agent:
+        waiting = desk.pending(agent.agent)
+    if json_:
+        emit([each.manifest.model_dump(mode="json") for each in waiting])
+        return
+    rows = table("Requests to decide", "Exchange", "Dataset", "Purpose", "People", "Asked", "Basis", "Until")
+    for each in waiting:
+        asked = each.manifest
+        rows.add_row(
+            str(asked.exchange),
+            f"{asked.dataset}, agreement {asked.agreement}",
+            asked.purpose,
+            str(asked.slots),
+            f"{asked.granularity}: {', '.join(asked.indicators)}",
+            "; ".join(asked.basis),
+            asked.expires_at.isoformat(),
+        )
+    out.print(rows)
+
+
+@app.command()
+def approve(home: Home, exchange: Exchange) -> None:
+    """Let the running agent answer this request."""
+    with opened(home) as agent:
+        desk.decide(agent.agent, exchange, approved=True)
+    say("Approved. The agent answers at its next look")
+
+
+@app.command()
+def refuse(
+    home: Home,
+    exchange: Exchange,
+    reason: Annotated[
+        str, typer.Option(help="For your own records; the council is told only that you decline")
+    ],
+) -> None:
+    """Decline this request."""
+    with opened(home) as agent:
+        desk.decide(agent.agent, exchange, approved=False, reason=reason)
+    say("Refused. The agent tells the council at its next look")
+
+
+@agreements.command("list")
+def list_(home: Home) -> None:
+    """List the agreements that the council proposed."""
+    with opened(home) as agent:
+        lines = agent.agent.gateway.state().agreements
+        here = set(agent.agent.agreements.numbers())
+    rows = table("Agreements", "Number", "Dataset", "At the gateway", "Signed here")
+    for line in lines:
+        rows.add_row(line.number, line.dataset, line.status, "yes" if line.number in here else "no")
+    out.print(rows)
+
+
+@agreements.command()
+def show(home: Home, number: Number) -> None:
+    """Print an agreement whole, once the council's signature on it holds."""
+    with opened(home) as agent:
+        document = desk.proposal(agent.agent, number).document
+    emit(document.model_dump(mode="json") | {"digest": document.digest})
+
+
+@agreements.command("sign")
+def sign(
+    home: Home,
+    number: Number,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask")] = False,
+) -> None:
+    """Show an agreement, verify the council's signature, countersign."""
+    with opened(home) as agent:
+        proposed = desk.proposal(agent.agent, number)
+        _show(proposed.document)
+        if not yes:
+            typer.confirm("Sign this agreement?", abort=True, err=True)
+        desk.sign(agent.agent, proposed)
+    say(f"Signed {number}, and told the gateway")
+
+
+@agreements.command("revoke")
+def revoke(home: Home, number: Number) -> None:
+    """Answer nothing under this agreement any more."""
+    with opened(home) as agent:
+        desk.revoke(agent.agent, number)
+    say(f"Revoked {number}, and told the gateway")
+
+
+@log.command()
+def export(
+    home: Home,
+    out_file: Annotated[Path, typer.Option("--out", help="Where to write the log")],
+    trust: Annotated[Path, typer.Option(help="Where to write the trust file")],
+) -> None:
+    """Write the agent's own log and the trust file to check it with."""
+    with opened(home) as agent:
+        agent.agent.journal.record("log.exported", {}, by=desk.CUSTODIAN)
+        with out_file.open("wb") as file:
+            write_export(agent.log, file)
+        write_trust(trust, agent.log_key)
+    say(f"Check it with: python -m audit verify {out_file} --trust {trust}")
+
+
+def _kind(told: str | None, register: str) -> Kind:
+    kinds: dict[str, Kind] = {"csv": "csv", "parquet": "parquet", "sql": "sql"}
+    found = "sql" if "://" in register else _SUFFIXES.get(Path(register).suffix.lower())
+    kind = kinds.get(told) if told else found
+    if kind is None:
+        raise BadInputError("not one of csv, parquet and sql", place="--kind")
+    return kind
+
+
+def _show(document: AgreementDocument) -> None:
+    """The parts that a custodian must read; `show` prints it whole."""
+    policy = document.policy
+    rows = table(f"Agreement {document.number}", "What", "Agreed")
+    rows.add_row("Council", f"{document.council.name} ({document.council.fingerprint})")
+    rows.add_row("Partner", f"{document.partner.name} ({document.partner.fingerprint})")
+    rows.add_row("Dataset", document.dataset)
+    for name in ("purposes", "indicators", "identifiers"):
+        rows.add_row(name.capitalize(), ", ".join(policy.get(name, ())))
+    for name in ("granularity", "release", "max_people"):
+        rows.add_row(name.replace("_", " ").capitalize(), str(policy.get(name, "")))
+    rows.add_row("In force", f"{document.valid_from.isoformat()} to {document.valid_to.isoformat()}")
+    rows.add_row("DPIA", document.dpia)
+    rows.add_row("Appropriate policy document", document.appropriate_policy_document)
+    rows.add_row("Digest", document.digest)
+    err.print(rows)
