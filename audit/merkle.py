@@ -129,8 +129,9 @@ def verify_inclusion(hashed_leaf: bytes, index: int, size: int, proof: Sequence[
     """
     if not 0 <= index < size:
         raise ProofError("inclusion: the index is not inside the tree")
-    fn, sn, node = index, size - 1, hashed_leaf
-    for step in _checked(proof):
+    node, *path = _checked([hashed_leaf, *proof])
+    fn, sn = index, size - 1
+    for step in path:
         if sn == 0:
             raise ProofError("inclusion: the proof is too long")
         if fn & 1 or fn == sn:
@@ -156,9 +157,9 @@ def verify_consistency(size1: int, size2: int, root1: bytes, root2: bytes, proof
             raise ProofError("consistency: equal sizes need no proof")
         _check_root(root1, root2, "consistency")
         return
-    path = _checked(proof)
-    if size1 & (size1 - 1) == 0:
-        path = [root1, *path]
+    path = _checked([root1, *proof])
+    if size1 & (size1 - 1):  # only of a complete subtree the root is a node that the proof needn't repeat
+        path = path[1:]
     if not path:
         raise ProofError("consistency: the proof is too short")
     _verify_extension(size1 - 1, size2 - 1, root1, root2, path)
@@ -220,7 +221,7 @@ def _check_sizes(size1: int, size2: int) -> None:
 def _checked(proof: Sequence[bytes]) -> Sequence[bytes]:
     """Hashes of another length would let two different pairs of nodes join to the same bytes."""
     if any(len(node) != HASH_BYTES for node in proof):
-        raise ProofError(f"a hash in the proof is not {HASH_BYTES} bytes")
+        raise ProofError(f"a hash is not {HASH_BYTES} bytes")
     return proof
 
 
