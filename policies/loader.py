@@ -14,6 +14,8 @@ from policies.model import DatasetPolicy, Framework, LawEntry, PolicySet, Purpos
 from policies.reading import PolicyFileError, Problem, Table, whole
 
 _ROOMS: Final = ("law", "frameworks", "datasets")
+# where files belong, and one level about it, where a stray one would else go unseen; rooms may be symbolic links
+_DEPTHS: Final = ("*.toml", "*/*.toml", "*/*/*.toml")
 _MAX_FILE: Final = 1_000_000  # bytes; a policy file is read by people
 
 T = TypeVar("T")
@@ -36,7 +38,7 @@ def load(*folders: Path) -> PolicySet:
     for folder in folders:
         if not folder.is_dir():
             raise ConfigurationError("the policy folder does not exist", place="policies")
-        for path in sorted(folder.rglob("*.toml")):
+        for path in sorted(path for depth in _DEPTHS for path in folder.glob(depth)):
             loading.file(path, path.relative_to(folder))
     sourced = loading.sourced()
     # a file that can't be read leaves citations dangling: naming those too would hide the cause

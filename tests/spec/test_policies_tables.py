@@ -1,0 +1,156 @@
+"""Decision tables: readable text in, decision out. The tables lie in `policies/` beside this file."""
+
+import dataclasses
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from gateway.domain.people import LIST_SCHEMA, HouseholdList
+from policies.decision import AgreementTerms, Question, decide
+from policies.explain import explain
+from policies.loader import builtin, load
+from policies.model import DatasetPolicy
+from policies.rows import withhold
+
+TABLES = Path(__file__).parent / "policies"
+POLICIES = load(builtin())
+
+
+def _lines(name: str) -> list[str]:
+    text = (TABLES / name).read_text().splitlines()
+    return [line.rstrip() for line in text if not line.startswith("#")]
+
+
+def _decisions() -> list[list[str]]:
+    rows = [line for line in _lines("decisions.txt") if line]
+    return [[cell.strip() for cell in row.split("|")] for row in rows[1:]]
+
+
+def _question(dataset: str, purpose: str, but: str) -> Question:
+    known = POLICIES.datasets.get(dataset)
+    terms = AgreementTerms(
+        number="A-1",
+        partner="partner",
+        dataset=dataset,
+        policy_digest=known.digest if known else "",
+        valid_from=date(2015, 1, 1),
+        valid_to=date(2035, 12, 31),
+        signed=True,
+        revoked=False,
+    )
+    return _but(Question(dataset, purpose, "local", terms, households=200, people=800), terms, but)
+
+
+def _but(question: Question, terms: AgreementTerms, but: str) -> Question:
+    match but.split():
+        case []:
+            return question
+        case ["no", "agreement"]:
+            return dataclasses.replace(question, agreement=None)
+        case ["framework", "is", "nothing"]:
+            return dataclasses.replace(question, framework="nothing")
+        case ["framework", "is", "left", "out"]:
+            return dataclasses.replace(question, framework="")
+        case ["list", "is", households, "households", people, "people"]:
+            return dataclasses.replace(question, households=int(households), people=int(people))
+    return dataclasses.replace(question, agreement=_terms(terms, but))
+
+
+def _terms(terms: AgreementTerms, but: str) -> AgreementTerms:
+    match but.split():
+        case ["agreement", "is", "unsigned"]:
+            return dataclasses.replace(terms, signed=False)
+        case ["agreement", "is", "revoked"]:
+            return dataclasses.replace(terms, revoked=True)
+        case ["agreement", "is", "of", dataset]:
+            return dataclasses.replace(terms, dataset=dataset)
+        case ["policy", "has", "changed"]:
+            return dataclasses.replace(terms, policy_digest="0" * 64)
+        case ["agreement", "runs", start, end]:
+            days = date.fromisoformat(start), date.fromisoformat(end)
+            return dataclasses.replace(terms, valid_from=days[0], valid_to=days[1])
+    raise AssertionError(but)
+
+
+@pytest.mark.parametrize(
+    ("at", "dataset", "purpose", "but", "answer"),
+    [pytest.param(*row, id=" ".join(row[:4])) for row in _decisions()],
+)
+def test_decision_table(at, dataset, purpose, but, answer):
+    """Each line of decisions.txt is decided as it says, with every unmet requirement and no other."""
+    decision = decide(_question(dataset, purpose, but), POLICIES, datetime.fromisoformat(at))
+    verdict = "permit" if decision.permitted else "refuse"
+    assert [verdict, decision.regime, *(unmet.code for unmet in decision.unmet)] == answer.split()
+
+
+def test_every_dataset_is_in_the_table_with_a_permit_and_a_refusal():
+    """No dataset ships without a line that permits it and one that refuses it."""
+    told = {(row[1], row[4].split()[0]) for row in _decisions()}
+    assert {(name, verdict) for name in POLICIES.datasets for verdict in ("permit", "refuse")} <= told
+
+
+@pytest.mark.parametrize("story", sorted(TABLES.glob("explained-*.txt")), ids=lambda path: path.stem)
+def test_explanation_in_full(story):
+    """The three decisions of the demonstration are explained word for word as the file says."""
+    asked, _, told = story.read_text().partition("\n\n")
+    dataset, purpose, at = asked.split()
+    decision = decide(_question(dataset, purpose, ""), POLICIES, datetime.fromisoformat(at))
+    assert "\n".join(explain(decision)) == told.rstrip("\n")
+
+
+def _stories() -> Iterator[tuple[str, list[str], list[list[str]]]]:
+    title = ""
+    head: list[str] = []
+    rows: list[list[str]] = []
+    for line in [*_lines("rows.txt"), ""]:
+        words = line.split()
+        starts = len(words) > 2 and words[-2] == "on" and words[0] in POLICIES.datasets
+        if (starts or not line) and rows:
+            yield title, head, rows
+            rows = []
+        if starts:
+            head = words
+        elif "->" in words:
+            rows.append(words)
+        elif line:
+            title = line
+
+
+def _policy(head: list[str]) -> DatasetPolicy:
+    policy = POLICIES.datasets[head[0]]
+    if head[1] != "in":
+        return policy
+    rules = dataclasses.replace(policy.row_rules, areas=tuple(head[2].split(",")))
+    return dataclasses.replace(policy, row_rules=rules)
+
+
+def _list(rows: list[list[str]]) -> HouseholdList:
+    flags = {"yes": True, "no": False, "-": None}
+    people = [
+        {
+            "line": line,
+            "household_id": household,
+            "person_id": person,
+            "dob": None if dob == "-" else date.fromisoformat(dob),
+            "in_education": flags[education],
+            "consent": flags[consent],
+            "met_indicators": None if met == "-" else met.split(","),
+            "area": None if area == "-" else area,
+        }
+        for line, (household, person, dob, education, consent, met, area, *_) in enumerate(rows, start=2)
+    ]
+    return HouseholdList(pl.DataFrame(people, schema=LIST_SCHEMA))
+
+
+@pytest.mark.parametrize(
+    ("head", "rows"),
+    [pytest.param(head, rows, id=f"{title} ({head[-1]})") for title, head, rows in _stories()],
+)
+def test_row_rules(head, rows):
+    """Each block of rows.txt withholds the people that it marks, for the reason given, and no others."""
+    found = withhold(_list(rows), _policy(head), POLICIES.frameworks["local"], date.fromisoformat(head[-1]))
+    expected = [(row[1], row[-1]) for row in rows if row[-1] != "->"]
+    assert found.select("person_id", "reason").rows() == expected

@@ -1,0 +1,199 @@
+"""`decide` on sets that no loader would pass, and the values it works with."""
+
+import dataclasses
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+import rfc8785
+
+from gateway.domain.errors import BadInputError
+from policies.decision import ENGINE, AgreementTerms, Basis, Question, Unmet, decide, refuse
+from policies.legal_date import legal_date
+from policies.loader import builtin, load
+from policies.model import PolicySet, Span
+from policies.requirements import REQUIREMENTS
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+POLICIES = load(builtin())
+
+
+def _ask(policies: PolicySet, dataset: str, purpose: str = "identify", framework: str = "local") -> Question:
+    terms = AgreementTerms(
+        number="A-1",
+        partner="partner",
+        dataset=dataset,
+        policy_digest=policies.datasets[dataset].digest if dataset in policies.datasets else "",
+        valid_from=date(2026, 1, 1),
+        valid_to=date(2026, 12, 31),
+        signed=True,
+        revoked=False,
+    )
+    return Question(dataset, purpose, framework, terms, households=200, people=800)
+
+
+def _with(dataset: str, **changes: object) -> PolicySet:
+    changed = dataclasses.replace(POLICIES.datasets[dataset], **changes)
+    return dataclasses.replace(POLICIES, datasets={**POLICIES.datasets, dataset: changed})
+
+
+def _codes(policies: PolicySet, dataset: str, framework: str = "local") -> list[str]:
+    decision = decide(_ask(policies, dataset, framework=framework), policies, NOON)
+    return [unmet.code for unmet in decision.unmet]
+
+
+def _other_framework() -> PolicySet:
+    other = dataclasses.replace(POLICIES.frameworks["local"], id="other")
+    return dataclasses.replace(POLICIES, frameworks={**POLICIES.frameworks, "other": other})
+
+
+@pytest.mark.parametrize(
+    ("dataset", "changes", "code"),
+    [
+        ("police-force", {"indicators": ("crime.nothing",)}, "indicator-not-in-framework"),
+        ("police-force", {"conditions": ()}, "lawful-basis"),
+        ("police-force", {"conditions": ()}, "offence"),
+        ("police-force", {"conditions": ()}, "export"),
+        ("health-trust", {"conditions": ()}, "special-category"),
+        ("health-trust", {"confidentiality": ()}, "confidentiality"),
+        ("health-trust", {"confidentiality": ("ca2004.s10",)}, "confidentiality"),
+        ("police-force", {"span": Span(date(2015, 4, 1), date(2026, 11, 21))}, "dataset-not-in-force"),
+        ("police-force", {"partner_kind": "prison"}, "gateway-answer"),
+    ],
+)
+def test_decide_trusts_no_loader(dataset, changes, code):
+    """A dataset that the loader would have refused is refused by `decide` on its own."""
+    assert code in _codes(_with(dataset, **changes), dataset)
+
+
+def test_a_framework_that_the_dataset_does_not_use_is_refused():
+    """A known framework is not enough: the dataset's policy must name it."""
+    assert _codes(_other_framework(), "police-force", "other") == ["framework-not-allowed"]
+
+
+def test_a_framework_may_be_left_out_only_when_there_is_one():
+    """Of two frameworks none is chosen for the asker."""
+    two = dataclasses.replace(POLICIES.datasets["police-force"], frameworks=("local", "other"))
+    policies = dataclasses.replace(_other_framework(), datasets={"police-force": two})
+    assert _codes(policies, "police-force", "") == ["framework-unknown"]
+    assert _codes(policies, "police-force", "other") == []
+
+
+def test_every_requirement_has_its_words():
+    """Each requirement names a citation for either numbering, a clause and a way to meet it."""
+    for requirement in REQUIREMENTS.values():
+        assert all(dataclasses.astuple(requirement))
+
+
+def test_the_empty_set_refuses_with_reasons():
+    """With no policies at all each unmet requirement still bears a citation, a clause and a remedy."""
+    decision = decide(_ask(PolicySet(), "health-trust"), PolicySet(), NOON)
+    assert [unmet.code for unmet in decision.unmet] == [
+        "regime-unknown",
+        "dataset-unknown",
+        "purpose-unknown",
+        "framework-unknown",
+    ]
+    assert all(unmet.citation and unmet.clause and unmet.remedy for unmet in decision.unmet)
+
+
+def test_what_was_typed_is_not_repeated():
+    """Unknown ids, which may be anything, stand in no part of a decision."""
+    asked = Question("Ann Example", "Bob Example", "Cat Example", None, households=1, people=1)
+    told = str(decide(asked, POLICIES, NOON).to_json())
+    assert "Example" not in told
+    assert "'dataset': 'unknown'" in told
+
+
+@pytest.mark.parametrize(
+    ("dataset", "purpose"),
+    [
+        ("health-trust", "identify"),
+        ("police-force", "identify"),
+        ("health-trust", "results-claim"),
+        ("x", "y"),
+    ],
+)
+def test_a_decision_is_canonical_json_to_the_standard_library_too(dataset, purpose):
+    """A decision's JSON is accepted by RFC 8785, holds no null and no float, and is the same every time."""
+    asked = _ask(POLICIES, dataset, purpose)
+    first, second = (decide(asked, POLICIES, NOON).to_json() for _ in range(2))
+    assert rfc8785.dumps(first) == rfc8785.dumps(second)
+    assert "None" not in str(first)
+
+
+def test_a_decision_says_what_it_was_made_with():
+    """The moment, the legal day, the digest of the policies and the engine's version stand in a decision."""
+    told = decide(_ask(POLICIES, "police-force"), POLICIES, NOON).to_json()
+    assert told["at"] == "2026-11-22T12:00:00.000Z"
+    assert told["legal_date"] == "2026-11-22"
+    assert (told["policy_set"], told["engine"]) == (POLICIES.digest, ENGINE)
+
+
+def test_unconfirmed_law_is_named():
+    """A permit resting on law that nobody has read at its source says which."""
+    decision = decide(_ask(POLICIES, "police-force"), POLICIES, NOON)
+    assert "UK GDPR Article 10" in decision.unconfirmed
+    assert "Crime and Disorder Act 1998 s.115" not in decision.unconfirmed
+    assert decision.to_json()["unconfirmed"] == list(decision.unconfirmed)
+
+
+def test_citations_of_a_permit_are_named_once():
+    """The citations shown to a custodian are each there once, and a refusal has none."""
+    permit = decide(_ask(POLICIES, "police-force"), POLICIES, NOON)
+    assert len(set(permit.citations)) == len(permit.citations) > 0
+    assert decide(_ask(POLICIES, "police-force", "whim"), POLICIES, NOON).citations == ()
+
+
+def test_a_permit_can_be_refused_for_a_further_reason():
+    """`refuse` turns a permit into a refusal with that reason and without its basis."""
+    permit = decide(_ask(POLICIES, "police-force"), POLICIES, NOON)
+    reason = Unmet("every-row-withheld", "a row remains", "none", "none", "none", forbidden=False)
+    refused = refuse(permit, reason)
+    assert (refused.permitted, refused.unmet, refused.basis) == (False, (reason,), None)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"permitted": False},
+        {"unmet": (Unmet("c", "r", "c", "c", "r", forbidden=False),)},
+        {"basis": None},
+        {"permitted": False, "unmet": (Unmet("c", "r", "c", "c", "r", forbidden=False),)},
+        {"permitted": False, "basis": Basis(())},
+    ],
+)
+def test_a_decision_cannot_contradict_itself(changes):
+    """No decision is both permitted and unmet, refused without reason, or permitted without a basis."""
+    permit = decide(_ask(POLICIES, "police-force"), POLICIES, NOON)
+    with pytest.raises(BadInputError, match="a permit has a basis and nothing unmet"):
+        dataclasses.replace(permit, **changes)
+
+
+def test_a_moment_needs_its_zone():
+    """A moment without a time zone has no legal day."""
+    with pytest.raises(BadInputError, match="the moment has no time zone"):
+        decide(_ask(POLICIES, "police-force"), POLICIES, NOON.replace(tzinfo=None))
+
+
+def test_legal_days_are_those_of_london():
+    """The rule gives the day that the time-zone database gives, for every hour near a change or midnight."""
+    london = ZoneInfo("Europe/London")
+    start = datetime(1998, 1, 1, tzinfo=UTC)
+    moments = [start + timedelta(hours=hours) for hours in range(0, 40 * 365 * 24, 1)]
+    near = [m for m in moments if m.hour in (22, 23, 0) or (m.month in (3, 10) and m.day > 24)]
+    assert all(legal_date(m) == m.astimezone(london).date() for m in near)
+
+
+def test_spans_must_run_forwards():
+    """A span that ends before it begins can't be made."""
+    with pytest.raises(BadInputError, match="valid_to lies before valid_from"):
+        Span(date(2026, 2, 2), date(2026, 2, 1))
+
+
+def test_a_policy_digest_is_that_of_its_canonical_json():
+    """The digest that agreements bind is SHA-256 of the RFC 8785 bytes of the embedded policy."""
+    import hashlib
+
+    for policy in POLICIES.datasets.values():
+        assert policy.digest == hashlib.sha256(rfc8785.dumps(policy.to_json())).hexdigest()
