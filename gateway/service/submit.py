@@ -171,7 +171,7 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
     if not decision.permitted:  # what is left may be smaller than the policy allows
         _keep_refusal(ctx, uow, request, decision, at)
     exchange_id = ExchangeId(UUID(bytes=ctx.entropy(16), version=4))
-    partner, prekey = _recipient(ctx, uow, standing, exchange_id, at)
+    partner, prekey = _recipient(uow, standing, exchange_id, at)
     until = at + timedelta(days=policy.answer_days)
     prepared = prepare(
         ctx, exchange_id, kept, partner, prekey, standing, decision, policy, at=at, expires_at=until
@@ -212,7 +212,7 @@ def _decide(
 
 
 def _recipient(
-    ctx: Context, uow: UnitOfWork, standing: AgreementRecord, exchange: ExchangeId, at: datetime
+    uow: UnitOfWork, standing: AgreementRecord, exchange: ExchangeId, at: datetime
 ) -> tuple[Partner, PrekeyRecord]:
     partner = uow.partners.get(standing.partner)
     if partner.revoked_at is not None:
