@@ -14,7 +14,7 @@ from policies.model import DatasetPolicy, Framework, LawEntry, PolicySet, Purpos
 from policies.reading import PolicyFileError, Problem, Table, whole
 
 _ROOMS: Final = ("law", "frameworks", "datasets")
-# where files belong, and one level about it, where a stray one would else go unseen; rooms may be symbolic links
+# a stray file beside its room is seen and refused; a room may be a symbolic link
 _DEPTHS: Final = ("*.toml", "*/*.toml", "*/*/*.toml")
 _MAX_FILE: Final = 1_000_000  # bytes; a policy file is read by people
 
