@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from examples.generator import HEALTH_INDICATORS, POLICE_INDICATORS, Generated, RegisterSpec, generate
+from examples.generator import HEALTH_INDICATORS, POLICE_INDICATORS, RegisterSpec, generate
 from examples.mistakes import PROFILES
 
 
@@ -14,15 +14,6 @@ def default_registers(size: int, overlap: float) -> list[RegisterSpec]:
         RegisterSpec("health", size, overlap, HEALTH_INDICATORS),
         RegisterSpec("police", size, overlap, POLICE_INDICATORS, nhs_numbers=False),
     ]
-
-
-def write(made: Generated, folder: Path) -> list[Path]:
-    """household-list.csv, one CSV a register, truth.csv."""
-    folder.mkdir(parents=True, exist_ok=True)
-    frames = {"household-list": made.household_list, **made.registers, "truth": made.truth}
-    for name, frame in frames.items():
-        frame.write_csv(folder / f"{name}.csv")
-    return [folder / f"{name}.csv" for name in frames]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -38,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     specs = [
         spec for spec in default_registers(args.register, args.overlap) if args.only in (None, spec.name)
     ]
-    for path in write(generate(args.seed, args.households, specs, args.profile), args.out):
+    for path in generate(args.seed, args.households, specs, args.profile).write(args.out):
         print(path)
 
 

@@ -6,6 +6,7 @@ namesakes, siblings and twins of a listed person stand on a register without the
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import polars as pl
@@ -83,15 +84,23 @@ class RegisterSpec:
 class Generated:
     """What `generate` made.
 
-    household_list: columns of a household list. registers: by name, person columns, `objected` and one Boolean
-    for each indicator. truth: one row for each listed person and register: `person_id`, `household_id`,
-    `register`, `record_id` (the register's `person_id`, null when not on it), `objected`, `flags` (codes met
-    there, joined by `;`).
+    household_list: columns of a household list. registers: by name, person columns, `objected` and one
+    Boolean for each indicator. truth: one row for each listed person and register: `person_id`,
+    `household_id`, `register`, `record_id` (the register's `person_id`, null when not on it), `objected`,
+    `flags` (codes met there, joined by `;`).
     """
 
     household_list: pl.DataFrame
     registers: dict[str, pl.DataFrame]
     truth: pl.DataFrame
+
+    def write(self, folder: Path) -> list[Path]:
+        """household-list.csv, one CSV a register, truth.csv."""
+        folder.mkdir(parents=True, exist_ok=True)
+        frames = {"household-list": self.household_list, **self.registers, "truth": self.truth}
+        for name, frame in frames.items():
+            frame.write_csv(folder / f"{name}.csv")
+        return [folder / f"{name}.csv" for name in frames]
 
 
 def generate(
