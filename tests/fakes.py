@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from audit.checkpoint import NoteSigner
 from audit.entry import Entry
 from audit.log import Log
-from gateway.domain.errors import ConflictError, NotFoundError, VerificationError
+from gateway.domain.errors import ConflictError, LogUnavailableError, NotFoundError, VerificationError
 from gateway.domain.exchange import ENDED, Exchange, ExchangeId, Granularity, Role, Status
 from gateway.domain.identity import Identity
 from gateway.ports import AgreementRecord, Partner, PrekeyRecord, Submission, User
@@ -113,7 +113,10 @@ def _nothing() -> None:
 
 @dataclass
 class Hooks:
-    """Called at the named moments of every unit of work; a hook that raises makes that step fail."""
+    """Called at the named moments of every unit of work; a hook that raises makes that step fail.
+
+    Let a hook raise what the port names: LogUnavailableError of an append or the commit of one.
+    """
 
     before_append: Callable[[], None] = _nothing
     after_append: Callable[[], None] = _nothing
@@ -160,6 +163,7 @@ class FakeUnitOfWork:
     def __init__(self, store: FakeStore) -> None:
         self._store = store
         self._own: _State | None = None
+        self.failed = False
         self.hooks = store.hooks
         self.partners = _Partners(self)
         self.agreements = _Agreements(self)
@@ -183,6 +187,8 @@ class FakeUnitOfWork:
         return self._own
 
     def commit(self) -> None:
+        if self.failed:
+            raise LogUnavailableError("a step of this unit of work failed before", place="log")
         self.hooks.before_commit()
         if self._own is not None:
             _check_references(self._own)
@@ -217,8 +223,9 @@ class _Table:
 
 class _Partners(_Table):
     def add(self, partner: Partner) -> None:
-        if self.unit.write().partners.setdefault(partner.identity.slug, partner) is not partner:
-            raise ConflictError("the partner is registered already", place="partner")
+        partners = self.unit.write().partners
+        _free(partner.identity.slug not in partners, "partner", "it is registered already")
+        partners[partner.identity.slug] = partner
 
     def get(self, slug: str) -> Partner:
         return _found(self.unit.state.partners.get(slug), "partner")
@@ -234,8 +241,9 @@ class _Partners(_Table):
 
 class _Agreements(_Table):
     def propose(self, record: AgreementRecord) -> None:
-        if self.unit.write().agreements.setdefault(record.number, record) is not record:
-            raise ConflictError("the number is taken", place="agreement")
+        agreements = self.unit.write().agreements
+        _free(record.number not in agreements, "agreement", "the number is taken")
+        agreements[record.number] = record
 
     def get(self, number: str) -> AgreementRecord:
         return _found(self.unit.state.agreements.get(number), "agreement")
@@ -266,8 +274,8 @@ class _Users(_Table):
         users = self.unit.write().users
         in_force = {each.name for each in users.values() if each.revoked_at is None}
         hashes = {each.token_hash for each in users.values()}
-        if user.id in users or user.name in in_force or user.token_hash in hashes:
-            raise ConflictError("a user in force has this name", place="user")
+        taken = user.id in users or user.name in in_force or user.token_hash in hashes
+        _free(not taken, "user", "a user in force has this name")
         users[user.id] = user
 
     def by_token(self, token_hash: bytes) -> User | None:
@@ -316,8 +324,9 @@ class _Prekeys(_Table):
 
 class _Exchanges(_Table):
     def add(self, exchange: Exchange) -> None:
-        if self.unit.write().exchanges.setdefault(exchange.id, exchange) is not exchange:
-            raise ConflictError("the id is taken", place="exchange")
+        exchanges = self.unit.write().exchanges
+        _free(exchange.id not in exchanges, "exchange", "the id is taken")
+        exchanges[exchange.id] = exchange
 
     def get(self, exchange: ExchangeId) -> Exchange:
         return _found(self.unit.state.exchanges.get(exchange), "exchange")
@@ -376,9 +385,19 @@ class _Submissions(_Table):
         return self.unit.state.submissions.get((user, key_hash))
 
     def remember(self, submission: Submission) -> None:
+        submissions = self.unit.write().submissions
         key = (submission.user, submission.key_hash)
-        if self.unit.write().submissions.setdefault(key, submission) is not submission:
-            raise ConflictError("the idempotency key is in use", place="submission")
+        _free(key not in submissions, "submission", "the idempotency key is in use")
+        submissions[key] = submission
+
+    def under_way(self, user: UUID, request_digest: bytes) -> ExchangeId | None:
+        exchanges = self.unit.state.exchanges
+        same = (
+            known.exchange
+            for known in self.unit.state.submissions.values()
+            if (known.user, known.request_digest) == (user, request_digest) and known.exchange in exchanges
+        )
+        return next((each for each in same if exchanges[each].status not in ENDED), None)
 
 
 class _Replays(_Table):
@@ -386,8 +405,7 @@ class _Replays(_Table):
         replays = self.unit.write().replays
         for old in [each for each, end in replays.items() if end <= now]:
             del replays[old]
-        if digest in replays:
-            raise ConflictError("it was used before", place="one-time id")
+        _free(digest not in replays, "one-time id", "it was used before")
         replays[digest] = until
 
 
@@ -395,6 +413,11 @@ def _found(value, place: str):
     if value is None:
         raise NotFoundError("there is none", place=place)
     return value
+
+
+def _free(free: bool, place: str, taken: str) -> None:
+    if not free:
+        raise ConflictError(taken, place=place)
 
 
 class _LogStore(_Table):
@@ -431,12 +454,14 @@ class _DisclosureLog(Log):
 
     def __init__(self, unit: FakeUnitOfWork, signer: NoteSigner) -> None:
         super().__init__(_LogStore(unit), signer)
-        self._hooks = unit.hooks
+        self._unit = unit
 
     def append(self, entries: Sequence[Entry]) -> None:
-        self._hooks.before_append()
+        self._unit.failed = True  # until the append is through, as in PostgreSQL
+        self._unit.hooks.before_append()
         super().append(entries)
-        self._hooks.after_append()
+        self._unit.hooks.after_append()
+        self._unit.failed = False
 
 
 # --- keys, transport, time ---------------------------------------------------------------------------
@@ -445,10 +470,13 @@ class _DisclosureLog(Log):
 class FakeExchangeKeys:
     """`gateway.ports.ExchangeKeys` in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], datetime] = lambda: NOON) -> None:
         self.keys: dict[tuple[ExchangeId, str], bytes] = {}
+        self.put_at: dict[tuple[ExchangeId, str], datetime] = {}
+        self._clock = clock
 
     def put(self, exchange: ExchangeId, name: str, key: bytes) -> None:
+        self.put_at.setdefault((exchange, name), self._clock())
         if self.keys.setdefault((exchange, name), key) != key:
             raise ConflictError("another key has this name", place="exchange keys")
 
@@ -457,6 +485,10 @@ class FakeExchangeKeys:
 
     def destroy(self, exchange: ExchangeId, name: str) -> None:
         self.keys.pop((exchange, name), None)
+        self.put_at.pop((exchange, name), None)
+
+    def older_than(self, moment: datetime) -> list[ExchangeId]:
+        return list({exchange: None for (exchange, _), at in self.put_at.items() if at < moment})
 
 
 class FakePartyKeys:

@@ -10,7 +10,7 @@ from sqlalchemy import Row, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.db.engine import Session
-from gateway.db.parties import found
+from gateway.db.rows import add, add_unless_there, found
 from gateway.db.tables import UNFINISHED, exchanges, mailbox, replays, submissions, vault
 from gateway.domain.errors import ConflictError
 from gateway.domain.exchange import Exchange, ExchangeId, Granularity, Status
@@ -25,8 +25,7 @@ class PostgresExchanges:
 
     def add(self, exchange: Exchange) -> None:
         values = asdict(exchange) | {"indicators": list(exchange.indicators)}
-        if not self._session.run(insert(exchanges).on_conflict_do_nothing(), values).rowcount:
-            raise ConflictError("the id is taken", place="exchange")
+        add(self._session, exchanges, values, place="exchange", taken="the id is taken")
 
     def get(self, exchange: ExchangeId) -> Exchange:
         chosen = select(exchanges).where(exchanges.c.id == exchange)
@@ -95,7 +94,7 @@ class PostgresMailbox:
 
     def post(self, partner: str, exchange: ExchangeId, bundle: bytes) -> None:
         values = {"partner": partner, "exchange": exchange, "bundle": bundle}
-        if self._session.run(insert(mailbox).on_conflict_do_nothing(), values).rowcount:
+        if add_unless_there(self._session, mailbox, values):
             return
         same = select(mailbox.c.exchange).filter_by(**values)
         if self._session.run(same).one_or_none() is None:
@@ -129,9 +128,17 @@ class PostgresSubmissions:
     def remember(self, submission: Submission) -> None:
         values = asdict(submission)
         values["user_id"] = values.pop("user")
-        # waits for a concurrent twin to end, so that the loser can read the winner's outcome
-        if not self._session.run(insert(submissions).on_conflict_do_nothing(), values).rowcount:
-            raise ConflictError("the idempotency key is in use", place="submission")
+        # the loser of two twins is told once the winner has committed, so it can read what was answered
+        add(self._session, submissions, values, place="submission", taken="the idempotency key is in use")
+
+    def under_way(self, user: UUID, request_digest: bytes) -> ExchangeId | None:
+        same = (
+            select(exchanges.c.id)
+            .join(submissions, submissions.c.exchange == exchanges.c.id)
+            .where(submissions.c.user_id == user, submissions.c.request_digest == request_digest, UNFINISHED)
+            .limit(1)
+        )
+        return self._session.run(same).scalar_one_or_none()
 
 
 class PostgresReplays:
@@ -143,5 +150,4 @@ class PostgresReplays:
     def use(self, digest: bytes, until: datetime, now: datetime) -> None:
         self._session.run(delete(replays).where(replays.c.until <= now))
         values = {"digest": digest, "until": until}
-        if not self._session.run(insert(replays).on_conflict_do_nothing(), values).rowcount:
-            raise ConflictError("it was used before", place="one-time id")
+        add(self._session, replays, values, place="one-time id", taken="it was used before")

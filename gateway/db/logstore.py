@@ -91,11 +91,14 @@ class PostgresDisclosureLog:
         try:
             self._log.append(entries)
         except (FlagstoneError, NoteError, ProofError, StoreError):
-            # even if the caller swallows this: the rest must not become durable without its entries
             self._session.fail()
             raise LogUnavailableError(
                 "the disclosure log can't be written, so nothing was done", place="log"
             ) from None
+        except BaseException:
+            # whoever swallows this: the rest of the unit must not become durable without its entries
+            self._session.fail()
+            raise
 
     def size(self) -> int:
         return self._log.size()
@@ -107,7 +110,7 @@ class PostgresDisclosureLog:
         return self._log.leaves(start, stop)
 
     def leaf_hashes(self, start: int, stop: int) -> Iterator[bytes]:
-        """What `audit.export` writes beside the leaves."""
+        """RFC 9162 leaf hashes [start, stop), as they were stored with the leaves."""
         return self._log.leaf_hashes(start, stop)
 
     def inclusion(self, index: int, size: int) -> list[bytes]:

@@ -10,18 +10,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.elements import ColumnElement
 
 from gateway.db.engine import Session
+from gateway.db.rows import add, found
 from gateway.db.tables import agreements, partners, prekeys, users
 from gateway.domain.errors import ConflictError, NotFoundError
 from gateway.domain.exchange import ExchangeId, Role
 from gateway.domain.identity import Identity
 from gateway.ports import AgreementRecord, Partner, PrekeyRecord, User
-
-
-def found(row: Row[Any] | None, place: str) -> Row[Any]:
-    """The row, or NotFoundError."""
-    if row is None:
-        raise NotFoundError("there is none", place=place)
-    return row
 
 
 class PostgresPartners:
@@ -34,8 +28,7 @@ class PostgresPartners:
         identity = partner.identity
         values = {key: getattr(identity, key) for key in ("slug", "name", "signing", "exchange", "auth")}
         values |= {"added_at": partner.added_at, "revoked_at": partner.revoked_at}
-        if not self._session.run(insert(partners).on_conflict_do_nothing(), values).rowcount:
-            raise ConflictError("the partner is registered already", place="partner")
+        add(self._session, partners, values, place="partner", taken="it is registered already")
 
     def get(self, slug: str) -> Partner:
         chosen = select(partners).where(partners.c.slug == slug)
@@ -66,8 +59,7 @@ class PostgresAgreements:
         self._session = session
 
     def propose(self, record: AgreementRecord) -> None:
-        if not self._session.run(insert(agreements).on_conflict_do_nothing(), asdict(record)).rowcount:
-            raise ConflictError("the number is taken", place="agreement")
+        add(self._session, agreements, asdict(record), place="agreement", taken="the number is taken")
 
     def get(self, number: str) -> AgreementRecord:
         chosen = select(agreements).where(agreements.c.number == number)
@@ -113,8 +105,7 @@ class PostgresUsers:
         self._session = session
 
     def add(self, user: User) -> None:
-        if not self._session.run(insert(users).on_conflict_do_nothing(), asdict(user)).rowcount:
-            raise ConflictError("a user in force has this name", place="user")
+        add(self._session, users, asdict(user), place="user", taken="a user in force has this name")
 
     def by_token(self, token_hash: bytes) -> User | None:
         row = self._session.run(select(users).where(users.c.token_hash == token_hash)).one_or_none()

@@ -198,6 +198,7 @@ submissions = Table(
     Column("request_digest", LargeBinary, nullable=False),
     Column("exchange", Uuid),  # empty where the answer was a refusal
     Column("outcome", LargeBinary, nullable=False),
+    Index("ix_submissions_request", "user_id", "request_digest"),
 )
 
 replays = Table(

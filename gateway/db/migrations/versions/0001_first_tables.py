@@ -184,6 +184,9 @@ def _exchanges() -> None:
         sa.PrimaryKeyConstraint("user_id", "key_hash", name=op.f("pk_submissions")),
         schema="flagstone",
     )
+    op.create_index(
+        "ix_submissions_request", "submissions", ["user_id", "request_digest"], schema="flagstone"
+    )
     op.create_table(
         "replays",
         sa.Column("digest", sa.LargeBinary(), nullable=False),
