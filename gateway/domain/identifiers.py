@@ -97,11 +97,8 @@ def valid_nino(text: pl.Expr) -> pl.Expr:
 
 def canonical_pnc_id(text: pl.Expr) -> pl.Expr:
     """`2003/62845e` becomes `2003/0062845E`."""
-    parts = _compact(text).str.extract_groups(r"^([0-9]{4})/([0-9]{1,7})([A-Z])$")
-    long = pl.concat_str(
-        parts.struct.field("1"), pl.lit("/"), parts.struct.field("2").str.zfill(7), parts.struct.field("3")
-    )
-    return pl.coalesce(long, _compact(text))
+    padded = _compact(text).str.replace(r"^([0-9]{4}/)([0-9]{1,7}[A-Z])$", "${1}000000${2}")
+    return padded.str.replace(r"^([0-9]{4}/)0*([0-9]{7}[A-Z])$", "${1}${2}")
 
 
 def valid_pnc_id(text: pl.Expr) -> pl.Expr:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from typing import Final
 
 import polars as pl
@@ -13,6 +14,7 @@ from gateway.intake.limits import Limits
 from gateway.intake.raw import HeaderReader, RawTable
 
 _DELIMITERS: Final = ",;\t"
+_STRAY_QUOTE: Final = re.compile(r'(?<=[^,;\t\n"])"(?=[^,;\t\r\n"])')  # neither opens, closes nor is doubled
 _EXTRA: Final = "extra"
 _HEAD: Final = 65_536  # bytes within which the header row must end
 
@@ -55,9 +57,12 @@ def _parse(body: bytes, names: list[str], delimiter: str, max_rows: int) -> pl.D
 
 
 def _bad_quotes(text: str, delimiter: str) -> BadInputError:
-    """Name the row whose quotes do not close, by reading once more, strictly. Error path only."""
+    """Name the row whose quotes do not match, by reading once more, strictly. Error path only."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    start, place = 1, "upload"
+    stray = _STRAY_QUOTE.search(text)
+    start = 1
+    above = text.count("\n", 0, stray.start()) if stray else 0
+    place = f"line {above + 1}" if stray else "upload"
     try:
         for _ in reader:
             start = reader.line_num + 1
