@@ -178,10 +178,11 @@ def _failure(response: httpx.Response, data: bytes) -> PartnerError:
 
 
 def _detail(data: bytes) -> str:
-    """The detail of a problem document (RFC 9457), if it is short printable text."""
+    """What a problem document (RFC 9457) or a token error (RFC 6749 §5.2) says, if it is short printable text."""
     try:
-        detail = json.loads(data)["detail"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        document = json.loads(data)
+        detail = document.get("detail") or document.get("error_description")
+    except (ValueError, AttributeError, RecursionError):
         return ""
     if not isinstance(detail, str) or not detail.isprintable() or len(detail) > _DETAIL_CHARS:
         return ""

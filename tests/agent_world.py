@@ -1,0 +1,375 @@
+"""A partner's agent in a temporary folder, and a gateway behind `httpx.MockTransport` that it talks to.
+
+The gateway is a fake; bundles, keys, prekeys, agreements, matching and the agent's log are the real ones.
+"""
+
+import hashlib
+import json
+import secrets
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from urllib.parse import parse_qs
+from uuid import UUID, uuid4
+
+import httpx
+import polars as pl
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fakes import FakeClock, FakePartyKeys
+
+from adapters.agent.agreements import AgreementBook
+from adapters.agent.approvals import Approvals
+from adapters.agent.context import Agent
+from adapters.agent.journal import Journal
+from adapters.agent.limits import Limits
+from adapters.agent.loop import run_once
+from adapters.agent.tray import Tray
+from adapters.keys.files import FilePrekeys
+from adapters.registers.files import ParquetRegister
+from adapters.registers.register import Columns
+from adapters.transports.mailbox import MailboxClient
+from adapters.transports.wire import SignIn, Wire
+from audit.checkpoint import NoteSigner
+from audit.entry import Entry
+from audit.log import Log
+from audit.store import FileStore
+from gateway.bundle.agreement import AgreementDocument, propose, verify_countersignature
+from gateway.bundle.documents import canonical
+from gateway.bundle.jws import verify_jws
+from gateway.bundle.manifest import RequestHeader
+from gateway.bundle.open import open_answer
+from gateway.bundle.prekey import verify_prekey
+from gateway.bundle.refusal import verify_refusal
+from gateway.bundle.seal import seal_request
+from gateway.domain.exchange import Granularity, Release
+from gateway.domain.labels import TYP_ASSERTION
+from gateway.domain.people import IDENTIFYING
+from gateway.linkage.scheme import V1
+from gateway.linkage.secret import exchange_secret, one_time_public, token_keys, x25519
+from gateway.linkage.selftest import self_test
+from gateway.linkage.tokens import tokenise
+
+NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+ADULT, CHILD = "health.adult_mental_health", "health.child_mental_health"
+POLICY = {
+    "purposes": ["identify"],
+    "frameworks": ["local"],
+    "indicators": [ADULT, CHILD],
+    "identifiers": ["forename", "surname", "dob", "postcode", "nhs_number"],
+    "granularity": "household-indicators",
+    "release": "automatic",
+    "expected_overlap_permille": 850,
+    "any_postcode": False,
+    "min_people": 1,
+    "max_people": 1000,
+    "min_households": 1,
+    "max_households": 500,
+}
+_NAMES = ["Abel", "Bruna", "Cedric", "Dalia", "Edgar", "Fiona", "Gideon", "Hester", "Ivor", "Jemima"]
+_SURNAMES = ["Quilter", "Rostrevor", "Sandiford", "Tregenza", "Ullathorne"]
+
+
+def person(number, **changes):
+    """A made-up person, unlike every other number's."""
+    fields = {
+        "forename": _NAMES[number % 10],
+        "surname": _SURNAMES[number // 10 % 5],
+        "dob": date(1950, 1, 1) + timedelta(days=397 * number),
+        "postcode": f"SW{1 + number % 9}A {number % 10}AA",
+    }
+    return fields | changes
+
+
+def people(*numbers, **changes):
+    rows = [person(number, **changes) for number in numbers]
+    missing = dict.fromkeys(IDENTIFYING)
+    return pl.DataFrame([missing | row for row in rows], schema=dict(IDENTIFYING))
+
+
+def register_of(*rows):
+    """Register rows from (person, flags and objection)."""
+    defaults = {"objected": False, ADULT: False, CHILD: False}
+    return pl.DataFrame([row | defaults | flags for row, flags in rows], infer_schema_length=None)
+
+
+REGISTER = register_of(
+    (person(0), {ADULT: True}),
+    (person(1), {CHILD: True}),
+    (person(2), {}),
+    (person(3), {ADULT: True, CHILD: True, "objected": True}),
+    *((person(number), {ADULT: True, CHILD: True}) for number in range(20, 45)),
+)
+
+
+class FakeGateway:
+    """The routes of the agent's API. Fields are what a test looks at, or breaks."""
+
+    def __init__(self, council, partner, clock):
+        self.council, self.partner, self.clock = council, partner, clock
+        self.offset = timedelta(0)
+        self.down = False
+        self.lose_next_acknowledgement = False
+        self.prekeys = {}
+        self.mailbox, self.secrets, self.requests = {}, {}, {}
+        self.answers, self.refusals, self.puts = {}, {}, []
+        self.proposals, self.signatures, self.revocations = {}, {}, {}
+        self.tokens = set()
+
+    def __call__(self, request):
+        if self.down:
+            raise httpx.ConnectError("no route")
+        path = request.url.path
+        if path == "/v1/token":
+            return self._token(request)
+        if request.headers.get("Authorization", "").removeprefix("Bearer ") not in self.tokens:
+            return httpx.Response(401, json={"detail": "the access token is not valid"})
+        parts = path.removeprefix("/v1/agent/").split("/")
+        response = getattr(self, f"_{parts[0]}")(request, *parts[1:])
+        if request.method == "PUT" and self.lose_next_acknowledgement:
+            self.lose_next_acknowledgement = False
+            raise httpx.ReadTimeout("lost")
+        return response
+
+    def _token(self, request):
+        form = {name: values[0] for name, values in parse_qs(request.content.decode()).items()}
+        claims = json.loads(verify_jws(form["client_assertion"], TYP_ASSERTION, self.partner.identity.auth))
+        issued = datetime.fromtimestamp(claims["iat"], UTC)
+        if abs(issued - self.clock() - self.offset) > timedelta(seconds=3600):
+            return httpx.Response(401, json={"error": "invalid_client", "error_description": "clock is off"})
+        assert claims["aud"] == "urn:flagstone:council"
+        assert claims["exp"] - claims["iat"] <= 60
+        token = secrets.token_hex(8)
+        self.tokens.add(token)
+        return httpx.Response(200, json={"access_token": token, "token_type": "Bearer", "expires_in": 300})
+
+    def _state(self, request):
+        lines = [
+            {"number": number, "dataset": "health-trust", "status": "proposed"} for number in self.proposals
+        ]
+        return httpx.Response(
+            200,
+            json={
+                "time": (self.clock() + self.offset).isoformat(),
+                "prekeys": len(self.prekeys),
+                "waiting": [str(exchange) for exchange in self.mailbox],
+                "agreements": lines,
+            },
+        )
+
+    def _prekeys(self, request):
+        for jws in json.loads(request.content)["prekeys"]:
+            prekey = verify_prekey(jws, self.partner.identity, self.clock())
+            self.prekeys[prekey.id] = prekey.public
+        return httpx.Response(204)
+
+    def _exchanges(self, request, exchange, what):
+        exchange = UUID(exchange)
+        if what == "request":
+            bundle = self.mailbox.get(exchange)
+            return httpx.Response(200, content=bundle) if bundle else httpx.Response(404)
+        self.puts.append((what, exchange))
+        taken = self.answers if what == "answer" else self.refusals
+        if exchange in self.answers or exchange in self.refusals:
+            return httpx.Response(204 if taken.get(exchange) == request.content else 409)
+        taken[exchange] = request.content
+        self.mailbox.pop(exchange, None)
+        return httpx.Response(204)
+
+    def _agreements(self, request, number, what=None):
+        if number not in self.proposals:
+            return httpx.Response(404)
+        if what is None:
+            papers = {"number": number, "council_jws": self.proposals[number]}
+            signed = {"partner_jws": self.signatures.get(number), "revoked": number in self.revocations}
+            return httpx.Response(200, json=papers | signed)
+        kept = self.signatures if what == "signature" else self.revocations
+        kept[number] = request.content.decode()
+        return httpx.Response(204)
+
+
+class World:
+    """One council, one partner, one agreement in force, one agent over `folder`."""
+
+    def __init__(self, folder, *, policy=None, register=REGISTER, **changes):
+        self.folder = folder
+        self.council, self.partner = FakePartyKeys("council"), FakePartyKeys("trust")
+        self.clock = FakeClock(NOW)
+        self.gateway = FakeGateway(self.council, self.partner, self.clock)
+        self.signer = NoteSigner("trust/agent", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+        self.changes = changes
+        self.events = []
+        register.write_parquet(folder / "register.parquet")
+        if not (folder / "log").exists():
+            FileStore.create(folder / "log").close()
+        self.document = self.agreement(policy=POLICY | (policy or {}))
+        self.agent = self.restarted()
+        self.agent.agreements.sign(self.propose(self.document), self.document)
+        self.round()  # leaves the first prekeys
+        self.gateway.puts.clear()
+
+    def agreement(self, number="A-1", *, policy=None, **changes):
+        policy = policy or POLICY
+        fields = {
+            "number": number,
+            "council": self.council.identity,
+            "partner": self.partner.identity,
+            "dataset": "health-trust",
+            "policy": policy,
+            "policy_digest": hashlib.sha256(canonical(policy)).hexdigest(),
+            "scheme": "v1",
+            "valid_from": date(2026, 1, 1),
+            "valid_to": date(2026, 12, 31),
+            "dpia": "DPIA 12",
+            "appropriate_policy_document": "APD 3",
+        }
+        return AgreementDocument(**(fields | changes))
+
+    def propose(self, document, keys=None):
+        jws = propose(document, (keys or self.council).sign)
+        self.gateway.proposals[document.number] = jws
+        return jws
+
+    def restarted(self):
+        """An agent as a new process would build it: nothing but the folder's files is kept."""
+        sign_in = SignIn(self.partner, "council", self.clock, secrets.token_bytes)
+        http = httpx.Client(base_url="http://127.0.0.1", transport=httpx.MockTransport(self.gateway))
+        log = Log(FileStore(self.folder / "log"), self.signer)
+        entropy = secrets.token_bytes
+        agent = Agent(
+            keys=self.partner,
+            council=self.council.identity,
+            prekeys=FilePrekeys(self.folder / "prekeys"),
+            agreements=AgreementBook(Tray(self.folder / "agreements"), self.partner, self.council.identity),
+            approvals=Approvals(Tray(self.folder / "approvals")),
+            inbox=Tray(self.folder / "inbox"),
+            outbox=Tray(self.folder / "outbox"),
+            journal=Journal(log, Tray(self.folder / "openings"), "trust", self.clock, entropy),
+            gateway=MailboxClient(Wire(http, sign_in)),
+            limits=Limits(),
+            open_register=lambda today: ParquetRegister(self.folder / "register.parquet", today, Columns()),
+            self_test=self_test,
+            clock=self.clock,
+            entropy=entropy,
+            events=structlog.wrap_logger(
+                structlog.ReturnLogger(),
+                processors=[self._told],
+                wrapper_class=structlog.make_filtering_bound_logger("info"),
+            ),
+        )
+        return replace(agent, **self.changes)
+
+    def _told(self, _logger, _level, event):
+        self.events.append(dict(event))
+        raise structlog.DropEvent
+
+    def ask(self, households, *, signed_by=None, exchange=None, table=None, **changes):
+        """Seal a request for `households` (frames of people) and put it into the mailbox; its id."""
+        council = signed_by or self.council
+        exchange = exchange or uuid4()
+        prekey, public = next(iter(self.gateway.prekeys.items()), ("none", one_time_public(bytes(32))))
+        if "prekey" not in changes:
+            self.gateway.prekeys.pop(prekey, None)
+        one_time = secrets.token_bytes(32)
+        slots = pl.concat(
+            frame.with_columns(household=pl.lit(i, pl.UInt32)) for i, frame in enumerate(households)
+        )
+        header = RequestHeader(
+            **{
+                "exchange": exchange,
+                "sender": council.identity.digest.hex(),
+                "recipient": self.partner.identity.digest.hex(),
+                "agreement": self.document.number,
+                "agreement_digest": self.document.digest,
+                "dataset": "health-trust",
+                "purpose": "identify",
+                "framework": "local",
+                "basis": ("UK GDPR Art. 6(1)(e)",),
+                "scheme": "v1",
+                "identifiers": tuple(self.document.policy["identifiers"]),
+                "granularity": Granularity(self.document.policy["granularity"]),
+                "indicators": (ADULT, CHILD),
+                "households": len(households),
+                "slots": slots.height,
+                "overlap_permille": 850,
+                "release": Release(self.document.policy["release"]),
+                "prekey": prekey,
+                "one_time": one_time_public(one_time),
+                "policy_set": "00" * 32,
+                "issued_at": self.clock(),
+                "expires_at": self.clock() + timedelta(days=7),
+            }
+            | changes
+        )
+        secret = exchange_secret(
+            x25519(one_time, public), council.agree(self.partner.identity.exchange), header.secret_context
+        )
+        tokens = tokenise(slots, token_keys(secret, V1), V1, header.identifiers)
+        table = tokens.insert_column(0, slots["household"])
+        sealed = seal_request(
+            RequestHeader(**(header.fields | {"scheme": "v1"})),
+            table,
+            secret=secret,
+            sign=self._restated(council.sign, header.scheme),
+            nonce=secrets.token_bytes(12),
+        )
+        self.gateway.mailbox[exchange] = sealed
+        self.gateway.secrets[exchange], self.gateway.requests[exchange] = secret, sealed
+        return exchange
+
+    @staticmethod
+    def _restated(sign, scheme):
+        """A signer for a request whose manifest names another scheme than the one it was made with."""
+
+        def resign(payload, typ):
+            manifest = json.loads(payload) | {"scheme": scheme}
+            return sign(canonical(manifest), typ)
+
+        return resign
+
+    def round(self):
+        return run_once(self.agent)
+
+    def flags(self, exchange):
+        """The answer's flags, opened as the gateway opens them; rows are units."""
+        from gateway.bundle.open import read_own_request
+
+        request = self.gateway.requests[exchange]
+        return open_answer(
+            self.gateway.answers[exchange],
+            request=read_own_request(request, self.council.identity),
+            request_digest=hashlib.sha256(request).digest(),
+            secret=self.gateway.secrets[exchange],
+            sender=self.partner.identity,
+            self_test=self_test(V1),
+            now=self.clock(),
+        )
+
+    def refusal(self, exchange):
+        """The code of the signed notice, verified."""
+        request = self.gateway.requests[exchange]
+        return verify_refusal(
+            self.gateway.refusals[exchange],
+            self.partner.identity,
+            exchange=exchange,
+            request_digest=hashlib.sha256(request).hexdigest(),
+        ).code
+
+    def entries(self):
+        with FileStore(self.folder / "log") as store:
+            return [Entry.parse(leaf) for leaf in store.leaves(0, store.size())]
+
+    def kinds(self, exchange=None):
+        """Kinds of log entries, in order, of one exchange or of all."""
+        return [
+            entry.kind
+            for entry in self.entries()
+            if exchange is None or entry.body.get("exchange") == str(exchange)
+        ]
+
+    def left(self):
+        """What lies in the agent's working folders."""
+        folders = ("inbox", "outbox", "approvals")
+        return [path.name for folder in folders for path in (self.folder / folder).iterdir()]
+
+    def countersigned(self, number):
+        verify_countersignature(self.gateway.signatures[number], self.document)
