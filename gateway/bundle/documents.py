@@ -74,6 +74,8 @@ def _plain_json(value: Any, depth: int = 0) -> Any:
         return [_plain_json(item, depth + 1) for item in value]
     if isinstance(value, int) and abs(value) > _SAFE_INTEGER:
         raise ValueError("an integer beyond 2^53")
+    if isinstance(value, str):
+        value.encode()  # a lone surrogate has no UTF-8
     if value is None or isinstance(value, str | int):
         return value
     raise ValueError("not plain JSON")

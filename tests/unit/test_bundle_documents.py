@@ -90,6 +90,7 @@ def test_the_council_cannot_countersign_for_the_partner() -> None:
         {"policy": POLICY | {"share": 0.5}},
         {"policy": POLICY | {"big": 2**53}},
         {"policy": POLICY | {"ü": 1}},
+        {"policy": POLICY | {"title": "\ud800"}},
         {"number": "../../etc"},
         {"scheme": "v1/../v2"},
         {"dpia": "a\nb"},
