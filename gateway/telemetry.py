@@ -1,7 +1,7 @@
 """What the gateway says about itself: JSON log lines and Prometheus metrics, without personal data.
 
-A log line is built from an allow-list: a key that is not named here, or a value that has not the key's form, is
-left out and counted in `dropped`. Free text never passes, whoever wrote it (DESIGN.md promise 1).
+A log line is built from an allow-list: a key that is not named here, or a value that has not the key's form,
+is left out and counted in `dropped`. Free text never passes, whoever wrote it (DESIGN.md promise 1).
 """
 
 import logging
@@ -9,6 +9,7 @@ import re
 import sys
 import traceback
 from collections.abc import MutableMapping
+from pathlib import Path
 from typing import Any, Final, TextIO
 
 import structlog
@@ -19,7 +20,7 @@ from gateway.domain.exchange import Status
 _SLUG: Final = r"[a-z0-9][a-z0-9._-]{0,127}"
 _NUMBER: Final = r"\d{1,12}(\.\d{1,9})?"
 _UUID: Final = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_DOTTED: Final = r"[A-Za-z_<][A-Za-z0-9_.<>]{0,199}"
+_DOTTED: Final = r"[A-Za-z_<][A-Za-z0-9_.<>-]{0,199}"
 _PLACE: Final = _DOTTED + r":\d{1,7}"
 
 _FORMS: Final = {
@@ -49,7 +50,7 @@ _FRAMES: Final = 12
 
 
 def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """structlog processor: keep only what `_FORMS` allows; count the rest in `dropped`."""
+    """Processor: keep only what `_FORMS` allows; count the rest in `dropped`."""
     kept = {key: value for key, value in event.items() if _allowed(key, value)}
     if dropped := len(event) - len(kept):
         kept["dropped"] = dropped
@@ -64,7 +65,7 @@ def _allowed(key: str, value: object) -> bool:
 def _without_texts(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """structlog processor: an exception becomes its class and frames; its text may quote what it choked on."""
+    """Processor: an exception becomes its class and frames; its text may quote what it choked on."""
     error = event.pop("exc_info", None)
     if error is True:
         error = sys.exception()
@@ -73,7 +74,9 @@ def _without_texts(
 
 def _described(error: BaseException) -> dict[str, str]:
     frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
-    places = [f"{frame.filename.rpartition('/')[2].removesuffix('.py')}:{frame.lineno}" for frame in frames]
+    places = [
+        f"{'.'.join(Path(frame.filename).with_suffix('').parts[-2:])}:{frame.lineno}" for frame in frames
+    ]
     kind = type(error)
     return {"error": f"{kind.__module__}.{kind.__qualname__}"} | (
         {"frames": " ".join(places)} if places else {}
@@ -117,8 +120,8 @@ def configure_logging(out: TextIO) -> None:
 class Telemetry:
     """One process's metrics and access log. Satisfies `gateway.web.observer.Observer`.
 
-    It writes to `out` by the same rules whether or not `configure_logging` was called: structlog's defaults would
-    print local variables.
+    It writes to `out` by the same rules whether or not `configure_logging` was called: structlog's defaults
+    would print local variables.
     """
 
     def __init__(self, out: TextIO) -> None:
@@ -144,7 +147,7 @@ class Telemetry:
             self._exchanges.labels(status.value)
 
     def answered(self, correlation: str, method: str, route: str, status: int, seconds: float) -> None:
-        """Record one answered request. `route` is the template (`/v1/exchanges/{exchange}`), never the path."""
+        """Record one answered request. `route` is the template, like `/v1/exchanges/{exchange}`."""
         self._requests.labels(method, route, str(status)).observe(seconds)
         self._log.info(
             "http.answered",

@@ -55,8 +55,8 @@ def create_app(
 ) -> FastAPI:
     """The application, wired. Run it with `SERVER_OPTIONS`.
 
-    `on_submitted` and `on_answered` (an answer or a refusal came) run in a worker thread after the commit, also
-    when a request is repeated. `max_upload` bounds a household list, in bytes.
+    `on_submitted` and `on_answered` (an answer or a refusal came) run in a worker thread after the commit,
+    also when a request is repeated. `max_upload` bounds a household list, in bytes.
     """
     app = bare_app()
     app.state.wiring = Wiring(context, on_submitted, on_answered, max_upload, observer)

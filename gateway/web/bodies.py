@@ -65,7 +65,9 @@ def parse_form(body: str) -> dict[str, str]:
         BadInputError: not a form, or a field came twice (RFC 6749 §3.2 forbids it).
     """
     try:
-        pairs = parse_qsl(body, strict_parsing=True, keep_blank_values=True, errors="strict", max_num_fields=20)
+        pairs = parse_qsl(
+            body, strict_parsing=True, keep_blank_values=True, errors="strict", max_num_fields=20
+        )
     except ValueError:
         raise BadInputError("not an urlencoded form", place="body") from None
     if len({name for name, _ in pairs}) != len(pairs):

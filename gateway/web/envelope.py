@@ -25,9 +25,9 @@ _CLIENT_LEFT: Final = 499  # nothing is sent; the number is for the metrics alon
 class Envelope:
     """ASGI middleware around everything of ours.
 
-    An error that gets here is answered and swallowed: raised further, the server would write its text, which may
-    quote data, to its own log. When the answer has begun already, returning makes the server cut the connection,
-    so that a broken stream can't pass for a whole one.
+    An error that gets here is answered and swallowed: raised further, the server would write its text, which
+    may quote data, to its own log. When the answer has begun already, returning makes the server cut the
+    connection, so that a broken stream can't pass for a whole one.
     """
 
     def __init__(self, app: ASGIApp, observer: Observer) -> None:

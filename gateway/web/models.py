@@ -1,4 +1,4 @@
-"""What the routes return. Only what stands here leaves: a key that a use case adds is dropped until it does."""
+"""What the routes return. Only what stands here leaves: a key that a use case adds is dropped."""
 
 from datetime import date, datetime
 from typing import Annotated, Any

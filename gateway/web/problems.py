@@ -95,8 +95,7 @@ def correlation_of(request: Request) -> str:
     return correlation
 
 
-async def _ours(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, FlagstoneError)  # noqa: S101 - the type that the handler is registered for
+async def _ours(request: Request, error: FlagstoneError) -> JSONResponse:
     correlation = correlation_of(request)
     if error.status == _INTERNAL:
         request.app.state.wiring.observer.failed(correlation, error)
@@ -117,8 +116,7 @@ def _details(error: FlagstoneError) -> dict[str, object]:
     return details
 
 
-async def _malformed(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
+async def _malformed(request: Request, error: RequestValidationError) -> JSONResponse:
     return problem(
         "malformed-request",
         422,
@@ -142,8 +140,7 @@ def _parameter(error: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)  # noqa: S101 - as above
+async def _http(request: Request, error: HTTPException) -> JSONResponse:
     phrase = HTTPStatus(error.status_code).phrase
     return problem(
         phrase.lower().replace(" ", "-"),
@@ -156,6 +153,6 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 def install(app: FastAPI) -> None:
     """Make every handled error of `app` a problem; the rest is the envelope's."""
-    app.add_exception_handler(FlagstoneError, _ours)
-    app.add_exception_handler(RequestValidationError, _malformed)
-    app.add_exception_handler(HTTPException, _http)
+    app.exception_handler(FlagstoneError)(_ours)
+    app.exception_handler(RequestValidationError)(_malformed)
+    app.exception_handler(HTTPException)(_http)

@@ -13,7 +13,7 @@ from gateway.web.observer import Observer
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """`on_submitted` and `on_answered` run after the commit, also for a repeated request: they are idempotent."""
+    """`on_submitted` and `on_answered` run after the commit, also for a repeated request: idempotent."""
 
     context: Context
     on_submitted: Callable[[ExchangeId], None]

@@ -3,7 +3,6 @@ import json
 from collections.abc import Callable
 
 import pytest
-
 from web.webworld import World, a_world
 
 from gateway import telemetry

@@ -50,7 +50,7 @@ def test_every_kind_of_caller_is_tried():
     assert MATRIX["callers"] == list(CALLERS)
 
 
-@pytest.mark.parametrize(("route", "caller", "expected"), CELLS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("route", "caller", "expected"), CELLS, ids=str)
 def test_access(standing, route, caller, expected):
     """Each route answers each caller with the status that the matrix gives, and nobody else's data."""
     world, exchange, back = standing
@@ -78,7 +78,11 @@ def test_a_stranger_s_body_is_not_read(standing):
     """A caller who is turned away can't make the gateway read a body."""
     world, exchange, back = standing
     back()
-    for route in ("POST /v1/exchanges", "POST /v1/agent/prekeys", "PUT /v1/agent/exchanges/{exchange}/answer"):
+    for route in (
+        "POST /v1/exchanges",
+        "POST /v1/agent/prekeys",
+        "PUT /v1/agent/exchanges/{exchange}/answer",
+    ):
         call = well_formed(route, exchange).send_raw(world, "unknown", chunks=[b"x" * 1000] * 1000)
         assert call.status == 401
         assert call.chunks_read == 0
@@ -101,7 +105,16 @@ def test_revocation_holds_from_the_next_request(world):
 
 @pytest.mark.parametrize(
     "header",
-    ["", "Bearer", "Bearer ", "Basic {token}", "Token {token}", "Bearer {token} {token}", "{token}", "bearer\t{token}"],
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic {token}",
+        "Token {token}",
+        "Bearer {token} {token}",
+        "{token}",
+        "bearer\t{token}",
+    ],
 )
 def test_other_ways_to_hand_in_a_token_are_refused(world, header):
     """Only `Authorization: Bearer TOKEN` signs in."""

@@ -1,11 +1,11 @@
 import pytest
 from web.webworld import LIST, MAX_UPLOAD, Call, operations, well_formed
 
+from gateway.domain.errors import BadInputError
 from gateway.web.api.agent import MAX_ANSWER, MAX_JWS, MAX_PREKEYS
 from gateway.web.api.token import MAX_FORM
 from gateway.web.app import bare_app
 from gateway.web.bodies import parse_form
-from gateway.domain.errors import BadInputError
 
 EXCHANGE = "00000000-0000-4000-8000-000000000001"
 LIMITS = {
@@ -68,14 +68,13 @@ def test_a_body_is_read_no_further_than_its_limit(world, route, declared):
 
 @pytest.mark.parametrize("route", LIMITS)
 @pytest.mark.parametrize(
-    "wrong", ["", "text/html", "multipart/form-data; boundary=x", "application/json; charset=utf-8", "text/csv\u00e9"]
+    "wrong",
+    ["", "text/html", "multipart/form-data; boundary=x", "application/xml; charset=utf-8", "text/csv\u00e9"],
 )
 def test_other_content_types_are_refused_unread(world, route, wrong):
     """A body of a type that the route does not document gets 415 before it is read."""
     caller, _ = LIMITS[route]
     call = well_formed(route, EXCHANGE)
-    if wrong.partition(";")[0] in operations()[route]["requestBody"]["content"]:
-        pytest.skip("documented for this route")
     headers = call.headers | {"Content-Type": wrong}
     raw = Call(call.method, call.path, call.params, headers).send_raw(world, caller, [b"x"] * 3)
     assert (raw.status, raw.chunks_read) == (415, 0)
@@ -99,7 +98,18 @@ def test_a_list_may_come_in_any_chunks(world):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{}", b"[]", b"null", b'{"prekeys": []}', b'{"prekeys": [1]}', b'{"prekeys": "a"}', b"\xff\xfe", b"[" * 9000]
+    "body",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b'{"prekeys": []}',
+        b'{"prekeys": [1]}',
+        b'{"prekeys": "a"}',
+        b"\xff\xfe",
+        b"[" * 9000,
+    ],
 )
 def test_malformed_prekeys_are_refused(world, body):
     """Anything but a list of 1 to 200 texts is bad input, and nothing of it is kept."""
@@ -118,9 +128,9 @@ def test_bytes_where_text_belongs_are_refused(world):
     assert answer.status_code == 422
 
 
-@pytest.mark.parametrize("form", ["", "a", "a=1&a=2", "a=1&b", "a=%ff", "&".join(f"f{i}=1" for i in range(21))])
+@pytest.mark.parametrize("form", ["a", "a=1&a=2", "a=1&b", "a=%ff", "&".join(f"f{i}=1" for i in range(21))])
 def test_bad_forms_are_refused(form):
-    """A form that is empty, cut, repeats a field, is not UTF-8 or has too many fields is refused."""
+    """A form that is cut, repeats a field, is not UTF-8 or has too many fields is refused."""
     with pytest.raises(BadInputError, match="body: "):
         parse_form(form)
 

@@ -2,7 +2,7 @@ import json
 import uuid
 
 import pytest
-from web.webworld import Call, operations, raw_call, well_formed
+from web.webworld import Call, operations, well_formed
 
 from gateway.domain.errors import ConfigurationError, LogUnavailableError
 from gateway.service import exchanges, logs
@@ -173,7 +173,13 @@ def test_a_missing_answer_of_the_application_is_not_counted_as_a_path(world):
 
 def test_only_http_is_spoken(world):
     """A WebSocket is refused."""
-    scope = {"type": "websocket", "path": "/v1/exchanges", "headers": [], "query_string": b"", "root_path": ""}
+    scope = {
+        "type": "websocket",
+        "path": "/v1/exchanges",
+        "headers": [],
+        "query_string": b"",
+        "root_path": "",
+    }
     sent = []
 
     async def call() -> None:
@@ -202,19 +208,28 @@ def canary_calls(route: str, operation: dict):
             changed = {**getattr(whole, place), parameter["name"]: CANARY}
             yield Call(**{**vars_of(whole), place: changed})
     for kind in [*operation.get("requestBody", {}).get("content", {}), CANARY, "multipart/form-data"]:
-        for body in (CANARY, f'{{"prekeys": ["{CANARY}"], "{CANARY}": 1}}', f"{CANARY},{CANARY}\n{CANARY}", f"x={CANARY}"):
+        for body in (
+            CANARY,
+            f'{{"prekeys": ["{CANARY}"], "{CANARY}": 1}}',
+            f"{CANARY},{CANARY}\n{CANARY}",
+            f"x={CANARY}",
+        ):
             yield Call(**{**vars_of(whole), "type": kind, "content": body.encode()})
-    yield Call(**{**vars_of(whole), "headers": whole.headers | {"Cookie": CANARY, "X-Correlation-Id": CANARY}})
+    yield Call(
+        **{**vars_of(whole), "headers": whole.headers | {"Cookie": CANARY, "X-Correlation-Id": CANARY}}
+    )
     yield Call(**{**vars_of(whole), "params": {**whole.params, CANARY: CANARY}})
 
 
 def vars_of(call: Call) -> dict:
-    return {name: getattr(call, name) for name in call.__slots__} if hasattr(call, "__slots__") else vars(call)
+    return (
+        {name: getattr(call, name) for name in call.__slots__} if hasattr(call, "__slots__") else vars(call)
+    )
 
 
 @pytest.mark.parametrize("route", operations())
 def test_no_error_repeats_what_came_in(world, route):
-    """A canary placed in any input of any route comes back in no error, no header, no log line and no metric."""
+    """A canary in any input of any route comes back in no error, header, log line or metric."""
     world.tokens["canary"] = CANARY
     for call in canary_calls(route, operations()[route]):
         for caller in (None, "canary", "programme", "reviewer", "operator", "agent health"):

@@ -38,7 +38,7 @@ def test_an_exception_is_logged_without_its_text(log_lines):
         structlog.get_logger().error("http.failed", correlation=CORRELATION, exc_info=True)
     (line,) = log_lines()
     assert line["error"] == "builtins.ValueError"
-    assert re.fullmatch(r"test_telemetry:\d+", line["frames"])
+    assert re.fullmatch(r"web.test_telemetry:\d+", line["frames"])
     assert "Ann" not in json.dumps(line)
 
 

@@ -6,6 +6,7 @@ import itertools
 import json
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cache
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -159,7 +160,8 @@ def _add_partner(world: World, slug: str, dataset: str) -> None:
         dataset=dataset,
         valid_from=date(2026, 1, 1),
         valid_to=date(2027, 12, 31),
-        references={"dpia": "DPIA 1", "appropriate_policy_document": "APD 1"},
+        dpia="DPIA 1",
+        appropriate_policy_document="APD 1",
     )
     world.tokens[f"agent {slug}"] = access.issue_token(context, world.assertion(slug))
     if slug != "health":
@@ -167,7 +169,9 @@ def _add_partner(world: World, slug: str, dataset: str) -> None:
     with world.store.begin() as uow:
         proposal = uow.agreements.get("health-1").council_jws
     document = verify_proposal(proposal, context.keys.identity)
-    agreements.countersign(context, Partner(keys.identity, context.clock()), "health-1", countersign(document, keys.sign))
+    agreements.countersign(
+        context, Partner(keys.identity, context.clock()), "health-1", countersign(document, keys.sign)
+    )
     world.call(
         "agent health", "POST", "/v1/agent/prekeys", json={"prekeys": prekeys(world, "health", 3)}
     ).raise_for_status()
@@ -237,7 +241,9 @@ async def raw_call(app, scope: dict, chunks: list[bytes | None]) -> RawCall:
     call, waiting = RawCall(), list(chunks)
 
     async def receive() -> dict:
-        if not waiting or waiting[0] is None:
+        if not waiting:
+            await asyncio.Event().wait()  # the client is still there and has nothing more to say
+        if waiting[0] is None:
             return {"type": "http.disconnect"}
         call.chunks_read += 1
         return {"type": "http.request", "body": waiting.pop(0), "more_body": bool(waiting)}
@@ -265,13 +271,17 @@ _BODIES = {
         "headers": {"Idempotency-Key": "key-00000002"},
     },
     "POST /v1/agent/prekeys": {"type": "application/json", "content": b'{"prekeys": ["not.signed.at-all"]}'},
-    "PUT /v1/agent/exchanges/{exchange}/answer": {"type": "application/octet-stream", "content": b"no bundle"},
+    "PUT /v1/agent/exchanges/{exchange}/answer": {
+        "type": "application/octet-stream",
+        "content": b"no bundle",
+    },
     "PUT /v1/agent/exchanges/{exchange}/refusal": _JWS,
     "PUT /v1/agent/agreements/{number}/signature": _JWS,
     "PUT /v1/agent/agreements/{number}/revocation": _JWS,
 }
 
 
+@cache
 def operations() -> dict[str, dict]:
     """Every operation of the contract by `METHOD /path`."""
     return {

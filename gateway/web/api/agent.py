@@ -34,6 +34,7 @@ def agent_state(wired: Wired, agent: Agent) -> dict[str, Any]:
 @router.post(
     "/prekeys",
     status_code=_NO_CONTENT,
+    response_class=Response,
     responses=problems(*AGENT, *BODY, 400),
     openapi_extra=body_of(JSON, models.Prekeys.model_json_schema()),
 )
@@ -63,6 +64,7 @@ def fetch_request(wired: Wired, agent: Agent, exchange: Exchange) -> Response:
 @router.put(
     "/exchanges/{exchange}/answer",
     status_code=_NO_CONTENT,
+    response_class=Response,
     responses=problems(*AGENT, *BODY, 400, 404, 409),
     openapi_extra=body_of(BUNDLE),
 )
@@ -80,6 +82,7 @@ async def bring_answer(request: Request, wired: Wired, agent: Agent, exchange: E
 @router.put(
     "/exchanges/{exchange}/refusal",
     status_code=_NO_CONTENT,
+    response_class=Response,
     responses=problems(*AGENT, *BODY, 400, 404, 409),
     openapi_extra=body_of(JWS),
 )
@@ -94,9 +97,7 @@ async def bring_refusal(request: Request, wired: Wired, agent: Agent, exchange: 
     await run_in_threadpool(commit)
 
 
-@router.get(
-    "/agreements/{number}", response_model=models.Agreement, responses=problems(*AGENT, 404, 422)
-)
+@router.get("/agreements/{number}", response_model=models.Agreement, responses=problems(*AGENT, 404, 422))
 def show_agreement(wired: Wired, agent: Agent, number: AgreementNumber) -> dict[str, Any]:
     """An agreement of this partner."""
     return agreements.of_partner(wired.context, agent, number)
@@ -105,6 +106,7 @@ def show_agreement(wired: Wired, agent: Agent, number: AgreementNumber) -> dict[
 @router.put(
     "/agreements/{number}/signature",
     status_code=_NO_CONTENT,
+    response_class=Response,
     responses=problems(*AGENT, *BODY, 400, 404, 409),
     openapi_extra=body_of(JWS),
 )
@@ -117,6 +119,7 @@ async def sign_agreement(request: Request, wired: Wired, agent: Agent, number: A
 @router.put(
     "/agreements/{number}/revocation",
     status_code=_NO_CONTENT,
+    response_class=Response,
     responses=problems(*AGENT, *BODY, 400, 404, 409),
     openapi_extra=body_of(JWS),
 )

@@ -112,6 +112,7 @@ def read_results(wired: Wired, user: Programme, exchange: Exchange) -> dict[str,
 @router.post(
     "/exchanges/{exchange}/cancel",
     status_code=status.HTTP_204_NO_CONTENT,
+    response_class=Response,
     responses=problems(*USER, 404, 409, 422),
 )
 def cancel_exchange(wired: Wired, user: Programme, exchange: Exchange) -> None:

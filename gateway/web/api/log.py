@@ -38,7 +38,7 @@ def read_entries(
     return logs.entries(wired.context, user, start, limit)
 
 
-@router.get("/proof/{index}", response_model=models.LogProof, responses=problems(*USER, 422))
+@router.get("/proof/{index}", response_model=models.LogProof, responses=problems(*USER, 404, 422))
 def read_proof(
     wired: Wired,
     user: Reviewer,

@@ -24,7 +24,7 @@ async def live() -> dict[str, str]:
 @router.get(
     "/health/ready",
     response_model=models.Health,
-    responses={503: {"model": models.Health, "description": "Not ready"}} | problems(),
+    responses=problems() | {503: {"model": models.Health, "description": "Not ready"}},
 )
 def ready(wired: Wired) -> Any:
     """The store and the log can be read."""

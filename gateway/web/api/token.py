@@ -38,7 +38,7 @@ _ERRORS: Final[Responses] = {
 router = APIRouter(prefix="/v1", tags=["agent"])
 
 
-class _TokenProblem(Exception):
+class _OAuthError(Exception):
     """An error of RFC 6749 §5.2."""
 
     def __init__(self, error: str, status: int = 400, description: str | None = None) -> None:
@@ -57,7 +57,7 @@ async def issue_token(request: Request, wired: Wired) -> Any:
     try:
         assertion = _assertion(await _form(request))
         token = await run_in_threadpool(_issue, wired, assertion)
-    except _TokenProblem as error:
+    except _OAuthError as error:
         return _response(error)
     return JSONResponse(
         {"access_token": token, "token_type": "Bearer", "expires_in": access.ACCESS_SECONDS},
@@ -71,19 +71,21 @@ async def _form(request: Request) -> dict[str, str]:
     except FlagstoneError as error:
         # unusable forms are 400 in RFC 6749; too large and wrongly declared ones keep their own status
         status = 400 if error.status == 422 else error.status  # noqa: PLR2004
-        raise _TokenProblem("invalid_request", status, str(error)) from None
+        raise _OAuthError("invalid_request", status, str(error)) from None
 
 
 def _assertion(form: dict[str, str]) -> str:
     if any(not form.get(field) for field in _FIELDS):
-        raise _TokenProblem("invalid_request", description=f"Send {', '.join(_FIELDS)}")
+        raise _OAuthError("invalid_request", description=f"Send {', '.join(_FIELDS)}")
     if "client_id" in form:
         # RFC 7521 §4.2 lets it stand if it names the assertion's subject; leaving it out can't contradict
-        raise _TokenProblem("invalid_request", description="Leave client_id out: the assertion names the client")
+        raise _OAuthError(
+            "invalid_request", description="Leave client_id out: the assertion names the client"
+        )
     if form["grant_type"] != GRANT:
-        raise _TokenProblem("unsupported_grant_type")
+        raise _OAuthError("unsupported_grant_type")
     if form["client_assertion_type"] != ASSERTION:
-        raise _TokenProblem("invalid_client", 401, "Only signed JWT assertions are read here")
+        raise _OAuthError("invalid_client", 401, "Only signed JWT assertions are read here")
     return form["client_assertion"]
 
 
@@ -93,10 +95,10 @@ def _issue(wired: Wired, assertion: str) -> str:
     except FlagstoneError as error:
         if error.status >= _SERVER_ERROR:
             raise
-        raise _TokenProblem("invalid_client", 401, str(error)) from None
+        raise _OAuthError("invalid_client", 401, str(error)) from None
 
 
-def _response(error: _TokenProblem) -> JSONResponse:
+def _response(error: _OAuthError) -> JSONResponse:
     body = {"error": error.error} | ({"error_description": error.description} if error.description else {})
     headers = {"Pragma": "no-cache"}
     if error.status == 401:  # noqa: PLR2004
