@@ -107,12 +107,12 @@ def create_party_keys(folder: Path, slug: str, name: str) -> FilePartyKeys:
     secrets.create()
     if _IDENTITY in secrets.names():
         raise ConflictError("there are keys already", place="keys", way_out="Use another folder")
-    for part, key in private.items():
+    for part in private:
         # without an identity document a key file is the leftover of a creation that never ended
         secrets.destroy(f"{part}.key")
-        secrets.put(f"{part}.key", key.private_bytes_raw())
+    secrets.put({f"{part}.key": key.private_bytes_raw() for part, key in private.items()})
     # commit point: the identity comes last, so that a folder that has one has all its keys
-    secrets.put(_IDENTITY, json.dumps(identity.to_json(), indent=1).encode())
+    secrets.put({_IDENTITY: json.dumps(identity.to_json(), indent=1).encode()})
     return FilePartyKeys.load(folder)
 
 
@@ -124,7 +124,7 @@ class FileExchangeKeys:
         self._secrets.create()
 
     def put(self, exchange: ExchangeId, name: str, key: bytes) -> None:
-        self._secrets.put(_exchange_file(exchange, name), key)
+        self._secrets.put({_exchange_file(exchange, name): key})
 
     def get(self, exchange: ExchangeId, name: str) -> bytes:
         return self._secrets.get(_exchange_file(exchange, name))
@@ -146,7 +146,9 @@ class FilePrekeys:
 
     def make(self, count: int) -> list[tuple[str, bytes]]:
         """`count` new pairs, durable on return: (id, X25519 public key)."""
-        return [self._make_one() for _ in range(count)]
+        made = {str(uuid.uuid4()): X25519PrivateKey.generate() for _ in range(count)}
+        self._secrets.put({prekey: private.private_bytes_raw() for prekey, private in made.items()})
+        return [(prekey, private.public_key().public_bytes_raw()) for prekey, private in made.items()]
 
     def agree(self, prekey: str, peer: bytes) -> bytes:
         """X25519 of the prekey with `peer`, 32 bytes.
@@ -164,12 +166,6 @@ class FilePrekeys:
     def ids(self) -> list[str]:
         return self._secrets.names()
 
-    def _make_one(self) -> tuple[str, bytes]:
-        private = X25519PrivateKey.generate()
-        prekey = str(uuid.uuid4())
-        self._secrets.put(prekey, private.private_bytes_raw())
-        return prekey, private.public_key().public_bytes_raw()
-
 
 def create_signer(folder: Path, name: str) -> NoteSigner:
     """Make the log's key under the origin `name` (C2SP signed-note), once.
@@ -180,7 +176,8 @@ def create_signer(folder: Path, name: str) -> NoteSigner:
     secrets = SecretFolder(folder)
     secrets.create()
     seed = Ed25519PrivateKey.generate().private_bytes_raw().hex()
-    secrets.put(_LOG_KEY, json.dumps({"type": "flagstone/log-key/v1", "name": name, "seed": seed}).encode())
+    document = {"type": "flagstone/log-key/v1", "name": name, "seed": seed}
+    secrets.put({_LOG_KEY: json.dumps(document).encode()})
     return load_signer(folder)
 
 

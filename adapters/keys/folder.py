@@ -3,7 +3,7 @@
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,8 @@ FOLDER_MODE: Final = 0o700
 _OTHERS: Final = 0o077
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,127}")
 _MAX_FILE: Final = 64 * 1024
+# a link is not followed, and a pipe in a key's place must not make us wait
+_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class SecretFolder:
@@ -47,12 +49,17 @@ class SecretFolder:
             raise _unsafe("the key folder is not a folder", "Name a folder, not a file or a link")
         _check_owner(status, "key folder", "chmod 700")
 
-    def put(self, name: str, secret: bytes) -> None:
-        """Write `secret`, durable on return. The same bytes again do nothing.
+    def put(self, secrets: Mapping[str, bytes]) -> None:
+        """Write each secret under its name, durable on return. The same bytes again do nothing.
 
         Raises:
-            ConflictError: other bytes stand under the name.
+            ConflictError: other bytes stand under a name.
         """
+        for name, secret in secrets.items():
+            self._put_one(name, secret)
+        self._sync()
+
+    def _put_one(self, name: str, secret: bytes) -> None:
         final = self._path(name)
         # the temporary name starts with the final one, so that `destroy` finds what a crash left behind
         draft = self._folder / f".{name}~{os.getpid()}"
@@ -65,7 +72,6 @@ class SecretFolder:
                 raise ConflictError("another secret stands under this name", place="key folder") from None
         finally:
             draft.unlink(missing_ok=True)
-        self._sync()
 
     def get(self, name: str) -> bytes:
         """Read a secret.
@@ -76,17 +82,19 @@ class SecretFolder:
         """
         self.check()
         try:
-            handle = os.open(self._path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            handle = os.open(self._path(name), _READ)
         except FileNotFoundError:
             raise NotFoundError("there is no such key", place="key folder") from None
         except OSError:
             raise _unsafe("a key file can't be opened as a plain file", "Replace links by files") from None
-        with os.fdopen(handle, "rb") as file:
+        try:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode):
                 raise _unsafe("a key file is not a plain file", "Replace it by the file itself")
             _check_owner(status, "key file", "chmod 600")
-            return file.read(_MAX_FILE)
+            return os.read(handle, _MAX_FILE)
+        finally:
+            os.close(handle)
 
     def destroy(self, name: str) -> None:
         """Remove a secret and any draft of it that a crash left. Idempotent."""
