@@ -24,7 +24,6 @@ from adapters.agent.journal import Journal
 from adapters.agent.limits import Limits
 from adapters.agent.loop import run_once
 from adapters.agent.tray import Tray
-from adapters.keys.files import FilePrekeys
 from adapters.registers.files import ParquetRegister
 from adapters.registers.register import Columns
 from adapters.transports.mailbox import MailboxClient
@@ -41,6 +40,7 @@ from gateway.bundle.open import open_answer
 from gateway.bundle.prekey import verify_prekey
 from gateway.bundle.refusal import verify_refusal
 from gateway.bundle.seal import seal_request
+from gateway.domain.errors import NotFoundError
 from gateway.domain.exchange import Granularity, Release
 from gateway.domain.labels import TYP_ASSERTION
 from gateway.domain.people import IDENTIFYING
@@ -187,6 +187,26 @@ class FakeGateway:
         return httpx.Response(204)
 
 
+class MemoryPrekeys:
+    """Prekeys that survive a restart of the agent without the price of a file each."""
+
+    def __init__(self):
+        self.private = {}
+
+    def make(self, count):
+        made = {str(uuid4()): secrets.token_bytes(32) for _ in range(count)}
+        self.private |= made
+        return [(id_, one_time_public(key)) for id_, key in made.items()]
+
+    def agree(self, prekey, peer):
+        if prekey not in self.private:
+            raise NotFoundError("no such key")
+        return x25519(self.private[prekey], peer)
+
+    def destroy(self, prekey):
+        self.private.pop(prekey, None)
+
+
 class World:
     """One council, one partner, one agreement in force, one agent over `folder`."""
 
@@ -198,6 +218,7 @@ class World:
         self.signer = NoteSigner("trust/agent", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
         self.changes = changes
         self.events = []
+        self.prekeys = MemoryPrekeys()
         register.write_parquet(folder / "register.parquet")
         if not (folder / "log").exists():
             FileStore.create(folder / "log").close()
@@ -238,7 +259,7 @@ class World:
         agent = Agent(
             keys=self.partner,
             council=self.council.identity,
-            prekeys=FilePrekeys(self.folder / "prekeys"),
+            prekeys=self.prekeys,
             agreements=AgreementBook(Tray(self.folder / "agreements"), self.partner, self.council.identity),
             approvals=Approvals(Tray(self.folder / "approvals")),
             inbox=Tray(self.folder / "inbox"),

@@ -109,11 +109,11 @@ def test_no_name_of_the_register_outlives_its_batch(world):
 
 def test_an_acknowledged_exchange_leaves_no_file_and_no_prekey(world):
     """After the acknowledgement nothing remains that could open the request again."""
-    before = set(world.agent.prekeys.ids())
+    before = set(world.prekeys.private)
     exchange = world.ask([people(0)])
     world.round()
     assert world.left() == []
-    assert len(before - set(world.agent.prekeys.ids())) == 1
+    assert len(before - set(world.prekeys.private)) == 1
     assert world.kinds(exchange) == ["request.received", "answer.sealed"]
 
 

@@ -1,5 +1,7 @@
 """The exchange secret and the keys that grow from it."""
 
+from pathlib import Path
+
 import pytest
 from bundle_world import COUNCIL, EXCHANGE, derive, header, request, secret_of
 
@@ -25,7 +27,7 @@ BOB = bytes.fromhex("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff8
 BOB_PUBLIC = bytes.fromhex("de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f")
 SHARED = bytes.fromhex("4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742")
 
-# RFC 7748 §6.1: points whose result is all zero whatever the scalar (order 1, 2, 4 and 8)
+# public keys of small order, whose result is all zero whatever the scalar (the check of RFC 7748 §6.1)
 SMALL_ORDER = [
     bytes(32),
     bytes([1]) + bytes(31),
@@ -113,3 +115,11 @@ def test_the_derivation_never_changes() -> None:
         token_keys(secret, V1)["gs3.dob"].hex()
         == "f2c5c2d575973cb9dbc953f00e7d390fa6494863bd94d16e03289d6dac008691"
     )
+
+
+def test_the_format_page_prints_these_answers() -> None:
+    """Whoever writes an agent from docs/bundle-format.md tests against the very keys that we derive."""
+    page = (Path(__file__).parents[2] / "docs" / "bundle-format.md").read_text()
+    secret = exchange_secret(SHARED, SHARED, CONTEXT_VALUES)
+    keys = [secret, confirmation(secret), request_key(secret), answer_key(secret)]
+    assert all(key.hex() in page for key in [*keys, token_keys(secret, V1)["gs3.dob"]])

@@ -1,0 +1,439 @@
+"""Requests that an agent does not answer: each ends in a signed notice, an entry of its log, and no bits."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from uuid import uuid4
+
+import polars as pl
+import pytest
+from agent_world import ADULT, REGISTER, World, people
+from fakes import FakePartyKeys
+
+from adapters.agent import desk
+from adapters.agent.limits import Limits
+from adapters.agent.loop import StaleClockError
+from adapters.agent.turn import Outcome
+from adapters.registers.files import CsvRegister
+from adapters.registers.register import Columns
+from gateway.domain.errors import (
+    BadInputError,
+    ConfigurationError,
+    ConflictError,
+    NotFoundError,
+    VerificationError,
+)
+from gateway.linkage.secret import one_time_public
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+def check_refused(world, exchange, code, kind="request.rejected"):
+    """Run a round: no answer, a verified notice with this code, one entry, nothing left behind."""
+    world.round()
+    assert world.gateway.answers == {}
+    assert world.refusal(exchange) == code
+    assert world.kinds(exchange)[-1] == kind
+    assert "answer.sealed" not in world.kinds(exchange)
+    assert world.left() == []
+
+
+def test_a_request_signed_with_the_wrong_key(world):
+    """Only the pinned council is answered."""
+    exchange = world.ask([people(0)], signed_by=FakePartyKeys("stranger"))
+    check_refused(world, exchange, "rejected")
+
+
+def test_a_request_made_with_a_wrong_static_key(world):
+    """A secret that the two sides do not share is found out before anything is decrypted."""
+    exchange = world.ask([people(0)])
+    world.agent = replace(
+        world.agent, council=replace(world.agent.council, exchange=one_time_public(bytes(32)))
+    )
+    check_refused(world, exchange, "rejected")
+
+
+def test_a_request_for_a_prekey_that_is_gone(world):
+    """A prekey is used once; a request for one that is destroyed says so."""
+    exchange = world.ask([people(0)], prekey="never-made")
+    check_refused(world, exchange, "no-prekey")
+
+
+def test_no_prekeys_left(world):
+    """An agent whose prekeys ran out leaves new ones at its next look, and is answered for."""
+    world.gateway.prekeys.clear()
+    world.round()
+    assert len(world.gateway.prekeys) >= 20
+    exchange = world.ask([people(0)])
+    world.round()
+    assert exchange in world.gateway.answers
+
+
+def test_prekeys_are_not_topped_up_without_need(world):
+    """A full stock stays as it is: the gateway limits how many may lie there."""
+    before = set(world.gateway.prekeys)
+    world.round()
+    assert set(world.gateway.prekeys) == before
+
+
+def test_a_request_of_another_scheme_version(world):
+    """A scheme that this installation does not know is refused by name, never answered with no flags."""
+    world.document = world.agreement("A-2", scheme="v2")
+    world.agent.agreements.sign(world.propose(world.document), world.document)
+    exchange = world.ask([people(0)], scheme="v2")
+    check_refused(world, exchange, "unknown-scheme")
+
+
+def test_a_failed_self_test(tmp_path):
+    """An installation whose tokens would match nobody's says so: an error notice, never an empty answer."""
+
+    def failing(_):
+        raise VerificationError("other tokens")
+
+    world = World(tmp_path, self_test=failing)
+    exchange = world.ask([people(0)])
+    check_refused(world, exchange, "self-test-failed", kind="request.failed")
+
+
+@pytest.mark.parametrize(("hours", "side"), [(-2, "ahead of"), (2, "behind")])
+def test_a_stale_clock(world, hours, side):
+    """With a clock that differs from the gateway's nothing is answered, and the error tells by how much."""
+    exchange = world.ask([people(0)])
+    world.gateway.offset = timedelta(hours=hours) / 2
+    with pytest.raises(StaleClockError, match=f"3600 s {side} the gateway's"):
+        world.round()
+    assert world.gateway.puts == []
+    world.gateway.offset = timedelta(0)
+    world.round()
+    assert exchange in world.gateway.answers
+
+
+def test_an_exchange_id_sent_twice(world):
+    """The second request under one id is refused and logged, whoever it is about; then it is left alone."""
+    exchange = world.ask([people(0)])
+    world.round()
+    first = world.gateway.answers.copy()
+    world.ask([people(1)], exchange=exchange)
+    world.gateway.answers.clear()
+    world.round()
+    assert world.gateway.answers == {}
+    assert world.refusal(exchange) == "rejected"
+    assert world.kinds(exchange) == ["request.received", "answer.sealed", "request.replayed"]
+    world.gateway.mailbox[exchange] = world.gateway.requests[exchange]
+    assert world.round().outcomes == {exchange: Outcome.IGNORED}
+    assert len(world.kinds(exchange)) == 3
+    assert len(first) == 1
+
+
+def test_an_exchange_id_sent_twice_to_a_restarted_agent(world):
+    """The log is the memory: a new process knows every id that was accepted."""
+    exchange = world.ask([people(0)])
+    world.round()
+    world.ask([people(1)], exchange=exchange)
+    world.gateway.answers.clear()
+    world.agent = world.restarted()
+    world.round()
+    assert world.gateway.answers == {}
+    assert world.kinds(exchange)[-1] == "request.replayed"
+
+
+def test_a_refused_request_is_not_considered_again(world):
+    """An id that was refused once is settled, too: no second look at other contents."""
+    exchange = world.ask([people(0)], signed_by=FakePartyKeys("stranger"))
+    world.round()
+    world.gateway.refusals.clear()
+    world.ask([people(0)], exchange=exchange)
+    world.round()
+    assert world.gateway.answers == {}
+    assert world.kinds(exchange) == ["request.rejected", "request.replayed"]
+
+
+def test_a_request_under_an_agreement_that_was_not_countersigned(world):
+    """The gateway's word on agreements counts for nothing: the agent needs its own copy."""
+    world.document = world.agreement("A-2")
+    world.propose(world.document)
+    exchange = world.ask([people(0)])
+    check_refused(world, exchange, "rejected")
+
+
+@pytest.mark.parametrize(
+    "excess",
+    [
+        {"purpose": "results-claim"},
+        {"framework": "national"},
+        {"dataset": "police-force"},
+        {"indicators": (ADULT, "health.adult_substance")},
+        {"identifiers": ("forename", "surname", "dob", "nino")},
+        {"overlap_permille": 1000},
+        {"granularity": "person-indicators"},
+        {"agreement_digest": "11" * 32},
+    ],
+    ids=lambda excess: next(iter(excess)),
+)
+def test_a_request_that_exceeds_its_agreement(world, excess):
+    """A manifest that goes beyond the signed terms in any way is refused, though the council signed it."""
+    from gateway.domain.exchange import Granularity
+
+    if "granularity" in excess:
+        excess = {"granularity": Granularity(excess["granularity"])}
+    exchange = world.ask([people(0)], **excess)
+    check_refused(world, exchange, "rejected")
+
+
+def test_a_request_may_not_do_away_with_the_custodian(tmp_path):
+    """Where the agreement asks for approval, a request that claims automatic release is refused."""
+    from gateway.domain.exchange import Release
+
+    world = World(tmp_path, policy={"release": "partner-approves"})
+    exchange = world.ask([people(0)], release=Release.AUTOMATIC)
+    check_refused(world, exchange, "rejected")
+
+
+def test_a_request_outside_the_agreements_dates(world):
+    """An agreement that ended yesterday permits nothing today."""
+    world.document = world.agreement("A-2", valid_to=date(2026, 11, 21))
+    world.agent.agreements.sign(world.propose(world.document), world.document)
+    exchange = world.ask([people(0)])
+    check_refused(world, exchange, "rejected")
+
+
+def test_more_people_than_this_partner_answers(tmp_path):
+    """The partner's own limit on people holds below the agreement's."""
+    world = World(tmp_path, limits=Limits(max_people_per_request=2))
+    small, large = world.ask([people(0, 1)]), world.ask([people(0, 1, 2)])
+    world.round()
+    assert small in world.gateway.answers
+    assert world.refusal(large) == "limits"
+
+
+def test_more_exchanges_than_this_partner_answers_in_a_day(tmp_path):
+    """The partner's own limit holds for any 24 hours, restarts included."""
+    world = World(tmp_path, limits=Limits(max_exchanges_per_day=2))
+    exchanges = [world.ask([people(0)]) for _ in range(3)]
+    world.round()
+    assert world.refusal(exchanges[2]) == "limits"
+    world.agent = world.restarted()
+    world.clock.advance(hours=23)
+    fourth = world.ask([people(0)])
+    world.round()
+    assert world.refusal(fourth) == "limits"
+    world.clock.advance(hours=2)
+    fifth = world.ask([people(0)])
+    world.round()
+    assert fifth in world.gateway.answers
+
+
+@pytest.mark.parametrize("limits", [{"max_people_per_request": 0}, {"max_exchanges_per_day": 0}])
+def test_a_limit_of_none_is_an_error_of_configuration(limits):
+    """Zero is no limit anyone means: it is refused when the agent starts."""
+    with pytest.raises(ConfigurationError, match="limit"):
+        Limits(**limits)
+
+
+def test_a_register_that_cannot_be_read(tmp_path):
+    """An error of the register is told as one, and never as people without flags."""
+    world = World(tmp_path)
+    world.agent = replace(
+        world.agent, open_register=lambda today: CsvRegister(tmp_path / "none.csv", today, Columns())
+    )
+    exchange = world.ask([people(0)])
+    check_refused(world, exchange, "register-error", kind="request.failed")
+
+
+@pytest.mark.parametrize(
+    "register",
+    [REGISTER.drop("objected"), REGISTER.drop(ADULT), REGISTER.clear()],
+    ids=["no-objections", "no-indicator", "no-rows"],
+)
+def test_a_register_that_cannot_give_an_answer(tmp_path, register):
+    """Without objections, an indicator asked for, or any row there is no answer, only an error."""
+    world = World(tmp_path, register=register)
+    exchange = world.ask([people(0)])
+    check_refused(world, exchange, "register-error", kind="request.failed")
+
+
+@pytest.fixture
+def guarded(tmp_path):
+    """A world where the custodian approves each answer."""
+    return World(tmp_path, policy={"release": "partner-approves"})
+
+
+def test_the_custodian_sees_the_request_and_approves(guarded):
+    """Nothing is answered before the custodian's decision; what is shown is what the council signed."""
+    exchange = guarded.ask([people(0), people(1, 2)])
+    assert guarded.round().outcomes == {exchange: Outcome.PENDING}
+    assert guarded.gateway.puts == []
+    (shown,) = desk.pending(guarded.agent)
+    assert (shown.manifest.exchange, shown.manifest.slots) == (exchange, 3)
+    desk.decide(guarded.agent, exchange, approved=True)
+    assert desk.pending(guarded.agent) == []
+    guarded.round()
+    assert guarded.flags(exchange).flags.rows() == [(True, False), (False, True)]
+    assert guarded.left() == []
+
+
+def test_the_custodian_declines(guarded):
+    """The council learns that the partner declines; the custodian's own words stay at the partner."""
+    exchange = guarded.ask([people(0)])
+    guarded.round()
+    desk.decide(guarded.agent, exchange, approved=False, reason="Not in the families' interest")
+    check_refused(guarded, exchange, "declined", kind="request.declined")
+    exported = b"".join(entry.leaf() for entry in guarded.entries())
+    assert b"interest" not in exported
+    assert b"interest" not in guarded.gateway.refusals[exchange]
+    opened = [path.read_text() for path in (guarded.folder / "openings").iterdir()]
+    assert any("interest" in text for text in opened)
+
+
+def test_a_refusal_needs_a_reason(guarded):
+    """The partner's records say why a request was declined."""
+    exchange = guarded.ask([people(0)])
+    guarded.round()
+    with pytest.raises(BadInputError, match="reason"):
+        desk.decide(guarded.agent, exchange, approved=False, reason=" ")
+
+
+def test_only_a_waiting_request_can_be_decided(guarded):
+    """A decision on an unknown or settled exchange is an error, not a standing order."""
+    with pytest.raises(NotFoundError, match="no such request"):
+        desk.decide(guarded.agent, uuid4(), approved=True)
+    exchange = guarded.ask([people(0)])
+    guarded.round()
+    desk.decide(guarded.agent, exchange, approved=True)
+    with pytest.raises(NotFoundError, match="no such request"):
+        desk.decide(guarded.agent, exchange, approved=False, reason="Too late")
+
+
+def test_an_approval_of_another_request_counts_for_nothing(guarded):
+    """A decision is bound to the bytes that were shown."""
+    exchange = guarded.ask([people(0)])
+    guarded.round()
+    desk.decide(guarded.agent, exchange, approved=True)
+    path = guarded.folder / "approvals" / str(exchange)
+    path.write_text(path.read_text().replace('"request": "', '"request": "f')[:-1] + "}")
+    assert guarded.round().outcomes == {exchange: Outcome.PENDING}
+
+
+def test_a_request_that_expires_while_it_waits(guarded):
+    """An undecided request ends with its time."""
+    exchange = guarded.ask([people(0)])
+    guarded.round()
+    guarded.clock.advance(days=8)
+    check_refused(guarded, exchange, "expired")
+
+
+def test_a_request_that_the_council_withdraws_while_it_waits(guarded):
+    """A cancelled request disappears here too, prekey included, and the log says so."""
+    exchange = guarded.ask([people(0)])
+    guarded.round()
+    guarded.gateway.mailbox.clear()
+    assert guarded.round().outcomes == {exchange: Outcome.WITHDRAWN}
+    assert guarded.left() == []
+    assert guarded.kinds(exchange) == ["request.received", "request.withdrawn"]
+
+
+def test_an_agreement_revoked_while_a_request_waits(guarded):
+    """Revocation is effective at once: what was approved before is not answered any more."""
+    exchange = guarded.ask([people(0)])
+    guarded.round()
+    desk.decide(guarded.agent, exchange, approved=True)
+    desk.revoke(guarded.agent, "A-1")
+    check_refused(guarded, exchange, "rejected")
+
+
+def test_an_agreement_is_verified_and_countersigned(world):
+    """Signing keeps a copy, logs it and hands the signature over; the same again does no harm."""
+    world.document = world.agreement("A-2")
+    world.propose(world.document)
+    for _ in range(2):
+        desk.sign(world.agent, desk.proposal(world.agent, "A-2"))
+    world.countersigned("A-2")
+    assert world.agent.agreements.get("A-2").document == world.document
+    exchange = world.ask([people(0)])
+    world.round()
+    assert exchange in world.gateway.answers
+
+
+def test_an_agreement_of_another_council_is_not_shown(world):
+    """What the pinned council did not sign is no proposal."""
+    world.propose(world.agreement("A-2"), keys=FakePartyKeys("stranger"))
+    with pytest.raises(VerificationError, match="signature"):
+        desk.proposal(world.agent, "A-2")
+
+
+def test_an_agreement_with_other_keys_of_ours_is_not_shown(world):
+    """An agreement that names keys which are not ours would let another answer in our name."""
+    world.propose(world.agreement("A-2", partner=FakePartyKeys("impostor").identity))
+    with pytest.raises(VerificationError, match="another partner"):
+        desk.proposal(world.agent, "A-2")
+
+
+def test_an_agreement_under_another_number_is_not_shown(world):
+    """The gateway can't hand out one agreement in place of another."""
+    world.gateway.proposals["A-3"] = world.propose(world.agreement("A-2"))
+    with pytest.raises(VerificationError, match="another number"):
+        desk.proposal(world.agent, "A-3")
+
+
+def test_a_revoked_agreement_does_not_come_back(world):
+    """Once revoked here, the same agreement can't be signed again."""
+    desk.revoke(world.agent, "A-1")
+    assert "A-1" in world.gateway.revocations
+    with pytest.raises(ConflictError, match="revoked"):
+        desk.sign(world.agent, desk.proposal(world.agent, "A-1"))
+    check_refused(world, world.ask([people(0)]), "rejected")
+
+
+def test_revocation_holds_when_the_gateway_cannot_be_told(world):
+    """The partner's kill switch works without the gateway."""
+    world.gateway.down = True
+    with pytest.raises(Exception, match="no connection"):
+        desk.revoke(world.agent, "A-1")
+    world.gateway.down = False
+    check_refused(world, world.ask([people(0)]), "rejected")
+
+
+def test_an_altered_copy_of_an_agreement_permits_nothing(world):
+    """Copies are verified at every use: a changed file is a refusal, not a wider permission."""
+    path = world.folder / "agreements" / "A-1.json"
+    path.write_text(path.read_text().replace('"partner_jws": "', '"partner_jws": "x'))
+    check_refused(world, world.ask([people(0)]), "rejected")
+
+
+def test_no_event_tells_more_than_ids_and_codes(world):
+    """What the loop writes to standard error holds no person, and no count but of prekeys."""
+    world.ask([people(0)])
+    world.ask([people(0)], purpose="results-claim")
+    world.round()
+    allowed = {"event", "exchange", "agreement", "kind", "why", "detail", "code", "status", "count"}
+    assert {"request-accepted", "request-refused"} <= {event["event"] for event in world.events}
+    for event in world.events:
+        assert set(event) <= allowed
+        assert "Abel" not in str(event)
+
+
+def test_a_poisoned_request_does_not_stop_the_others(tmp_path):
+    """An unforeseen failure with one exchange is told by its type; the rest are answered."""
+    calls = []
+
+    def once(today):
+        calls.append(today)
+        if len(calls) == 1:
+            raise ZeroDivisionError("Abel Quilter")
+        return world.restarted().open_register(today)
+
+    world = World(tmp_path)
+    world.agent = replace(world.agent, open_register=once)
+    first, second = world.ask([people(0)]), world.ask([people(1)])
+    assert world.round().failed == 1
+    assert second in world.gateway.answers
+    assert "Quilter" not in str(world.events)
+    world.round()
+    assert first in world.gateway.answers
+
+
+def test_the_frames_of_the_world_are_what_they_seem():
+    """The register of these tests has its people once, so that a missing flag is the agent's doing."""
+    assert REGISTER.select(pl.struct("forename", "surname", "dob").is_duplicated().any()).item() is False
