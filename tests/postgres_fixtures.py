@@ -1,6 +1,7 @@
-"""The embedded PostgreSQL for tests: one server a run, one fresh migrated database a test.
+"""The embedded PostgreSQL for tests: one server a run, an empty migrated database for each test.
 
-A fresh database is a clone of a migrated template, which takes a tenth of a second.
+The database is cloned from a migrated template once, and emptied before each test: a clone takes half a
+second, emptying a hundredth.
 """
 
 from collections.abc import Iterator
@@ -23,6 +24,11 @@ from gateway.db.roles import Roles, Urls, grant
 from gateway.db.uow import PostgresStore
 from gateway.db.upgrade import upgrade
 
+_TABLES = """
+    SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('flagstone', 'dbos')
+    AND tablename NOT IN ('alembic_version', 'dbos_migrations')
+"""
+_END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
 UNSAFE_BUT_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
@@ -31,6 +37,7 @@ class Server:
     """The running server. `database` clones the template."""
 
     urls: Urls
+    admin_url: str
     admin: psycopg.Connection
 
     def create(self, name: str, *, template: str = DATABASE) -> Urls:
@@ -43,6 +50,16 @@ class Server:
             )
         )
 
+    def empty(self, name: str) -> None:
+        """End whatever still uses the database, then empty every table that holds rows."""
+        self.admin.execute(_END_SESSIONS, [name])
+        url = make_url(self.admin_url).set(drivername="postgresql", database=name)
+        with psycopg.connect(url.render_as_string(hide_password=False)) as connection:
+            # as the superuser may, past the triggers that guard the log
+            connection.execute("SET session_replication_role = replica")
+            for schema, table in connection.execute(_TABLES).fetchall():
+                connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(schema, table)))
+
     def drop(self, name: str) -> None:
         self.admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
@@ -51,7 +68,6 @@ class Server:
 class Database:
     """One test's database: `urls` by role; `store()` and `engine()` for the role wanted."""
 
-    name: str
     urls: Urls
     admin: psycopg.Connection  # the superuser, in database `postgres`
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -80,7 +96,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
         with exclusive(folder / "template.lock"):
             _make_template(folder / "template.made", urls)
         with psycopg.connect(embedded.admin_url().replace("+psycopg", ""), autocommit=True) as admin:
-            yield Server(urls, admin)
+            yield Server(urls, embedded.admin_url(), admin)
     finally:
         embedded.destroy()
 
@@ -100,13 +116,23 @@ def empty_database(postgres_server: Server) -> Iterator[Urls]:
     postgres_server.drop(name)
 
 
-@pytest.fixture
-def postgres(postgres_server: Server) -> Iterator[Database]:
-    """A migrated, empty database of this test alone."""
+@pytest.fixture(scope="session")
+def migrated_database(postgres_server: Server) -> Iterator[tuple[str, Urls]]:
     name = f"test_{uuid4().hex}"
-    database = Database(name, postgres_server.create(name), postgres_server.admin)
-    with database.engine().begin() as connection:
+    urls = postgres_server.create(name)
+    engine = make_engine(urls.migrate)
+    with engine.begin() as connection:
         grant(connection, Roles())  # a clone does not inherit the privileges on the database itself
+    engine.dispose()
+    yield name, urls
+    postgres_server.drop(name)
+
+
+@pytest.fixture
+def postgres(postgres_server: Server, migrated_database: tuple[str, Urls]) -> Iterator[Database]:
+    """A migrated, empty database of this test alone."""
+    name, urls = migrated_database
+    postgres_server.empty(name)
+    database = Database(urls, postgres_server.admin)
     yield database
     database.close()
-    postgres_server.drop(name)
