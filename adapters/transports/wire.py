@@ -1,6 +1,7 @@
 """One signed-in HTTP call to the gateway: size limits, no redirects, one named error for each way to fail."""
 
 import json
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -65,7 +66,7 @@ def _trust(ca_file: str | None) -> Any:
     if ca_file is None:
         return True
     try:
-        return httpx.create_ssl_context(verify=ca_file, trust_env=False)
+        return ssl.create_default_context(cafile=ca_file)
     except OSError:
         raise ConfigurationError("the CA file can't be read", place="agent.toml, [gateway]") from None
 
@@ -178,7 +179,7 @@ def _failure(response: httpx.Response, data: bytes) -> PartnerError:
 
 
 def _detail(data: bytes) -> str:
-    """What a problem document (RFC 9457) or a token error (RFC 6749 §5.2) says, if it is short printable text."""
+    """What a problem (RFC 9457) or a token error (RFC 6749 §5.2) says, if it is short printable text."""
     try:
         document = json.loads(data)
         detail = document.get("detail") or document.get("error_description")
