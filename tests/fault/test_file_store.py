@@ -384,3 +384,31 @@ def test_writes_that_do_not_fit_are_refused(tmp_path):
         with pytest.raises(StoreError):
             list(store.leaves(0, FIRST + 1))
     check(folder, {FIRST})
+
+
+def test_the_lock_ends_with_the_write(tmp_path, monkeypatch):
+    """Two open stores append in turn: a write that is done, or that failed, keeps nobody out."""
+    monkeypatch.setattr(store_module, "LOCK_SECONDS", 0.02)
+    folder = tmp_path / "log"
+    new_log(folder)
+    failing = FaultyDisk(0, failure=OSError(errno.EIO, "failed"))
+    with FileStore(folder, failing) as one, FileStore(folder) as two:
+        with pytest.raises(StoreError):
+            Log(one, signer()).append([entry(FIRST)])
+        for number in range(FIRST, FIRST + 4):
+            Log((one, two)[number % 2], signer()).append([entry(number)])
+    check(folder, {FIRST + 4})
+
+
+def test_nothing_of_a_killed_write_is_left(tmp_path):
+    """After a killed append, the next one leaves files that hold the log and nothing else."""
+    folder = tmp_path / "log"
+    new_log(folder)
+    with pytest.raises(CrashError):
+        append(folder, FaultyDisk(steps(tmp_path / "count") - 3))
+    with FileStore(folder) as store:
+        Log(store, signer()).append([entry(FIRST)])
+    leaves = [entry(number).leaf() + b"\n" for number in range(FIRST + 1)]
+    assert (folder / "leaves").read_bytes() == b"".join(leaves)
+    assert (folder / "ends").stat().st_size == 8 * (FIRST + 1)
+    assert (folder / "nodes").stat().st_size == 32 * (2 * (FIRST + 1) - 2)
