@@ -132,7 +132,7 @@ def opened(home: Path) -> Iterator[Opened]:
             events=events(),
             max_clock_offset=timedelta(seconds=settings.gateway.max_clock_offset_seconds),
         )
-        yield Opened(agent, log, str(signer.verifier), settings)
+        yield Opened(agent, log, signer.verifier.vkey, settings)
 
 
 @contextlib.contextmanager

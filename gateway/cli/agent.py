@@ -8,6 +8,8 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from adapters.agent import desk
 from adapters.agent.loop import run_forever, run_once
@@ -16,6 +18,7 @@ from adapters.registers.opening import Kind
 from audit.export import write_export
 from audit.trust import write_trust
 from gateway.bundle.agreement import AgreementDocument
+from gateway.bundle.manifest import RequestManifest
 from gateway.cli.files import small
 from gateway.cli.output import emit, err, out, say, table
 from gateway.domain.errors import BadInputError
@@ -92,19 +95,9 @@ def pending(
     if json_:
         emit([each.manifest.model_dump(mode="json") for each in waiting])
         return
-    rows = table("Requests to decide", "Exchange", "Dataset", "Purpose", "People", "Asked", "Basis", "Until")
     for each in waiting:
-        asked = each.manifest
-        rows.add_row(
-            str(asked.exchange),
-            f"{asked.dataset}, agreement {asked.agreement}",
-            asked.purpose,
-            str(asked.slots),
-            f"{asked.granularity}: {', '.join(asked.indicators)}",
-            "; ".join(asked.basis),
-            asked.expires_at.isoformat(),
-        )
-    out.print(rows)
+        out.print(_request(each.manifest))
+    say(f"{len(waiting)} to decide. flagstone agent approve EXCHANGE, or refuse EXCHANGE --reason ...")
 
 
 @app.command()
@@ -158,7 +151,7 @@ def sign(
     """Show an agreement, verify the council's signature, countersign."""
     with opened(home) as agent:
         proposed = desk.proposal(agent.agent, number)
-        _show(proposed.document)
+        err.print(_agreement(proposed.document))
         if not yes:
             typer.confirm("Sign this agreement?", abort=True, err=True)
         desk.sign(agent.agent, proposed)
@@ -197,19 +190,45 @@ def _kind(told: str | None, register: str) -> Kind:
     return kind
 
 
-def _show(document: AgreementDocument) -> None:
+def _request(asked: RequestManifest) -> Table:
+    return _facts(
+        f"Exchange {asked.exchange}",
+        {
+            "Dataset": f"{asked.dataset}, under agreement {asked.agreement}",
+            "Purpose": asked.purpose,
+            "Legal basis": "\n".join(asked.basis),
+            "People asked about": str(asked.slots),
+            "Indicators": "\n".join(asked.indicators),
+            "Answered by": asked.granularity.value,
+            "To be answered until": asked.expires_at.isoformat(),
+        },
+    )
+
+
+def _agreement(document: AgreementDocument) -> Table:
     """The parts that a custodian must read; `show` prints it whole."""
     policy = document.policy
-    rows = table(f"Agreement {document.number}", "What", "Agreed")
-    rows.add_row("Council", f"{document.council.name} ({document.council.fingerprint})")
-    rows.add_row("Partner", f"{document.partner.name} ({document.partner.fingerprint})")
-    rows.add_row("Dataset", document.dataset)
-    for name in ("purposes", "indicators", "identifiers"):
-        rows.add_row(name.capitalize(), ", ".join(policy.get(name, ())))
-    for name in ("granularity", "release", "max_people"):
-        rows.add_row(name.replace("_", " ").capitalize(), str(policy.get(name, "")))
-    rows.add_row("In force", f"{document.valid_from.isoformat()} to {document.valid_to.isoformat()}")
-    rows.add_row("DPIA", document.dpia)
-    rows.add_row("Appropriate policy document", document.appropriate_policy_document)
-    rows.add_row("Digest", document.digest)
-    err.print(rows)
+    lists = {name.capitalize(): "\n".join(policy[name]) for name in ("purposes", "indicators", "identifiers")}
+    return _facts(
+        f"Agreement {document.number}",
+        {
+            "Council": f"{document.council.name}\n{document.council.fingerprint}",
+            "Partner": f"{document.partner.name}\n{document.partner.fingerprint}",
+            "Dataset": document.dataset,
+            **lists,
+            "Answered by": str(policy["granularity"]),
+            "Release": str(policy["release"]),
+            "People at most": str(policy["max_people"]),
+            "In force": f"{document.valid_from.isoformat()} to {document.valid_to.isoformat()}",
+            "DPIA": document.dpia,
+            "Appropriate policy document": document.appropriate_policy_document,
+            "Digest": document.digest,
+        },
+    )
+
+
+def _facts(title: str, facts: dict[str, str]) -> Table:
+    rows = table(title, "What", "As the council signed it")
+    for name, fact in facts.items():
+        rows.add_row(name, Text(fact))  # Text: square brackets are not markup
+    return rows
