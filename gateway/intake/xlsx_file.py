@@ -5,7 +5,9 @@ The reader trusts sizes and cell references that the file states of itself, so t
 
 import io
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import Final
 
@@ -19,6 +21,19 @@ from gateway.intake.raw import HeaderReader, RawTable
 _PARTS: Final = 2_000
 _CELL: Final = re.compile(rb"""\sr\s*=\s*["']\s*\$?([A-Za-z]{0,9})\$?([0-9]{1,9})""")
 _DOCTYPE: Final = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+_BROKEN: Final = (
+    fastexcel.FastExcelError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    NotImplementedError,  # a zip feature, and next: a password
+    RuntimeError,
+    OSError,
+    EOFError,
+    ValueError,
+)
+"""What damaged packages raise on their way through zipfile and the reader."""
+
 _WAY_OUT: Final = "Save it anew as .xlsx, or as CSV UTF-8"
 
 
@@ -34,6 +49,8 @@ def _parts(package: zipfile.ZipFile, limits: Limits) -> Iterator[tuple[str, byte
     if len(entries) > _PARTS or sum(entry.file_size for entry in entries) > limits.max_unpacked:
         raise TooLargeError(f"the workbook unpacks to more than {limits.max_unpacked} bytes", place="upload")
     for entry in entries:
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise zipfile.BadZipFile
         # zipfile reads no more than the stated size and then compares the checksum
         yield entry.filename, package.read(entry)
 
@@ -76,14 +93,7 @@ def _sheet(data: bytes, limits: Limits) -> pl.DataFrame:
         # skip_rows=0 keeps blank rows at the top, so that row numbers are the sheet's
         sheet = reader.load_sheet(0, header_row=None, skip_rows=0, dtypes="string")
         return pl.DataFrame(sheet.to_polars())
-    except (
-        zipfile.BadZipFile,
-        fastexcel.FastExcelError,
-        NotImplementedError,
-        RuntimeError,
-        OSError,
-        EOFError,
-    ):
+    except _BROKEN:
         # from None: the message may quote the sheet
         raise BadInputError("not a readable workbook", place="upload", way_out=_WAY_OUT) from None
 

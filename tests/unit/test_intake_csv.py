@@ -1,11 +1,14 @@
 """CSV uploads: encodings, delimiters, headers, quotes and physical line numbers."""
 
 import hashlib
+import re
+from pathlib import Path
 
 import pytest
 from intake_samples import GOOD, HEADER, errors_of, read, upload
 
 from gateway.domain.errors import BadInputError
+from gateway.intake.columns import ALIASES
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -125,3 +128,10 @@ def test_the_digest_is_of_the_bytes_as_sent():
     data = upload(GOOD)
     chunks = [data[i : i + 7] for i in range(0, len(data), 7)]
     assert read(chunks).digest == read(data).digest == hashlib.sha256(data).digest()
+
+
+def test_the_guide_names_every_column_and_alias():
+    """docs/list-format.md tells analysts of each name that is accepted."""
+    guide = (Path(__file__).parents[2] / "docs" / "list-format.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]*) \|", guide, re.MULTILINE))
+    assert {column: tuple(names.strip().split(", ")) for column, names in rows.items()} == ALIASES
