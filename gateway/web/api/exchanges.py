@@ -102,7 +102,10 @@ def show_exchange(wired: Wired, user: ProgrammeOrReviewer, exchange: Exchange) -
 
 
 @router.get(
-    "/exchanges/{exchange}/results", response_model=models.Results, responses=problems(*USER, 404, 409, 422)
+    "/exchanges/{exchange}/results",
+    response_model=models.Results,
+    response_model_exclude_none=True,
+    responses=problems(*USER, 404, 409, 422),
 )
 def read_results(wired: Wired, user: Programme, exchange: Exchange) -> dict[str, Any]:
     """Flags and withheld rows of a released exchange. No flag returned is not evidence of absence."""
