@@ -28,7 +28,10 @@ _TABLES = """
     SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('flagstone', 'dbos')
     AND tablename NOT IN ('alembic_version', 'dbos_migrations')
 """
-_END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+_END_OTHER_SESSIONS = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 UNSAFE_BUT_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
@@ -40,6 +43,11 @@ class Server:
     admin_url: str
     admin: psycopg.Connection
 
+    def connect(self, name: str) -> psycopg.Connection:
+        """As the superuser."""
+        url = make_url(self.admin_url).set(drivername="postgresql", database=name)
+        return psycopg.connect(url.render_as_string(hide_password=False), autocommit=True)
+
     def create(self, name: str, *, template: str = DATABASE) -> Urls:
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}")
         self.admin.execute(statement.format(*map(sql.Identifier, (name, template, Roles().migrate))))
@@ -49,16 +57,6 @@ class Server:
                 for role in ("migrate", "web", "worker", "review")
             )
         )
-
-    def empty(self, name: str) -> None:
-        """End whatever still uses the database, then empty every table that holds rows."""
-        self.admin.execute(_END_SESSIONS, [name])
-        url = make_url(self.admin_url).set(drivername="postgresql", database=name)
-        with psycopg.connect(url.render_as_string(hide_password=False)) as connection:
-            # as the superuser may, past the triggers that guard the log
-            connection.execute("SET session_replication_role = replica")
-            for schema, table in connection.execute(_TABLES).fetchall():
-                connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(schema, table)))
 
     def drop(self, name: str) -> None:
         self.admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
@@ -116,23 +114,40 @@ def empty_database(postgres_server: Server) -> Iterator[Urls]:
     postgres_server.drop(name)
 
 
+class Cleaner:
+    """Empties the database it is connected to."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
+        tables = [sql.Identifier(*row) for row in connection.execute(_TABLES).fetchall()]
+        self._deletes = sql.SQL("; ").join(sql.SQL("DELETE FROM {}").format(table) for table in tables)
+        # as the superuser may, past the triggers that guard the log
+        connection.execute("SET session_replication_role = replica")
+
+    def empty(self) -> None:
+        """End whatever still uses the database, then empty every table."""
+        self._connection.execute(_END_OTHER_SESSIONS)
+        self._connection.execute(self._deletes)
+
+
 @pytest.fixture(scope="session")
-def migrated_database(postgres_server: Server) -> Iterator[tuple[str, Urls]]:
+def migrated_database(postgres_server: Server) -> Iterator[tuple[Urls, Cleaner]]:
     name = f"test_{uuid4().hex}"
     urls = postgres_server.create(name)
     engine = make_engine(urls.migrate)
     with engine.begin() as connection:
         grant(connection, Roles())  # a clone does not inherit the privileges on the database itself
     engine.dispose()
-    yield name, urls
+    with postgres_server.connect(name) as connection:
+        yield urls, Cleaner(connection)
     postgres_server.drop(name)
 
 
 @pytest.fixture
-def postgres(postgres_server: Server, migrated_database: tuple[str, Urls]) -> Iterator[Database]:
+def postgres(postgres_server: Server, migrated_database: tuple[Urls, Cleaner]) -> Iterator[Database]:
     """A migrated, empty database of this test alone."""
-    name, urls = migrated_database
-    postgres_server.empty(name)
+    urls, cleaner = migrated_database
+    cleaner.empty()
     database = Database(urls, postgres_server.admin)
     yield database
     database.close()

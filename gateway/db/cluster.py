@@ -64,6 +64,8 @@ class Cluster:
         secret.write_text(password)
         self.programs.give(secret)
         options = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"]
+        if self.settings.get("fsync") == "off":
+            options.append("--no-sync")
         try:
             code = self.programs.run(
                 "initdb", "-D", staging, "-U", ADMIN, f"--pwfile={secret}", *options, seconds=300

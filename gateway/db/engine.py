@@ -109,4 +109,5 @@ class Session:
             self._connection.commit()
         except SQLAlchemyError as error:
             self.fail()
+            self._connection.invalidate()  # in a state nobody knows: not for the next unit
             raise translated(error) from None

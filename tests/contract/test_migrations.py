@@ -1,0 +1,97 @@
+"""Migrations: from nothing to the tables that the code expects, any number of times, at once."""
+
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from gateway.db.engine import make_engine
+from gateway.db.roles import Roles
+from gateway.db.tables import SCHEMA, metadata
+from gateway.db.uow import PostgresStore
+from gateway.db.upgrade import alembic_config, upgrade
+from gateway.domain.errors import ConfigurationError, StoreUnavailableError
+
+pytestmark = pytest.mark.postgres
+
+
+def test_the_migrations_make_what_the_code_expects(postgres):
+    """The migrated tables equal the declared ones: a change of `tables.py` without a migration fails here."""
+    with postgres.engine().connect() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "include_schemas": True,
+                "include_name": lambda name, kind, _: kind != "schema" or name == SCHEMA,
+                "version_table_schema": SCHEMA,
+            },
+        )
+        assert compare_metadata(context, metadata) == []
+
+
+def test_every_check_of_the_code_is_in_the_database(postgres):
+    """Check constraints, which the comparison above does not see, are the declared ones by name and text."""
+    question = text(
+        "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint "
+        "WHERE contype = 'c' AND connamespace = 'flagstone'::regnamespace"
+    )
+    with postgres.engine().begin() as connection:
+        migrated = set(connection.execute(question).all())
+        connection.execute(text("ALTER SCHEMA flagstone RENAME TO migrated"))
+        connection.execute(text("CREATE SCHEMA flagstone"))
+        metadata.create_all(connection)
+        declared = set(connection.execute(question).all())
+        connection.rollback()
+    assert migrated == declared
+
+
+def test_upgrades_at_once_and_again_do_no_harm(empty_database):
+    """Three upgrades of an empty database at the same time all succeed, and so does one more."""
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(upgrade, [empty_database.migrate] * 3))
+    upgrade(empty_database.migrate)
+    engine = make_engine(empty_database.worker)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM dbos.workflow_status")).scalar_one() == 0
+        assert connection.execute(text("SELECT count(*) FROM flagstone.exchanges")).scalar_one() == 0
+    engine.dispose()
+
+
+def test_a_database_without_tables_says_what_to_run(empty_database):
+    """A gateway on a database that was never upgraded is told to upgrade it."""
+    engine = make_engine(empty_database.migrate)
+    with PostgresStore(engine, None).begin() as unit, pytest.raises(ConfigurationError, match="db upgrade"):
+        unit.exchanges.all()
+    engine.dispose()
+
+
+def test_an_upgrade_without_roles_says_what_to_make(empty_database):
+    """An upgrade for a role that does not exist is refused with the way out."""
+    with pytest.raises(ConfigurationError, match="role is missing"):
+        upgrade(empty_database.migrate, Roles(review="nobody_made_this"))
+
+
+def test_an_upgrade_gives_up_behind_a_stuck_one(empty_database, monkeypatch):
+    """While another upgrade holds the lock this one waits its time, then fails without changing anything."""
+    monkeypatch.setattr("gateway.db.upgrade.WAIT_SECONDS", 0)
+    engine = make_engine(empty_database.migrate)
+    with engine.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": 0x666C_6167_6C6F_6702})
+        with pytest.raises(StoreUnavailableError, match="another upgrade"):
+            upgrade(empty_database.migrate)
+    engine.dispose()
+
+
+def test_the_revisions_form_one_line_and_are_packaged():
+    """There is one head, and the revisions and their template are files of the installed package."""
+    scripts = ScriptDirectory.from_config(alembic_config())
+    assert len(scripts.get_heads()) == 1
+    migrations = resources.files("gateway.db") / "migrations"
+    assert (migrations / "script.py.mako").is_file()
+    for revision in scripts.walk_revisions():
+        assert (migrations / "versions" / "__init__.py").is_file()
+        assert revision.path.startswith(str(migrations / "versions"))
