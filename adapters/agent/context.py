@@ -1,5 +1,6 @@
 """All that the agent's steps need, in one frozen value; built by `main`, and by tests from fakes."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -58,3 +59,12 @@ class Agent:
 def name_of(exchange: UUID) -> str:
     """The name of an exchange's file in every tray."""
     return str(exchange)
+
+
+def exchanges_in(tray: Tray) -> list[UUID]:
+    """The exchanges that have a file there; a stray file of another name is none of ours."""
+    found = []
+    for name in tray.names():
+        with contextlib.suppress(ValueError):
+            found.append(UUID(name))
+    return found

@@ -7,8 +7,9 @@ from uuid import UUID
 from adapters.agent.admission import digest_of, read_manifest
 from adapters.agent.agreements import needs_approval
 from adapters.agent.approvals import Approval
-from adapters.agent.context import Agent, name_of
+from adapters.agent.context import Agent, exchanges_in, name_of
 from adapters.agent.journal import RECEIVED
+from adapters.agent.loop import top_up
 from audit.entry import Json
 from gateway.bundle.agreement import AgreementDocument
 from gateway.bundle.manifest import RequestManifest
@@ -36,7 +37,7 @@ class Proposal:
 def pending(agent: Agent) -> list[Pending]:
     """Requests without a decision, in no particular order. Nothing is decrypted."""
     agent.journal.refresh()
-    found = [_pending(agent, UUID(name)) for name in agent.inbox.names()]
+    found = [_pending(agent, exchange) for exchange in exchanges_in(agent.inbox)]
     return [each for each in found if each is not None]
 
 
@@ -82,6 +83,7 @@ def sign(agent: Agent, proposed: Proposal) -> None:
     jws = agent.agreements.sign(proposed.council_jws, document)
     agent.journal.record("agreement.signed", _about(document), by=CUSTODIAN)
     agent.gateway.put_signature(document.number, jws)
+    top_up(agent, agent.gateway.state().prekeys)  # so that the council can ask at once
 
 
 def revoke(agent: Agent, number: str) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from adapters.agent.context import Agent
+from adapters.agent.context import Agent, exchanges_in
 from adapters.agent.turn import Outcome, take_turn
 from adapters.transports.wire import GatewayUnavailableError
 from gateway.bundle.prekey import make_prekey
@@ -46,7 +46,7 @@ def run_once(agent: Agent) -> Round:
     agent.journal.refresh()
     top_up(agent, state.prekeys)
     waiting = dict.fromkeys(state.waiting)  # oldest first
-    held = [UUID(name) for name in (*agent.outbox.names(), *agent.inbox.names())]
+    held = [*exchanges_in(agent.outbox), *exchanges_in(agent.inbox)]
     outcomes: dict[UUID, Outcome] = {}
     todo = dict.fromkeys([*held, *waiting])
     for exchange in todo:

@@ -2,7 +2,6 @@
 
 from datetime import date
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from adapters.agent.agreements import AgreementBook
 from adapters.agent.answering import answer
@@ -14,9 +13,9 @@ from gateway.bundle.manifest import Attestation, RequestManifest
 from gateway.bundle.open import OpenedRequest
 from gateway.bundle.seal import answer_header, seal_answer
 from gateway.domain.errors import VerificationError
+from gateway.domain.legal_date import legal_date
 from gateway.linkage.scheme import scheme_of
 
-_LEGAL_TIME: Final = ZoneInfo("Europe/London")
 _NONCE_BYTES: Final = 12
 
 
@@ -68,7 +67,7 @@ def _self_test(agent: Agent, version: str) -> str:
 
 
 def _today(agent: Agent) -> date:
-    return agent.clock().astimezone(_LEGAL_TIME).date()
+    return legal_date(agent.clock())
 
 
 def _any_postcode(agreements: AgreementBook, manifest: RequestManifest) -> bool:

@@ -26,7 +26,7 @@ class GatewaySettings(_Table):
     """`poll_seconds`: pause between two looks; `ca_file`: a PEM file, when the system's trust won't do."""
 
     url: str
-    poll_seconds: float = Field(10.0, ge=0.1, le=3600)
+    poll_seconds: float = Field(2.0, ge=0.1, le=3600)
     max_clock_offset_seconds: int = Field(60, ge=1, le=600)
     ca_file: str | None = None
 
@@ -93,7 +93,7 @@ def settings_text(url: str, kind: Kind, source: str, query: str) -> str:
         "# The partner's agent. Every field: docs/running-an-agent.md",
         "[gateway]",
         f"url = {_quoted(url)}",
-        "poll_seconds = 10.0",
+        "poll_seconds = 2.0",
         "",
         "[register]",
         f"kind = {_quoted(kind)}",

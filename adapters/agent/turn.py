@@ -19,7 +19,6 @@ from adapters.agent.sealing import check_in_time, seal
 from adapters.registers.register import RegisterError
 from adapters.transports.wire import GatewayRefusedError
 from audit.entry import Json
-from gateway.bundle.agreement import AgreementDocument
 from gateway.bundle.errors import ReplayError, WrongAgreementError
 from gateway.bundle.manifest import RequestManifest
 from gateway.bundle.open import OpenedRequest
@@ -53,23 +52,12 @@ def take_turn(agent: Agent, exchange: UUID, *, waiting: bool) -> Outcome:
     bundle = agent.inbox.get(name_of(exchange))
     if kinds & CLOSED or (RECEIVED in kinds and bundle is None):
         return _refuse_replay(agent, exchange)
-    bundle = bundle or _fetch(agent, exchange)
     if bundle is None:
-        return Outcome.GONE
-    agent.inbox.put(name_of(exchange), bundle)
+        bundle = _fetch(agent, exchange)
+        if bundle is None:
+            return Outcome.GONE
+        agent.inbox.put(name_of(exchange), bundle)
     return _reply(agent, exchange, bundle)
-
-
-def needing(agent: Agent, manifest: RequestManifest) -> AgreementDocument:
-    """The agreement in force here that a verified manifest names.
-
-    Raises:
-        WrongAgreementError: there is none, or it was revoked since.
-    """
-    document = agent.agreements.in_force().get(manifest.agreement)
-    if document is None:
-        raise WrongAgreementError("its agreement is not in force here", place="request")
-    return document
 
 
 def _reply(agent: Agent, exchange: UUID, bundle: bytes) -> Outcome:
@@ -105,8 +93,11 @@ def _accept(agent: Agent, exchange: UUID, bundle: bytes) -> OpenedRequest | None
 
 def _approval(agent: Agent, manifest: RequestManifest, bundle: bytes) -> Approval | None:
     """The custodian's decision, or the agreement's standing approval; None while there is no decision."""
+    document = agent.agreements.in_force().get(manifest.agreement)
+    if document is None:
+        raise WrongAgreementError("its agreement was revoked since", place="request")
     digest = digest_of(bundle)
-    if needs_approval(needing(agent, manifest)):
+    if needs_approval(document):
         return agent.approvals.get(manifest.exchange, digest)
     return Approval(digest, approved=True)
 

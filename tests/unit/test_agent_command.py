@@ -142,7 +142,7 @@ def test_init_writes_settings_that_read_back(tmp_path):
     ("change", "field"),
     [
         (("[limits]", "[limits]\nhunter2 = 1"), "limits.hunter2"),
-        (("poll_seconds = 10.0", "poll_seconds = 0"), "gateway.poll_seconds"),
+        (("poll_seconds = 2.0", "poll_seconds = 0"), "gateway.poll_seconds"),
         (('kind = "csv"', 'kind = "xml"'), "register.kind"),
         (("max_exchanges_per_day = 20", 'max_exchanges_per_day = "hunter2"'), "limits.max_exchanges_per_day"),
     ],

@@ -316,6 +316,23 @@ def test_an_approval_of_another_request_counts_for_nothing(guarded):
     assert guarded.round().outcomes == {exchange: Outcome.PENDING}
 
 
+def test_a_stray_file_in_the_agents_folder_does_no_harm(guarded):
+    """What an editor or a person left between the agent's files is passed over."""
+    (guarded.folder / "inbox" / "notes.txt").write_text("x")
+    exchange = guarded.ask([people(0)])
+    assert guarded.round().outcomes == {exchange: Outcome.PENDING}
+    assert [each.manifest.exchange for each in desk.pending(guarded.agent)] == [exchange]
+
+
+def test_a_request_that_the_gateway_lists_and_does_not_hand_out(world):
+    """A listed exchange that can't be fetched (its permit ended) is passed over, without a mark."""
+    exchange = world.ask([people(0)])
+    world.gateway.mailbox[exchange] = b""
+    assert world.round().outcomes == {exchange: Outcome.GONE}
+    assert world.kinds(exchange) == []
+    assert world.left() == []
+
+
 def test_a_request_that_expires_while_it_waits(guarded):
     """An undecided request ends with its time."""
     exchange = guarded.ask([people(0)])
