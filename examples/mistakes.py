@@ -7,6 +7,7 @@ import polars as pl
 
 from examples.draw import Draws, Groups
 from examples.names import table
+from examples.population import REFERENCE
 
 _LETTERS: Final = "aeiorstlnmdu"
 _SHORTEST: Final = 4  # letters a name must have for a slip in its middle
@@ -129,9 +130,9 @@ def _names(hand: _Hand, profile: Profile) -> None:
 
 def _birth(hand: _Hand, profile: Profile) -> None:
     dob = pl.col("dob")
-    swapped = pl.date(dob.dt.year(), dob.dt.day(), dob.dt.month())
-    small = pl.when(dob.dt.day() <= _SWAPPABLE).then(swapped)
-    hand.change("day-month", profile.day_month_swapped, dob.dt.day() <= _SWAPPABLE, dob=small)
+    month = pl.when(dob.dt.day() <= _SWAPPABLE).then(dob.dt.day())
+    swapped = pl.date(dob.dt.year(), month, dob.dt.month())
+    hand.change("day-month", profile.day_month_swapped, swapped <= REFERENCE, dob=swapped)
     days = pl.lit(hand.draws.choice("dob-by", hand.people.height, {-366: 1, -10: 2, -1: 3, -365: 3, -31: 2}))
     hand.change("dob-slip", profile.dob_slip, pl.lit(value=True), dob=dob + pl.duration(days=days))
 

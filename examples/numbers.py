@@ -39,7 +39,7 @@ def nhs_numbers(draws: Draws, size: int) -> pl.Series:
 
 def upns(size: int) -> pl.Series:
     """Distinct valid permanent UPNs."""
-    body = pl.int_range(size, dtype=pl.Int64) + 99_940_000_0000
+    body = pl.int_range(size, dtype=pl.Int64) + 999_4000_00_000
     remainder = _checked(body, range(2, 14)) % 23
     letter = remainder.replace_strict(list(range(23)), list(CHECK_LETTERS), return_dtype=pl.String)
     return pl.select(letter + body.cast(pl.String)).to_series()

@@ -1,6 +1,7 @@
 """Example data: valid, deterministic, of the sizes asked for, and about nobody."""
 
 import io
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from time import perf_counter
@@ -12,7 +13,9 @@ from examples import febrl
 from examples.draw import Draws
 from examples.generate import default_registers, main
 from examples.generator import LIST_INDICATORS, RegisterSpec, generate
+from examples.mistakes import PROFILES, write_down
 from examples.names import table
+from examples.population import REFERENCE
 from gateway.domain.errors import BadInputError
 from gateway.intake import read_household_list, read_person_file
 
@@ -57,6 +60,19 @@ def test_a_made_list_passes_intake(profile):
     assert people.households == 300
     for register in made.registers.values():
         assert len(read_person_file([_bytes(register)], today=TODAY).people) == 2_000
+
+
+def test_a_slip_never_makes_a_date_of_the_future():
+    """Children born this year whose day and month are swapped were still born before the reference day."""
+    people = pl.DataFrame({"dob": pl.date_range(date(REFERENCE.year, 1, 1), REFERENCE, eager=True)})
+    people = people.with_columns(
+        household=0, forename=pl.lit("Ann"), surname=pl.lit("Smith"), old_surname=pl.lit("Smith"),
+        postcode=pl.lit("JB1 1AA"), old_postcode=pl.lit("JB1 1AB"),
+    )  # fmt: skip
+    always = replace(PROFILES["hard"], day_month_swapped=1.0)
+    written = write_down(Draws("1"), people, always, households=1)
+    assert (written["dob"] <= REFERENCE).all()
+    assert (written["dob"] != people["dob"]).sum() > 50
 
 
 def test_sizes_and_overlap_are_those_asked_for(typical):

@@ -192,3 +192,15 @@ def test_a_person_file_needs_no_household():
     assert file.people.frame.schema == PERSON_SCHEMA
     assert file.people.frame["person_id"].to_list() == ["2", "3"]
     assert (file.aliases, file.ignored) == ({"surname": "surname", "dob": "dob"}, 1)
+
+
+def test_a_person_file_may_keep_rows_with_bad_cells():
+    """With `keep_rows` a bad cell is empty and reported; only a row without an id of its own goes."""
+    data = b"person_id,surname,dob\n1,Smith,31/31/2000\n2,Jones,\n2,Brown,\n"
+    file = read_person_file([data], today=TODAY, keep_rows=True)
+    assert file.people.frame.select("person_id", "dob").rows() == [("1", None)]
+    assert [(row.line, row.column) for row in file.rejected] == [
+        (2, "dob"),
+        (3, "person_id"),
+        (4, "person_id"),
+    ]
