@@ -51,7 +51,7 @@ class Household:
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """One version. `evidence`: part -> component -> bits; `against`: component -> bits; `margin`: bits.
+    """One version. `evidence`: part -> component -> bits; `against`: component -> bits.
 
     Raises:
         VerificationError: the tables do not fit together, or a key would be a token of a single field.
@@ -62,6 +62,7 @@ class Scheme:
     keys: tuple[MatchKey, ...]
     evidence: Mapping[str, Mapping[str, float]]
     against: Mapping[str, float]
+    differing_initial: float
     household: Household
     margin: float
     placeholders: Placeholders
@@ -100,6 +101,7 @@ class Scheme:
             keys=tuple(MatchKey.parse(label) for label in table["keys"]),
             evidence=MappingProxyType(evidence),
             against=MappingProxyType(table["against"]),
+            differing_initial=table["initial"]["differing"],
             household=Household(**table["household"]),
             margin=table["acceptance"]["margin"],
             placeholders=Placeholders(**placeholders),

@@ -13,17 +13,15 @@ def score(agree: int, both: int, scheme: Scheme = V1) -> float:
     `agree`: keys whose tokens are equal; `both`: keys of which both records have a token. Not a sum over
     keys, which are correlated: each component counts once, at the strongest level that an agreeing key shows.
     """
-    found: dict[str, float] = {}
-    for key in _keys(agree, scheme):
-        for component, bits in scheme.components(key).items():
-            found[component] = max(bits, found.get(component, 0.0))
-    known = {component for key in _keys(both, scheme) for component in scheme.components(key)}
-    cost = sum(scheme.against[component] for component in known - set(found))
-    neighbours = any("pc" in key.parts for key in _keys(agree, scheme)) and "nhs" not in found
-    if neighbours and "surname" in found:
-        found["surname"] = min(found["surname"], scheme.household.surname)
-    if neighbours and "birth" in found and "forename" in known - set(found):
-        cost += scheme.household.twin
+    found, shared = _strongest(agree, scheme), _strongest(both, scheme)
+    cost = sum(scheme.against[component] for component in shared if component not in found)
+    if found.get("forename") == scheme.evidence["g1"]["forename"] < shared.get("forename", 0.0):
+        found["forename"] = scheme.differing_initial
+    parts = {part for key in _keys(agree, scheme) for part in key.parts}
+    if "pc" in parts and "nhs" not in parts:
+        found["surname"] = min(found.get("surname", 0.0), scheme.household.surname)
+        if "dob" in parts and "forename" in shared and not found.get("forename"):
+            cost += scheme.household.twin
     return sum(found.values()) - cost
 
 
@@ -40,6 +38,15 @@ def threshold(register_size: int, overlap: float, scheme: Scheme = V1) -> float:
     if not 0 < overlap <= 1:
         raise BadInputError("not above 0 and at most 1", place="expected overlap")
     return log2(register_size) + log2(1 / overlap) + scheme.margin
+
+
+def _strongest(mask: int, scheme: Scheme) -> dict[str, float]:
+    """Component -> bits, over all keys of the mask."""
+    found: dict[str, float] = {}
+    for key in _keys(mask, scheme):
+        for component, bits in scheme.components(key).items():
+            found[component] = max(bits, found.get(component, 0.0))
+    return found
 
 
 def _keys(mask: int, scheme: Scheme) -> Iterator[MatchKey]:

@@ -105,10 +105,10 @@ def test_the_threshold_is_inclusive_and_grows_with_the_register():
     """The same pair is accepted on a small register and refused on a large one, or with less overlap."""
     moved = pairs((0, 10, MOVED))
     bits = score(MOVED, FULL)
-    assert bits >= threshold(1 << 27, 1)
-    assert accepted(moved, 1 << 27, 1) == [(0, 10)]  # 27 + 2 bits: just enough
-    assert accepted(moved, 1 << 28, 1) == []
-    assert accepted(moved, 1 << 27, 0.5) == []
+    assert bits >= threshold(1 << 25, 1)
+    assert accepted(moved, 1 << 25, 1) == [(0, 10)]  # 25 + 4 bits: just enough
+    assert accepted(moved, 1 << 26, 1) == []
+    assert accepted(moved, 1 << 25, 0.5) == []
 
 
 def test_resolving_refuses_nonsense():
