@@ -1,14 +1,22 @@
 """Migrations: from nothing to the tables that the code expects, any number of times, at once."""
 
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple, fields
 from importlib import resources
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from fakes import NOON, FakeStore
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 
+from audit.entry import Entry
+from gateway.db import binaries
 from gateway.db.engine import make_engine
 from gateway.db.roles import Roles
 from gateway.db.tables import SCHEMA, metadata
@@ -17,6 +25,8 @@ from gateway.db.upgrade import alembic_config, upgrade
 from gateway.domain.errors import ConfigurationError, StoreUnavailableError
 
 pytestmark = pytest.mark.postgres
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_the_migrations_make_what_the_code_expects(postgres):
@@ -95,3 +105,47 @@ def test_the_revisions_form_one_line_and_are_packaged():
     for revision in scripts.walk_revisions():
         assert (migrations / "versions" / "__init__.py").is_file()
         assert revision.path.startswith(str(migrations / "versions"))
+
+
+def test_the_documented_sql_makes_a_database_that_works(postgres_server):
+    """What docs/database.md tells an administrator to run is enough for an upgrade, under any names."""
+    document = (ROOT / "docs" / "database.md").read_text()
+    statements = document.split("```sql\n")[1].split("```")[0].replace("flagstone", "documented")
+    roles = Roles(*(f"documented_{each.name}" for each in fields(Roles)))
+    admin = postgres_server.admin
+    try:
+        for statement in statements.splitlines():
+            admin.execute(statement)
+        admin.execute("ALTER ROLE documented_migrate PASSWORD 'secret'")
+        owner = make_url(postgres_server.urls.migrate).set(
+            username=roles.migrate, password="secret", database="documented"
+        )
+        upgrade(owner.render_as_string(hide_password=False), roles)
+        with postgres_server.connect("documented") as connection:
+            granted = connection.execute(
+                "SELECT has_table_privilege('documented_review', 'flagstone.log_leaves', 'INSERT')"
+            )
+            assert granted.fetchone() == (True,)
+    finally:
+        admin.execute("DROP DATABASE IF EXISTS documented WITH (FORCE)")
+        for role in astuple(roles):
+            admin.execute(f"DROP ROLE IF EXISTS {role}")
+
+
+def test_a_dump_restores_into_an_empty_database(postgres, empty_database, tmp_path):
+    """The documented dump and restore bring back a log that verifies and goes on, with its privileges."""
+    with postgres.store().begin() as unit:
+        unit.log.append([Entry(uuid4(), "log.exported", NOON, {}) for _ in range(5)])
+        unit.commit()
+    tools = binaries.programs().folder
+    dump = tmp_path / "flagstone.dump"
+    source, target = (url.migrate.replace("+psycopg", "") for url in (postgres.urls, empty_database))
+    subprocess.run([tools / "pg_dump", "--format=custom", "--file", dump, source], check=True)
+    subprocess.run([tools / "pg_restore", "--no-owner", "--no-acl", "--dbname", target, dump], check=True)
+    upgrade(empty_database.migrate)
+    engine = make_engine(empty_database.web)
+    with PostgresStore(engine, FakeStore().signer).begin() as unit:
+        unit.log.append([Entry(uuid4(), "log.exported", NOON, {})])
+        unit.commit()
+        assert unit.log.size() == 6
+    engine.dispose()
