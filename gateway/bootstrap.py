@@ -3,9 +3,10 @@
 import contextlib
 import fcntl
 import secrets
+import sys
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,14 +18,14 @@ from adapters.transports.mailbox import MailboxTransport
 from audit.checkpoint import NoteSigner
 from gateway.db.embedded import EmbeddedPostgres
 from gateway.db.engine import make_engine
-from gateway.db.migrate import upgrade
+from gateway.db.roles import Urls
 from gateway.db.uow import PostgresStore
-from gateway.db.urls import Urls
+from gateway.db.upgrade import upgrade
 from gateway.domain.errors import ConfigurationError, ConflictError
 from gateway.domain.identity import Identity
-from gateway.ports import Store
 from gateway.service.context import Context
 from gateway.settings import MEBIBYTE, Settings
+from gateway.telemetry import Telemetry, configure_logging
 from gateway.web.app import create_app
 from gateway.workflows import Workflows
 from policies.loader import builtin, load
@@ -32,14 +33,13 @@ from policies.loader import builtin, load
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """A council's gateway, opened: its folders, its store per role, and the context of its use cases."""
+    """A council's gateway, opened, with the context of its use cases under each role of the store."""
 
     settings: Settings
     urls: Urls
-    context: Context
-    """As the web role."""
+    operator: Context
+    web: Context
     worker: Context
-    """As the worker role."""
 
 
 def now() -> datetime:
@@ -73,33 +73,43 @@ def log_signer(home: Path) -> NoteSigner:
 
 @contextlib.contextmanager
 def opened(settings: Settings) -> Iterator[Installation]:
-    """Start or find the database, bring its schema up to date, and wire everything.
+    """Start or find the database, and wire everything to it.
 
     Raises:
-        ConfigurationError: keys or folders are missing or unsafe.
+        ConfigurationError: keys or folders are missing or unsafe, a policy is malformed.
+        StoreUnavailableError: the database can't be reached.
     """
     keys = FilePartyKeys.load(settings.home / "keys")
     signer = log_signer(settings.home)
+    policies = load(*[builtin(), *([settings.policies] if settings.policies else [])])
+    with _urls(settings) as urls, contextlib.ExitStack() as engines:
+
+        def context(url: str) -> Context:
+            engine = make_engine(url)
+            engines.callback(engine.dispose)
+            store = PostgresStore(engine, signer)
+            return Context(
+                store=store,
+                keys=keys,
+                exchange_keys=FileExchangeKeys(settings.home / "exchange-keys"),
+                policies=policies,
+                transport=MailboxTransport(store),
+                clock=now,
+                entropy=secrets.token_bytes,
+            )
+
+        yield Installation(settings, urls, context(urls.migrate), context(urls.web), context(urls.worker))
+
+
+def upgrade_database(settings: Settings) -> None:
+    """Bring the schema up to date.
+
+    Raises:
+        ConfigurationError: a role is missing.
+        StoreUnavailableError: the database can't be reached.
+    """
     with _urls(settings) as urls:
-        upgrade(urls)
-        exchange_keys = FileExchangeKeys(settings.home / "exchange-keys")
-        web = PostgresStore(make_engine(urls.web), signer)
-        worker = PostgresStore(make_engine(urls.worker), signer)
-        policies = load(*[builtin(), *([settings.policies] if settings.policies else [])])
-        context = Context(
-            store=web,
-            keys=keys,
-            exchange_keys=exchange_keys,
-            policies=policies,
-            transport=MailboxTransport(web),
-            clock=now,
-            entropy=secrets.token_bytes,
-        )
-        try:
-            yield Installation(settings, urls, context, _as_worker(context, worker))
-        finally:
-            web.dispose()
-            worker.dispose()
+        upgrade(urls.migrate)
 
 
 @contextlib.contextmanager
@@ -109,37 +119,37 @@ def serving(settings: Settings) -> Iterator[FastAPI]:
     Raises:
         ConflictError: another process serves this home.
     """
+    configure_logging(sys.stderr)
+    telemetry = Telemetry(sys.stderr)
     with opened(settings) as installation, _only_one(settings.home) as executor:
-        workflows = Workflows(installation.worker, installation.urls.worker.get_secret_value(), executor)
+        upgrade(installation.urls.migrate)
+        workflows = Workflows(installation.worker, installation.urls.worker, executor, telemetry.moved)
         workflows.launch()
         try:
             yield create_app(
-                installation.context,
+                installation.web,
                 on_submitted=workflows.submitted,
                 on_answered=workflows.answered,
                 max_upload=settings.max_upload_mib * MEBIBYTE,
+                observer=telemetry,
             )
         finally:
             workflows.stop()
 
 
-def _as_worker(context: Context, store: Store) -> Context:
-    return replace(context, store=store, transport=MailboxTransport(store))
-
-
 @contextlib.contextmanager
 def _urls(settings: Settings) -> Iterator[Urls]:
     if settings.database_url is None:
-        with EmbeddedPostgres(settings.home / "postgres").running() as urls:
+        with EmbeddedPostgres(settings.home / "postgres") as urls:
             yield urls
         return
 
-    def given(url: SecretStr | None) -> SecretStr:
-        return url or settings.database_url or SecretStr("")
+    def given(url: SecretStr | None) -> str:
+        return (url or settings.database_url or SecretStr("")).get_secret_value()
 
     yield Urls(
         migrate=given(settings.database_url_migrate),
-        web=settings.database_url,
+        web=given(settings.database_url),
         worker=given(settings.database_url_worker),
         review=given(settings.database_url_review),
     )

@@ -271,7 +271,7 @@ class PartyKeys(Protocol):
     def identity(self) -> Identity: ...
 
     def sign(self, payload: bytes, typ: str) -> str:
-        """Compact JWS (EdDSA with Ed25519, RFC 8037) by the signing key."""
+        """Compact JWS (Ed25519, RFC 9864) by the signing key."""
 
     def sign_in(self, payload: bytes, typ: str) -> str:
         """Compact JWS by the `auth` key: assertions and access tokens."""

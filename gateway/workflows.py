@@ -7,6 +7,7 @@ whatever was committed in the instant before a crash.
 """
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -14,7 +15,7 @@ from uuid import UUID
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 
 from gateway.domain.errors import FlagstoneError, LogUnavailableError, PartnerError, StoreUnavailableError
-from gateway.domain.exchange import ExchangeId
+from gateway.domain.exchange import ExchangeId, Status
 from gateway.service.advance import advance, rests
 from gateway.service.closing import discard_orphan
 from gateway.service.context import Context
@@ -32,8 +33,10 @@ _PASSING = (LogUnavailableError, PartnerError, StoreUnavailableError)
 class Workflows:
     """The process's one DBOS instance. `url` is the worker's; `executor` is unique to this installation."""
 
-    def __init__(self, ctx: Context, url: str, executor: str) -> None:
+    def __init__(self, ctx: Context, url: str, executor: str, moved: Callable[[Status], None]) -> None:
+        """`moved` is told of every status that a step leaves behind, for the metrics."""
         self._ctx = ctx
+        self._moved = moved
         config: DBOSConfig = {
             "name": "flagstone",
             "system_database_url": url,
@@ -47,14 +50,34 @@ class Workflows:
             "scheduler_polling_interval_sec": 5.0,
         }
         DBOS(config=config)
-        self._advance = DBOS.step(
+        self._register()
+
+    def _register(self) -> None:
+        # DBOS takes functions, not methods
+        @DBOS.step(
             name="advance",
             retries_allowed=True,
             max_attempts=8,
             should_retry=lambda error: isinstance(error, _PASSING),
-        )(self._advance_once)
-        self._drive = DBOS.workflow(name="drive")(self._drive_on)
-        self._sweep = DBOS.workflow(name="sweep")(self._sweep_all)
+        )
+        def step(exchange: str) -> str:
+            return self._advance(exchange)
+
+        @DBOS.workflow(name="drive")
+        def drive(exchange: str) -> str:
+            status = ""
+            while (now := step(exchange)) != status:
+                status = now
+                self._moved(Status(now))
+            return status
+
+        @DBOS.workflow(name="sweep")
+        def sweep(scheduled: datetime, context: Any) -> None:
+            del context
+            self._start_all("sweep-" + scheduled.isoformat())
+            self._discard_orphans()
+
+        self._drive, self._sweep = drive, sweep
 
     def launch(self) -> None:
         """Recover what a crash left, then sweep at once and every minute."""
@@ -78,13 +101,7 @@ class Workflows:
         with SetWorkflowID(f"{exchange}:{why}"):
             DBOS.start_workflow(self._drive, str(exchange))
 
-    def _drive_on(self, exchange: str) -> str:
-        status = ""
-        while (now := self._advance(exchange)) != status:
-            status = now
-        return status
-
-    def _advance_once(self, exchange: str) -> str:
+    def _advance(self, exchange: str) -> str:
         try:
             return advance(self._ctx, ExchangeId(UUID(exchange))).status.value
         except FlagstoneError:
@@ -94,9 +111,7 @@ class Workflows:
             logger.exception("exchange step failed", extra={"exchange": exchange})
             raise FlagstoneError(f"unexpected {type(error).__name__}", place="exchange step") from None
 
-    def _sweep_all(self, scheduled: datetime, context: Any) -> None:
-        del context
-        self._start_all("sweep-" + scheduled.isoformat())
+    def _discard_orphans(self) -> None:
         for exchange in self._ctx.exchange_keys.older_than(self._ctx.clock() - _ORPHAN_AGE):
             discard_orphan(self._ctx, exchange)
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
+from gateway.domain.legal_date import legal_date
 from policies import legs
-from policies.legal_date import legal_date
 from policies.legs import Case
 from policies.model import COUNCIL, DatasetPolicy, Family, LawEntry, PolicySet, Serves
 from policies.requirements import REQUIREMENTS

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from gateway.domain.errors import BadInputError
-from policies.legal_date import legal_date
+from gateway.domain.legal_date import legal_date
 from policies.model import plain
 
 

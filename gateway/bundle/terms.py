@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from gateway.bundle.agreement import AgreementDocument
 from gateway.bundle.errors import UnknownFlagError, WrongAgreementError
 from gateway.bundle.manifest import RequestHeader
-
-_LEGAL_TIME = ZoneInfo("Europe/London")
+from gateway.domain.legal_date import legal_date
 
 
 def check_terms(request: RequestHeader, agreements: Mapping[str, AgreementDocument], now: datetime) -> None:
@@ -28,7 +26,7 @@ def check_terms(request: RequestHeader, agreements: Mapping[str, AgreementDocume
         request.recipient,
     ):
         raise _outside("the agreement is between other parties")
-    if not agreement.valid_from <= now.astimezone(_LEGAL_TIME).date() <= agreement.valid_to:
+    if not agreement.valid_from <= legal_date(now) <= agreement.valid_to:
         raise _outside("the agreement is not in force today")
     if (request.dataset, request.scheme) != (agreement.dataset, agreement.scheme):
         raise _outside("the agreement is about another dataset or scheme")

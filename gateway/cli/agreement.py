@@ -7,6 +7,7 @@ import typer
 
 from gateway.bootstrap import opened
 from gateway.cli.output import emit, say
+from gateway.domain.legal_date import legal_date
 from gateway.service import agreements
 from gateway.settings import read_settings
 
@@ -29,10 +30,10 @@ def propose(
     ] = None,
 ) -> None:
     """Draw up an agreement on today's policy and both sides' keys, signed for the council."""
-    first = (valid_from or datetime.now(UTC)).date()
+    first = valid_from.date() if valid_from else legal_date(datetime.now(UTC))
     with opened(read_settings()) as installation:
         agreements.propose(
-            installation.context,
+            installation.operator,
             number=number,
             partner=partner,
             dataset=dataset,
@@ -48,7 +49,7 @@ def propose(
 def show(number: Number) -> None:
     """Print the agreement as it was signed, and what has happened to it."""
     with opened(read_settings()) as installation:
-        document, held = agreements.show(installation.context, number)
+        document, held = agreements.show(installation.operator, number)
     stamps = {"proposed_at": held.proposed_at, "signed_at": held.signed_at, "revoked_at": held.revoked_at}
     history = {name: at.isoformat() if at else None for name, at in stamps.items()}
     emit(document.model_dump(mode="json") | {"digest": held.digest} | history)
@@ -58,5 +59,5 @@ def show(number: Number) -> None:
 def revoke(number: Number) -> None:
     """Revoke at once: every exchange under it stops at its next step."""
     with opened(read_settings()) as installation:
-        agreements.revoke(installation.context, number)
+        agreements.revoke(installation.operator, number)
     say("Revoked")

@@ -6,35 +6,11 @@ from typing import Any
 
 import httpx
 
-from gateway.domain.errors import (
-    BadInputError,
-    ConfigurationError,
-    ConflictError,
-    FlagstoneError,
-    NotAllowedError,
-    NotFoundError,
-    NotSignedInError,
-    PartnerError,
-    RefusedError,
-    TooLargeError,
-    VerificationError,
-)
+from gateway.domain.errors import ConfigurationError, FlagstoneError, RefusedError
 from gateway.settings import read_settings
 
-_EXIT_CODES = {
-    kind.code: kind.exit_code
-    for kind in (
-        BadInputError,
-        ConflictError,
-        NotAllowedError,
-        NotFoundError,
-        NotSignedInError,
-        PartnerError,
-        RefusedError,
-        TooLargeError,
-        VerificationError,
-    )
-}
+_EXIT_CODES = {400: 5, 401: 2, 403: 2, 404: 3, 409: 3, 413: 3, 415: 3, 422: 3, 502: 6}
+"""By HTTP status; a policy's refusal is told apart from a missing right by its problem type."""
 _TIMEOUT = httpx.Timeout(30.0, read=300.0, write=300.0)
 
 
@@ -44,7 +20,7 @@ def api() -> Iterator[httpx.Client]:
 
     Raises:
         ConfigurationError: FLAGSTONE_TOKEN is not set.
-        PartnerError: the gateway can't be reached.
+        FlagstoneError: the gateway can't be reached.
     """
     settings = read_settings()
     if settings.token is None:
@@ -85,7 +61,8 @@ class GatewayError(FlagstoneError):
 
     def __init__(self, problem: dict[str, Any], status: int) -> None:
         self.problem = problem
-        self.exit_code = _EXIT_CODES.get(str(problem.get("type", "")).rpartition(":")[2], 1)
+        refused = str(problem.get("type", "")).endswith(f":{RefusedError.code}")
+        self.exit_code = RefusedError.exit_code if refused else _EXIT_CODES.get(status, 1)
         super().__init__(str(problem.get("detail") or f"the gateway answered {status}"))
 
 

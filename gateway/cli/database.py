@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.bootstrap import opened
+from gateway.bootstrap import upgrade_database
 from gateway.cli.output import say
 from gateway.settings import read_settings
 
@@ -17,5 +17,5 @@ def group() -> None:
 @app.command()
 def upgrade() -> None:
     """Bring the schema up to date; done already when the gateway starts."""
-    with opened(read_settings()):
-        say("The database is up to date")
+    upgrade_database(read_settings())
+    say("The database is up to date")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli.client import GatewayError, api, call
-from gateway.cli.files import chunks, write_private
+from gateway.cli.files import check_size, chunks, write_private
 from gateway.cli.lists import show_row_errors
 from gateway.cli.output import emit, err, out, say, table
 from gateway.intake import RowError, rejects_csv
@@ -35,6 +35,7 @@ def submit(
     json_: AsJson = False,
 ) -> None:
     """Submit a household list; print the exchange id, or the refusal and its reasons."""
+    check_size(file)
     params = {"dataset": dataset, "purpose": purpose, "framework": framework}
     if accept_valid:
         params["accept_valid"] = "true"

@@ -4,7 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.domain.errors import BadInputError
+from gateway.domain.errors import BadInputError, TooLargeError
+from gateway.settings import MEBIBYTE, read_settings
 
 _CHUNK = 1 << 20
 _MAX_DOCUMENT = 1 << 16
@@ -15,6 +16,17 @@ def chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             yield chunk
+
+
+def check_size(path: Path) -> None:
+    """Refuse a list that the gateway would refuse, before a byte of it is sent.
+
+    Raises:
+        TooLargeError: larger than FLAGSTONE_MAX_UPLOAD_MIB.
+    """
+    limit = read_settings().max_upload_mib
+    if path.stat().st_size > limit * MEBIBYTE:
+        raise TooLargeError(f"larger than {limit} MiB", place=path.name, way_out="Submit it in parts")
 
 
 def small(path: Path) -> bytes:

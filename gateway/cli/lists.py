@@ -1,14 +1,14 @@
 """`flagstone list`: check a household list without sending it anywhere."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
 from gateway.cli.files import chunks
 from gateway.cli.output import err, out, table
+from gateway.domain.legal_date import legal_date
 from gateway.intake import BadListError, RowError, read_household_list
 
 app = typer.Typer(help="Household lists.", no_args_is_help=True)
@@ -26,7 +26,7 @@ def check(
     any_postcode: Annotated[bool, typer.Option(help="Accept postcodes that are not British")] = False,
 ) -> None:
     """Validate every row on this machine; exit 3 when rows are bad."""
-    today = datetime.now(ZoneInfo("Europe/London")).date()
+    today = legal_date(datetime.now(UTC))
     try:
         intake = read_household_list(chunks(file), today=today, postcode_check=not any_postcode)
     except BadListError as error:

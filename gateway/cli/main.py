@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 
-import click
 import typer
 
 from gateway.cli import agent, agreement, database, exchange, keys, lists, log, partner, policy, tokens, user
@@ -41,16 +40,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def run(argv: Sequence[str]) -> int:
     """Run a command; return its exit code."""
-    command = typer.main.get_command(app)
     try:
-        code = command.main(args=list(argv), prog_name="flagstone", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        fail("stopped")
-        return 130
+        app(args=list(argv), prog_name="flagstone")
     except FlagstoneError as error:
         fail(str(error))
         return error.exit_code
-    return code if isinstance(code, int) else 0
+    except SystemExit as end:  # how Typer ends, usage errors (2) included
+        return end.code if isinstance(end.code, int) else int(bool(end.code))
+    return 0

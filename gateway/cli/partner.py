@@ -29,7 +29,7 @@ def add(
     if not isinstance(content, dict):
         raise BadInputError("not an identity document", place=document.name)
     with opened(read_settings()) as installation:
-        identity = partners.add(installation.context, content, fingerprint)
+        identity = partners.add(installation.operator, content, fingerprint)
     say(f"{identity.name} is registered as {identity.slug}")
 
 
@@ -38,7 +38,7 @@ def show() -> None:
     """List the partners."""
     rows = table("Partners", "Short name", "Name", "Fingerprint", "Since", "Revoked")
     with opened(read_settings()) as installation:
-        for partner in partners.listing(installation.context):
+        for partner in partners.listing(installation.operator):
             revoked = partner.revoked_at.date().isoformat() if partner.revoked_at else ""
             identity = partner.identity
             since = partner.added_at.date().isoformat()
@@ -50,5 +50,5 @@ def show() -> None:
 def revoke(slug: Annotated[str, typer.Argument(help="The partner's short name")]) -> None:
     """Turn a partner's agent away from its next request on."""
     with opened(read_settings()) as installation:
-        partners.revoke(installation.context, slug)
+        partners.revoke(installation.operator, slug)
     say(f"{slug} is revoked")

@@ -8,9 +8,9 @@ import typer
 
 from gateway.cli.output import emit, out, say
 from gateway.domain.errors import BadInputError, RefusedError
+from gateway.domain.legal_date import legal_date
 from policies.decision import AgreementTerms, Question, decide
 from policies.explain import explain as in_words
-from policies.legal_date import legal_date
 from policies.loader import builtin, load
 from policies.model import PolicySet
 from policies.reading import PolicyFileError

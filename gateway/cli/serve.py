@@ -8,7 +8,7 @@ import uvicorn
 from gateway.bootstrap import serving
 from gateway.cli.output import say
 from gateway.settings import read_settings
-from gateway.telemetry import configure
+from gateway.web.app import SERVER_OPTIONS
 
 
 def serve(
@@ -17,15 +17,12 @@ def serve(
 ) -> None:
     """Run the gateway: API and workflows."""
     settings = read_settings(**{k: v for k, v in {"host": host, "port": port}.items() if v is not None})
-    configure()
     with serving(settings) as app:
         config = uvicorn.Config(
             app,
             host=settings.host,
             port=settings.port,
-            access_log=False,  # a request line could carry what a caller put into it
-            server_header=False,
-            log_config=None,
+            **SERVER_OPTIONS,
             ssl_certfile=settings.tls_certificate,
             ssl_keyfile=settings.tls_key,
             timeout_keep_alive=30,

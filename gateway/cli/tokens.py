@@ -4,10 +4,9 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final
-from zoneinfo import ZoneInfo
 
 import polars as pl
 import typer
@@ -16,6 +15,7 @@ from rich.progress import Progress
 from gateway.cli.files import chunks
 from gateway.cli.output import err, say
 from gateway.domain.errors import BadInputError, ConfigurationError, VerificationError
+from gateway.domain.legal_date import legal_date
 from gateway.intake import RowError, read_person_file
 from gateway.intake.rejects import MAX_KEPT
 from gateway.linkage.resolve import candidates, resolve
@@ -108,7 +108,7 @@ class _Side:
         if _is_tokens(path):
             rows = _read_tokens(path, secret)
             return cls(rows["person_id"], rows.select(V1.labels), None)
-        today = datetime.now(ZoneInfo("Europe/London")).date()
+        today = legal_date(datetime.now(UTC))
         file = read_person_file(chunks(path), today=today, postcode_check=False, keep_rows=True)
         _say_bad_cells(path.name, file.rejected)
         return cls(file.people.frame["person_id"], file.people.frame, token_keys(secret, V1))

@@ -19,7 +19,7 @@ Name = Annotated[str, typer.Argument(help="The user's name in this gateway")]
 def add(name: Name, role: Annotated[Role, typer.Option(help="What the user may do")]) -> None:
     """Add a user and print the token."""
     with opened(read_settings()) as installation:
-        token = users.add(installation.context, name, role)
+        token = users.add(installation.operator, name, role)
     say("Give the user this token; it is not shown again. It goes into FLAGSTONE_TOKEN:")
     out.print(token)
 
@@ -28,7 +28,7 @@ def add(name: Name, role: Annotated[Role, typer.Option(help="What the user may d
 def token(name: Name) -> None:
     """Replace a user's token; the old one stops at once."""
     with opened(read_settings()) as installation:
-        replaced = users.new_token(installation.context, name)
+        replaced = users.new_token(installation.operator, name)
     say("The old token has stopped. The new one is not shown again:")
     out.print(replaced)
 
@@ -37,7 +37,7 @@ def token(name: Name) -> None:
 def revoke(name: Name) -> None:
     """Revoke a user, effective on the next request."""
     with opened(read_settings()) as installation:
-        users.revoke(installation.context, name)
+        users.revoke(installation.operator, name)
     say("Revoked")
 
 
@@ -46,7 +46,7 @@ def show() -> None:
     """List the users."""
     rows = table("Users", "Name", "Role", "Id in the log", "Since", "Revoked")
     with opened(read_settings()) as installation:
-        for user in users.listing(installation.context):
+        for user in users.listing(installation.operator):
             revoked = user.revoked_at.date().isoformat() if user.revoked_at else ""
             rows.add_row(user.name, user.role, str(user.id), user.created_at.date().isoformat(), revoked)
     out.print(rows)

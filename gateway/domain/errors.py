@@ -103,6 +103,13 @@ class PartnerError(FlagstoneError):
     status = 502
 
 
+class StoreAlteredError(FlagstoneError):
+    """What the store holds is not what was put there: a signature on it fails. Nothing goes on."""
+
+    code = "store-altered"
+    exit_code = 5
+
+
 class LogUnavailableError(FlagstoneError):
     """The disclosure log can't be written, so nothing moves (promise 2)."""
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from gateway.bundle.prekey import verify_prekey
 from gateway.domain.errors import BadInputError
+from gateway.domain.legal_date import legal_date
 from gateway.ports import AgreementRecord, Partner, PrekeyRecord
 from gateway.service.agreements import terms
 from gateway.service.context import Context
-from gateway.service.submit import LONDON
 
 MAX_PREKEYS = 200
 
@@ -45,7 +45,7 @@ def publish_prekeys(ctx: Context, partner: Partner, jwss: list[str]) -> None:
 
 
 def _agreement(ctx: Context, record: AgreementRecord) -> dict[str, str]:
-    today = ctx.clock().astimezone(LONDON).date()
+    today = legal_date(ctx.clock())
     if record.revoked_at is not None:
         status = "revoked"
     elif terms(record, ctx.keys.identity).valid_to < today:

@@ -6,7 +6,7 @@ from typing import Any
 from audit.entry import Json
 from gateway.bundle import agreement as signed
 from gateway.bundle.agreement import AgreementDocument, Revocation
-from gateway.domain.errors import ConflictError, NotFoundError
+from gateway.domain.errors import ConflictError, NotFoundError, StoreAlteredError, VerificationError
 from gateway.domain.identity import Identity
 from gateway.linkage.scheme import V1
 from gateway.ports import AgreementRecord, Partner, UnitOfWork
@@ -169,11 +169,18 @@ def terms(record: AgreementRecord, council: Identity) -> AgreementTerms:
     """What `decide` needs to know of an agreement; both signatures are verified anew each time.
 
     Raises:
-        VerificationError: a stored signature does not hold: the store was altered.
+        StoreAlteredError: a stored signature does not hold.
     """
-    document = signed.verify_proposal(record.council_jws, council)
-    if record.partner_jws is not None:
-        signed.verify_countersignature(record.partner_jws, document)
+    try:
+        document = signed.verify_proposal(record.council_jws, council)
+        if record.partner_jws is not None:
+            signed.verify_countersignature(record.partner_jws, document)
+    except VerificationError:
+        raise StoreAlteredError(
+            "a stored signature does not hold",
+            place=f"agreement {record.number}",
+            way_out="Tell the operator",
+        ) from None
     return AgreementTerms(
         number=document.number,
         partner=document.partner.slug,

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from audit.entry import Json
 from gateway.domain.errors import ConflictError, PartnerError, RefusedError
 from gateway.domain.exchange import Exchange, ExchangeId, Role, Status
+from gateway.domain.legal_date import legal_date
 from gateway.domain.people import HouseholdList
 from gateway.intake import Intake, RowError, read_household_list
 from gateway.ports import AgreementRecord, Partner, PrekeyRecord, Submission, UnitOfWork, User
@@ -30,8 +30,6 @@ from gateway.service.sealing import put_sealed
 from policies.decision import Decision, Question, Unmet, decide
 from policies.model import DatasetPolicy
 from policies.rows import withhold
-
-LONDON = ZoneInfo("Europe/London")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +129,7 @@ def _read(
 ) -> Intake:
     return read_household_list(
         upload,
-        today=ctx.clock().astimezone(LONDON).date(),
+        today=legal_date(ctx.clock()),
         postcode_check=not (policy and policy.any_postcode),
         accept_valid=accept_valid,
     )
@@ -162,7 +160,7 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
         _keep_refusal(ctx, uow, request, decision, at)
     policy = ctx.policies.datasets[request.dataset]
     framework = ctx.policies.frameworks[decision.framework]
-    withheld = withhold(people, policy, framework, at.astimezone(LONDON).date())
+    withheld = withhold(people, policy, framework, legal_date(at))
     kept = HouseholdList(people.frame.join(withheld, on="person_id", how="anti", maintain_order="left"))
     if not len(kept):
         refusal = replace(decision, permitted=False, unmet=(_EVERY_ROW_WITHHELD,), basis=None)

@@ -7,8 +7,8 @@ import pytest
 import rfc8785
 
 from gateway.domain.errors import BadInputError
+from gateway.domain.legal_date import legal_date
 from policies.decision import ENGINE, AgreementTerms, Basis, Question, Unmet, decide, refuse
-from policies.legal_date import legal_date
 from policies.loader import builtin, load
 from policies.model import PolicySet, Span
 from policies.requirements import REQUIREMENTS

@@ -3,7 +3,7 @@
 import json
 import time
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from gateway.cli.demo.cases import Case, PartnerCase
 from gateway.cli.demo.world import DemoError, World
 from gateway.cli.output import out
 from gateway.domain.errors import RefusedError
+from gateway.domain.legal_date import legal_date
 
 COUNCIL = "borough"
 COUNCIL_NAME = "Example Borough Council"
@@ -57,7 +58,7 @@ def enrol(world: World, partner: PartnerCase) -> None:
         partner.register,
     )
     world.run("partner", "add", home / "identity.json", "--fingerprint", own.splitlines()[-1])
-    until = date.today() + timedelta(days=365)  # noqa: DTZ011 - a legal date of the demo's own machine
+    until = legal_date(datetime.now(UTC)) + timedelta(days=365)
     number = agreement_number(partner)
     world.run(
         "agreement",
@@ -75,7 +76,7 @@ def enrol(world: World, partner: PartnerCase) -> None:
         "APD-2026-003",
     )
     world.run("agent", "agreement", "sign", number, "--home", home, "--yes")
-    world.start(slug, "agent", "run", "--home", home, "--poll", "0.5")
+    world.start(slug, "agent", "run", "--home", home)
 
 
 def agreement_number(partner: PartnerCase) -> str:
@@ -127,7 +128,7 @@ def approve(world: World, partner: PartnerCase, exchange: str) -> None:
     deadline = time.monotonic() + _RELEASE_SECONDS
     quiet, world.quiet = world.quiet, True
     try:
-        while exchange not in world.run("agent", "pending", "--home", home):
+        while exchange not in world.run("agent", "pending", "--home", home, "--json"):
             if time.monotonic() > deadline:
                 raise DemoError("the request never came to be pending", place=partner.slug)
             time.sleep(0.25)

@@ -45,14 +45,15 @@ def verify(folder: Path, log: Path, trust: Path) -> Verdict:
     return Verdict((done.stdout + done.stderr).strip(), done.returncode)
 
 
-def tamper(log: Path, copy: Path, word: bytes) -> int:
-    """Copy the log and change one byte inside the last leaf that holds `word`; return the byte's position.
+def tamper(log: Path, copy: Path, kind: bytes) -> int:
+    """Copy the log and change one byte of the last entry of a kind; return the entry's index.
 
     Raises:
-        ValueError: the log does not hold the word.
+        ValueError: the log has no such entry.
     """
-    data = bytearray(log.read_bytes())
-    at = bytes(data).rindex(word)
-    data[at] ^= 1
-    copy.write_bytes(data)
-    return at
+    data = log.read_bytes()
+    at = data.rindex(kind)
+    # entries stand one a line and begin with a brace (docs/log-format.md): those before it count it
+    index = sum(line.startswith(b"{") for line in data[:at].splitlines()) - 1
+    copy.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+    return index

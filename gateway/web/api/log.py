@@ -43,10 +43,9 @@ def read_proof(
     wired: Wired,
     user: Reviewer,
     index: Annotated[int, Path(ge=0, le=_MAX)],
-    size: Annotated[int | None, Query(ge=1, le=_MAX)] = None,
 ) -> dict[str, Any]:
-    """RFC 9162 inclusion proof of one entry in the tree of `size` entries."""
-    return logs.proof(wired.context, user, index, size)
+    """RFC 9162 inclusion proof of one entry in the newest tree."""
+    return logs.proof(wired.context, user, index)
 
 
 @router.get(
