@@ -8,12 +8,12 @@ import json
 import secrets
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from urllib.parse import parse_qs
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx
 import polars as pl
 import structlog
+from agent_gateway import FakeGateway, MemoryPrekeys
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fakes import FakeClock, FakePartyKeys
 
@@ -34,15 +34,11 @@ from audit.log import Log
 from audit.store import FileStore
 from gateway.bundle.agreement import AgreementDocument, propose, verify_countersignature
 from gateway.bundle.documents import canonical
-from gateway.bundle.jws import verify_jws
 from gateway.bundle.manifest import RequestHeader
 from gateway.bundle.open import open_answer
-from gateway.bundle.prekey import verify_prekey
 from gateway.bundle.refusal import verify_refusal
 from gateway.bundle.seal import seal_request
-from gateway.domain.errors import NotFoundError
 from gateway.domain.exchange import Granularity, Release
-from gateway.domain.labels import TYP_ASSERTION
 from gateway.domain.people import IDENTIFYING
 from gateway.linkage.scheme import V1
 from gateway.linkage.secret import exchange_secret, one_time_public, token_keys, x25519
@@ -100,112 +96,6 @@ REGISTER = register_of(
     (person(3), {ADULT: True, CHILD: True, "objected": True}),
     *((person(number), {ADULT: True, CHILD: True}) for number in range(20, 45)),
 )
-
-
-class FakeGateway:
-    """The routes of the agent's API. Fields are what a test looks at, or breaks."""
-
-    def __init__(self, council, partner, clock):
-        self.council, self.partner, self.clock = council, partner, clock
-        self.offset = timedelta(0)
-        self.down = False
-        self.lose_next_acknowledgement = False
-        self.prekeys = {}
-        self.mailbox, self.secrets, self.requests = {}, {}, {}
-        self.answers, self.refusals, self.puts = {}, {}, []
-        self.proposals, self.signatures, self.revocations = {}, {}, {}
-        self.tokens = set()
-
-    def __call__(self, request):
-        if self.down:
-            raise httpx.ConnectError("no route")
-        path = request.url.path
-        if path == "/v1/token":
-            return self._token(request)
-        if request.headers.get("Authorization", "").removeprefix("Bearer ") not in self.tokens:
-            return httpx.Response(401, json={"detail": "the access token is not valid"})
-        parts = path.removeprefix("/v1/agent/").split("/")
-        response = getattr(self, f"_{parts[0]}")(request, *parts[1:])
-        if request.method == "PUT" and self.lose_next_acknowledgement:
-            self.lose_next_acknowledgement = False
-            raise httpx.ReadTimeout("lost")
-        return response
-
-    def _token(self, request):
-        form = {name: values[0] for name, values in parse_qs(request.content.decode()).items()}
-        claims = json.loads(verify_jws(form["client_assertion"], TYP_ASSERTION, self.partner.identity.auth))
-        issued = datetime.fromtimestamp(claims["iat"], UTC)
-        if abs(issued - self.clock() - self.offset) > timedelta(seconds=3600):
-            return httpx.Response(401, json={"error": "invalid_client", "error_description": "clock is off"})
-        assert claims["aud"] == "urn:flagstone:council"
-        assert claims["exp"] - claims["iat"] <= 60
-        token = secrets.token_hex(8)
-        self.tokens.add(token)
-        return httpx.Response(200, json={"access_token": token, "token_type": "Bearer", "expires_in": 300})
-
-    def _state(self, request):
-        lines = [
-            {"number": number, "dataset": "health-trust", "status": "proposed"} for number in self.proposals
-        ]
-        return httpx.Response(
-            200,
-            json={
-                "time": (self.clock() + self.offset).isoformat(),
-                "prekeys": len(self.prekeys),
-                "waiting": [str(exchange) for exchange in self.mailbox],
-                "agreements": lines,
-            },
-        )
-
-    def _prekeys(self, request):
-        for jws in json.loads(request.content)["prekeys"]:
-            prekey = verify_prekey(jws, self.partner.identity, self.clock())
-            self.prekeys[prekey.id] = prekey.public
-        return httpx.Response(204)
-
-    def _exchanges(self, request, exchange, what):
-        exchange = UUID(exchange)
-        if what == "request":
-            bundle = self.mailbox.get(exchange)
-            return httpx.Response(200, content=bundle) if bundle else httpx.Response(404)
-        self.puts.append((what, exchange))
-        taken = self.answers if what == "answer" else self.refusals
-        if exchange in self.answers or exchange in self.refusals:
-            return httpx.Response(204 if taken.get(exchange) == request.content else 409)
-        taken[exchange] = request.content
-        self.mailbox.pop(exchange, None)
-        return httpx.Response(204)
-
-    def _agreements(self, request, number, what=None):
-        if number not in self.proposals:
-            return httpx.Response(404)
-        if what is None:
-            papers = {"number": number, "council_jws": self.proposals[number]}
-            signed = {"partner_jws": self.signatures.get(number), "revoked": number in self.revocations}
-            return httpx.Response(200, json=papers | signed)
-        kept = self.signatures if what == "signature" else self.revocations
-        kept[number] = request.content.decode()
-        return httpx.Response(204)
-
-
-class MemoryPrekeys:
-    """Prekeys that survive a restart of the agent without the price of a file each."""
-
-    def __init__(self):
-        self.private = {}
-
-    def make(self, count):
-        made = {str(uuid4()): secrets.token_bytes(32) for _ in range(count)}
-        self.private |= made
-        return [(id_, one_time_public(key)) for id_, key in made.items()]
-
-    def agree(self, prekey, peer):
-        if prekey not in self.private:
-            raise NotFoundError("no such key")
-        return x25519(self.private[prekey], peer)
-
-    def destroy(self, prekey):
-        self.private.pop(prekey, None)
 
 
 class World:
@@ -395,3 +285,13 @@ class World:
 
     def countersigned(self, number):
         verify_countersignature(self.gateway.signatures[number], self.document)
+
+
+def check_refused(world, exchange, code, kind="request.rejected"):
+    """Run a round: no answer, a verified notice with this code, one entry, nothing left behind."""
+    world.round()
+    assert world.gateway.answers == {}
+    assert world.refusal(exchange) == code
+    assert world.kinds(exchange)[-1] == kind
+    assert "answer.sealed" not in world.kinds(exchange)
+    assert world.left() == []

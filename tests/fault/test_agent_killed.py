@@ -8,7 +8,8 @@ from collections import Counter
 from itertools import count
 
 import pytest
-from agent_world import MemoryPrekeys, World, people
+from agent_gateway import MemoryPrekeys
+from agent_world import World, people
 
 from adapters.agent import desk
 from adapters.agent.tray import Tray

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
-from agent_world import NOW, POLICY, FakeGateway, World, people
+from agent_gateway import FakeGateway
+from agent_world import NOW, POLICY, World, people
 from fakes import FakeClock, FakePartyKeys
 from typer.testing import CliRunner
 
