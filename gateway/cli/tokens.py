@@ -20,6 +20,7 @@ from gateway.intake import RowError, read_person_file
 from gateway.intake.rejects import MAX_KEPT
 from gateway.linkage.resolve import candidates, resolve
 from gateway.linkage.scheme import V1
+from gateway.linkage.score import threshold
 from gateway.linkage.secret import confirmation, token_keys
 from gateway.linkage.tokens import TOKEN_BYTES, tokenise
 
@@ -58,6 +59,7 @@ def link(
     """Link two person files, or token files made with `tokens make`; write the accepted pairs alone."""
     secret = read_key(key_file)
     lists, register = _Side.read(left, secret), _Side.read(right, secret)
+    threshold(register.ids.len(), overlap)  # refuse a bad overlap before the work, not after it
     with Progress(console=err, disable=not err.is_terminal) as progress:
         wanted = pl.concat(_tracked(lists, progress, "Left file"))
         starts = range(0, register.ids.len(), _BATCH)
