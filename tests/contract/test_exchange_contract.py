@@ -1,0 +1,201 @@
+"""The contract of exchanges and all that hangs on one, held against the fake and PostgreSQL alike."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from fakes import NOON, a_partner, an_agreement, an_exchange
+
+from gateway.domain.errors import ConflictError, NotFoundError
+from gateway.domain.exchange import ENDED, Exchange, Status
+from gateway.ports import Store, Submission
+
+LATER = NOON + timedelta(hours=1)
+
+
+def enrol(store: Store) -> None:
+    with store.begin() as unit:
+        unit.partners.add(a_partner())
+        unit.agreements.propose(an_agreement())
+        unit.commit()
+
+
+def submitted(store: Store, **changes) -> Exchange:
+    exchange = an_exchange(**changes)
+    with store.begin() as unit:
+        unit.exchanges.add(exchange)
+        unit.commit()
+    return exchange
+
+
+def test_exchanges_come_back_as_they_were(store):
+    """An exchange is returned whole, and listed newest first, by its submitter if asked."""
+    enrol(store)
+    old = submitted(store)
+    new = submitted(store, submitted_at=LATER, submitted_by=UUID(int=8), indicators=())
+    with store.begin() as unit:
+        assert unit.exchanges.get(old.id) == old
+        assert unit.exchanges.all() == [new, old]
+        assert unit.exchanges.all(submitted_by=UUID(int=7)) == [old]
+
+
+def test_an_exchange_id_is_taken_once(store):
+    """A second exchange of the same id is refused."""
+    enrol(store)
+    exchange = submitted(store)
+    with store.begin() as unit, pytest.raises(ConflictError):
+        unit.exchanges.add(exchange)
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_advance_goes_from_what_was_named_only(store, status):
+    """`advance` moves from the statuses named, does nothing when it is there already, and else refuses."""
+    enrol(store)
+    exchange = submitted(store, status=status)
+    outcome = {Status.PREPARED: True, Status.AUTHORISED: False}.get(status)
+    with store.begin() as unit:
+        if outcome is None:
+            with pytest.raises(ConflictError):
+                unit.exchanges.advance(exchange.id, Status.AUTHORISED, frm=[Status.PREPARED])
+        else:
+            assert unit.exchanges.advance(exchange.id, Status.AUTHORISED, frm=[Status.PREPARED]) is outcome
+            assert unit.exchanges.get(exchange.id).status is Status.AUTHORISED
+
+
+def test_two_advances_at_once_succeed_once(store):
+    """Of units that take the same step at once exactly one is told that it took it."""
+    enrol(store)
+    exchange = submitted(store)
+    together = threading.Barrier(4)
+
+    def advance(_: int) -> bool:
+        together.wait()
+        with store.begin() as unit:
+            moved = unit.exchanges.advance(exchange.id, Status.AUTHORISED, frm=[Status.PREPARED])
+            unit.commit()
+            return moved
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(advance, range(4))) == [False, False, False, True]
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_unfinished_exchanges_are_those_that_have_not_ended(store, status):
+    """`unfinished` lists an exchange exactly while its status is not an end."""
+    enrol(store)
+    exchange = submitted(store, status=status)
+    with store.begin() as unit:
+        assert unit.exchanges.unfinished() == ([] if status in ENDED else [exchange])
+
+
+# --- vault, mailbox ----------------------------------------------------------------------------------
+
+
+def test_the_vault_keeps_bytes_by_exchange_and_kind(store):
+    """What was put is returned byte for byte, replaced by a later put, and gone once dropped."""
+    enrol(store)
+    exchange = submitted(store)
+    with store.begin() as unit:
+        unit.vault.put(exchange.id, "list", bytes(range(256)))
+        unit.vault.put(exchange.id, "answer", b"")
+        unit.vault.put(exchange.id, "answer", b"again")
+        unit.commit()
+    with store.begin() as unit:
+        assert unit.vault.get(exchange.id, "list") == bytes(range(256))
+        assert unit.vault.get(exchange.id, "answer") == b"again"
+        unit.vault.drop(exchange.id, "list")
+        unit.vault.drop(exchange.id, "list")
+        with pytest.raises(NotFoundError):
+            unit.vault.get(exchange.id, "list")
+
+
+def test_a_mailbox_is_its_partners_alone(store):
+    """Bundles wait in order of arrival, for their partner; to another they do not exist."""
+    enrol(store)
+    first, second = submitted(store), submitted(store, submitted_at=LATER)
+    with store.begin() as unit:
+        unit.mailbox.post("health", second.id, b"second")
+        unit.mailbox.post("health", first.id, b"first")
+        unit.mailbox.post("health", first.id, b"first")
+        unit.commit()
+    with store.begin() as unit:
+        assert unit.mailbox.waiting("health") == [second.id, first.id]
+        assert unit.mailbox.waiting("police") == []
+        assert unit.mailbox.fetch("health", first.id) == b"first"
+        with pytest.raises(NotFoundError):
+            unit.mailbox.fetch("police", first.id)
+        unit.mailbox.remove(first.id)
+        unit.mailbox.remove(first.id)
+        assert unit.mailbox.waiting("health") == [second.id]
+
+
+@pytest.mark.parametrize(("partner", "bundle"), [("health", b"other"), ("police", b"bundle")])
+def test_a_waiting_bundle_is_never_exchanged_for_another(store, partner, bundle):
+    """Posting other bytes, or for another partner, under the same exchange is refused."""
+    enrol(store)
+    exchange = submitted(store)
+    with store.begin() as unit:
+        unit.mailbox.post("health", exchange.id, b"bundle")
+        with pytest.raises(ConflictError):
+            unit.mailbox.post(partner, exchange.id, bundle)
+        assert unit.mailbox.fetch("health", exchange.id) == b"bundle"
+
+
+# --- submissions, replays ----------------------------------------------------------------------------
+
+
+def test_an_idempotency_key_is_remembered_once(store):
+    """What a key stood for is found again by the same user only, and can't be overwritten."""
+    submission = Submission(UUID(int=7), b"k" * 32, b"d" * 32, None, b'{"refused":true}')
+    with store.begin() as unit:
+        assert unit.submissions.find(UUID(int=7), b"k" * 32) is None
+        unit.submissions.remember(submission)
+        unit.commit()
+    with store.begin() as unit:
+        assert unit.submissions.find(UUID(int=7), b"k" * 32) == submission
+        assert unit.submissions.find(UUID(int=8), b"k" * 32) is None
+        with pytest.raises(ConflictError):
+            unit.submissions.remember(replace(submission, request_digest=b"e" * 32))
+
+
+def test_of_concurrent_twins_one_wins(store):
+    """The same idempotency key used by several submissions at once is remembered by one of them."""
+    together = threading.Barrier(3)
+
+    def remember(n: int) -> bool:
+        together.wait()
+        with store.begin() as unit:
+            try:
+                unit.submissions.remember(Submission(UUID(int=7), b"k", b"d", None, b"%d" % n))
+            except ConflictError:
+                return False
+            unit.commit()
+            return True
+
+    with ThreadPoolExecutor(3) as pool:
+        assert sorted(pool.map(remember, range(3))) == [False, False, True]
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_a_request_is_under_way_until_its_exchange_ends(store, status):
+    """The same request of the same user is found while its exchange has not ended, whatever the key."""
+    enrol(store)
+    exchange = submitted(store, status=status)
+    with store.begin() as unit:
+        unit.submissions.remember(Submission(UUID(int=7), b"k", b"d", exchange.id, b"{}"))
+        unit.submissions.remember(Submission(UUID(int=7), b"l", b"e", None, b"{}"))
+        assert unit.submissions.under_way(UUID(int=7), b"d") == (None if status in ENDED else exchange.id)
+        assert unit.submissions.under_way(UUID(int=7), b"e") is None
+        assert unit.submissions.under_way(UUID(int=8), b"d") is None
+
+
+def test_a_one_time_id_is_used_once_until_it_expires(store):
+    """A second use is refused before the id's end, and ids past their end are forgotten."""
+    with store.begin() as unit:
+        unit.replays.use(b"j", NOON + timedelta(seconds=60), NOON)
+        with pytest.raises(ConflictError):
+            unit.replays.use(b"j", NOON + timedelta(seconds=90), NOON + timedelta(seconds=59))
+        unit.replays.use(b"j", NOON + timedelta(seconds=120), NOON + timedelta(seconds=60))

@@ -1,0 +1,97 @@
+"""The contract of the disclosure log, held against the fake and PostgreSQL alike."""
+
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import pytest
+from fakes import NOON, FakeStore, a_partner
+
+from audit.checkpoint import open_checkpoint
+from audit.entry import Entry
+from audit.merkle import leaf_hash, verify_consistency, verify_inclusion
+from gateway.domain.errors import LogUnavailableError
+
+
+def an_entry(**body) -> Entry:
+    return Entry(uuid4(), "exchange.permitted", NOON, body)
+
+
+def test_an_empty_log_has_a_checkpoint(store):
+    """A log without entries signs size 0."""
+    with store.begin() as unit:
+        assert open_checkpoint(unit.log.checkpoint(), FakeStore().signer.verifier).size == 0
+
+
+def test_committed_entries_can_be_proved(store):
+    """Every committed entry is readable and proved by the newest checkpoint, batches of any size."""
+    entries = [an_entry(n=n) for n in range(20)]
+    for start, stop in ((0, 1), (1, 3), (3, 10), (10, 20)):
+        with store.begin() as unit:
+            unit.log.append(entries[start:stop])
+            unit.commit()
+    with store.begin() as unit:
+        leaves = list(unit.log.leaves(0, 20))
+        signed = open_checkpoint(unit.log.checkpoint(), FakeStore().signer.verifier)
+        assert leaves == [entry.leaf() for entry in entries]
+        assert (unit.log.size(), signed.size) == (20, 20)
+        for index, leaf in enumerate(leaves):
+            verify_inclusion(leaf_hash(leaf), index, 20, unit.log.inclusion(index, 20), signed.root)
+
+
+def test_a_checkpoint_extends_the_one_before(store):
+    """The log's consistency proof holds between the checkpoints of two commits."""
+    roots = []
+    for batch in (3, 4):
+        with store.begin() as unit:
+            unit.log.append([an_entry(n=n) for n in range(batch)])
+            roots.append(open_checkpoint(unit.log.checkpoint(), FakeStore().signer.verifier).root)
+            unit.commit()
+    with store.begin() as unit:
+        verify_consistency(3, 7, *roots, unit.log.consistency(3, 7))
+
+
+def test_leaves_are_read_in_pages_without_a_seam(store):
+    """Any stretch of a long log is read whole and in order."""
+    entries = [an_entry(n=n) for n in range(2100)]
+    with store.begin() as unit:
+        unit.log.append(entries)
+        unit.commit()
+    with store.begin() as unit:
+        for start, stop in ((0, 2100), (999, 1001), (1000, 2000), (5, 5), (2099, 2100)):
+            assert list(unit.log.leaves(start, stop)) == [entry.leaf() for entry in entries[start:stop]]
+        assert list(unit.log.leaf_hashes(0, 2100)) == [leaf_hash(entry.leaf()) for entry in entries]
+
+
+def test_concurrent_appends_lose_and_repeat_nothing(store):
+    """Units that append at once give one log with every entry in it once, and a true checkpoint."""
+
+    def append(n: int) -> None:
+        with store.begin() as unit:
+            unit.log.append([an_entry(n=n), an_entry(n=n)])
+            unit.commit()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(append, range(12)))
+    with store.begin() as unit:
+        bodies = sorted(Entry.parse(leaf).body["n"] for leaf in unit.log.leaves(0, unit.log.size()))
+        assert bodies == sorted([*range(12), *range(12)])
+        signed = open_checkpoint(unit.log.checkpoint(), FakeStore().signer.verifier)
+        first = leaf_hash(next(unit.log.leaves(0, 1)))
+        verify_inclusion(first, 0, signed.size, unit.log.inclusion(0, signed.size), signed.root)
+
+
+def test_a_unit_whose_append_failed_never_commits(store, monkeypatch):
+    """Swallowing the failure of an append does not let the rest of the unit become durable."""
+    with store.begin() as unit:
+        unit.partners.add(a_partner())
+        monkeypatch.setattr("audit.log.Log._signed", _fail)
+        with pytest.raises(ZeroDivisionError):
+            unit.log.append([an_entry()])
+        with pytest.raises(LogUnavailableError):
+            unit.commit()
+    with store.begin() as unit:
+        assert unit.partners.all() == []
+
+
+def _fail(*_: object) -> None:
+    raise ZeroDivisionError

@@ -1,0 +1,397 @@
+"""The store in memory, with PostgreSQL's isolation; import it from `fakes`."""
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from audit.checkpoint import NoteSigner
+from audit.entry import Entry
+from audit.log import Log
+from gateway.domain.errors import ConflictError, LogUnavailableError, NotFoundError
+from gateway.domain.exchange import ENDED, Exchange, ExchangeId, Status
+from gateway.ports import AgreementRecord, Partner, PrekeyRecord, Submission, User
+
+
+@dataclass
+class _State:
+    """Everything committed. Values are immutable, so a copy of the containers is a snapshot."""
+
+    partners: dict[str, Partner] = field(default_factory=dict)
+    agreements: dict[str, AgreementRecord] = field(default_factory=dict)
+    users: dict[UUID, User] = field(default_factory=dict)
+    prekeys: dict[tuple[str, str], PrekeyRecord] = field(default_factory=dict)
+    claims: dict[tuple[str, str], ExchangeId] = field(default_factory=dict)
+    exchanges: dict[ExchangeId, Exchange] = field(default_factory=dict)
+    vault: dict[tuple[ExchangeId, str], bytes] = field(default_factory=dict)
+    mailbox: dict[ExchangeId, tuple[str, bytes]] = field(default_factory=dict)
+    submissions: dict[tuple[UUID, bytes], Submission] = field(default_factory=dict)
+    replays: dict[bytes, datetime] = field(default_factory=dict)
+    leaves: list[bytes] = field(default_factory=list)
+    nodes: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    checkpoints: list[bytes] = field(default_factory=list)
+
+    def copy(self) -> "_State":
+        return _State(*(getattr(self, each.name).copy() for each in fields(self)))
+
+
+def _nothing() -> None:
+    """The hook that lets a step be."""
+
+
+@dataclass
+class Hooks:
+    """Called at the named moments of every unit of work; a hook that raises makes that step fail.
+
+    Let a hook raise what the port names: LogUnavailableError of an append or the commit of one.
+    """
+
+    before_append: Callable[[], None] = _nothing
+    after_append: Callable[[], None] = _nothing
+    before_commit: Callable[[], None] = _nothing
+    after_commit: Callable[[], None] = _nothing  # the commit is durable; only its answer is lost
+
+
+class FakeStore:
+    """`gateway.ports.Store` in memory."""
+
+    def __init__(self, signer: NoteSigner | None = None) -> None:
+        seed = hashlib.sha256(b"the log of the tests").digest()
+        self.signer = signer or NoteSigner(
+            "flagstone.example/log", Ed25519PrivateKey.from_private_bytes(seed)
+        )
+        self.hooks = Hooks()
+        self.committed = _State()
+        self._writer = threading.Lock()
+        self._writing_thread: int | None = None
+
+    @contextmanager
+    def begin(self) -> Iterator["FakeUnitOfWork"]:
+        unit = FakeUnitOfWork(self)
+        try:
+            yield unit
+        finally:
+            unit.close()
+
+    def acquire(self) -> None:
+        if self._writing_thread == threading.get_ident():
+            raise RuntimeError("this thread writes in another unit of work: PostgreSQL would deadlock here")
+        if not self._writer.acquire(timeout=20):
+            raise RuntimeError("another unit of work has been writing for 20 seconds")
+        self._writing_thread = threading.get_ident()
+
+    def release(self) -> None:
+        self._writing_thread = None
+        self._writer.release()
+
+
+class FakeUnitOfWork:
+    """`gateway.ports.UnitOfWork` over `FakeStore`."""
+
+    def __init__(self, store: FakeStore) -> None:
+        self._store = store
+        self._own: _State | None = None
+        self.failed = False
+        self.hooks = store.hooks
+        self.partners = _Partners(self)
+        self.agreements = _Agreements(self)
+        self.users = _Users(self)
+        self.prekeys = _Prekeys(self)
+        self.exchanges = _Exchanges(self)
+        self.vault = _Vault(self)
+        self.mailbox = _Mailbox(self)
+        self.submissions = _Submissions(self)
+        self.replays = _Replays(self)
+        self.log = _DisclosureLog(self, store.signer)
+
+    @property
+    def state(self) -> _State:
+        return self._own or self._store.committed
+
+    def write(self) -> _State:
+        if self._own is None:
+            self._store.acquire()
+            self._own = self._store.committed.copy()
+        return self._own
+
+    def commit(self) -> None:
+        if self.failed:
+            raise LogUnavailableError("a step of this unit of work failed before", place="log")
+        self.hooks.before_commit()
+        if self._own is not None:
+            _check_references(self._own)
+            self._store.committed = self._own
+            self.close()
+        self.hooks.after_commit()
+
+    def close(self) -> None:
+        if self._own is not None:
+            self._own = None
+            self._store.release()
+
+
+def _check_references(state: _State) -> None:
+    """The foreign keys of the PostgreSQL tables, checked like there: when the unit commits."""
+    missing = (
+        {each.partner for each in state.agreements.values()} - state.partners.keys()
+        or {partner for partner, _ in state.prekeys} - state.partners.keys()
+        or {each.partner for each in state.exchanges.values()} - state.partners.keys()
+        or {each.agreement for each in state.exchanges.values()} - state.agreements.keys()
+        or {exchange for exchange, _ in state.vault} - state.exchanges.keys()
+        or state.mailbox.keys() - state.exchanges.keys()
+    )
+    if missing:
+        raise ConflictError("it refers to something that is not there", place="store")
+
+
+@dataclass
+class _Table:
+    unit: FakeUnitOfWork
+
+
+class _Partners(_Table):
+    def add(self, partner: Partner) -> None:
+        partners = self.unit.write().partners
+        _free(partner.identity.slug not in partners, "partner", "it is registered already")
+        partners[partner.identity.slug] = partner
+
+    def get(self, slug: str) -> Partner:
+        return _found(self.unit.state.partners.get(slug), "partner")
+
+    def all(self) -> list[Partner]:
+        return [partner for _, partner in sorted(self.unit.state.partners.items())]
+
+    def revoke(self, slug: str, at: datetime) -> None:
+        partners = self.unit.write().partners
+        partner = _found(partners.get(slug), "partner")
+        partners[slug] = replace(partner, revoked_at=partner.revoked_at or at)
+
+
+class _Agreements(_Table):
+    def propose(self, record: AgreementRecord) -> None:
+        agreements = self.unit.write().agreements
+        _free(record.number not in agreements, "agreement", "the number is taken")
+        agreements[record.number] = record
+
+    def get(self, number: str) -> AgreementRecord:
+        return _found(self.unit.state.agreements.get(number), "agreement")
+
+    def all(self, *, partner: str | None = None, dataset: str | None = None) -> list[AgreementRecord]:
+        chosen = [
+            record
+            for record in self.unit.state.agreements.values()
+            if partner in (None, record.partner) and dataset in (None, record.dataset)
+        ]
+        return sorted(chosen, key=lambda record: record.proposed_at, reverse=True)
+
+    def countersign(self, number: str, partner_jws: str, at: datetime) -> None:
+        agreements = self.unit.write().agreements
+        record = _found(agreements.get(number), "agreement")
+        if record.signed_at or record.revoked_at:
+            raise ConflictError("it is signed or revoked already", place="agreement")
+        agreements[number] = replace(record, partner_jws=partner_jws, signed_at=at)
+
+    def revoke(self, number: str, at: datetime) -> None:
+        agreements = self.unit.write().agreements
+        record = _found(agreements.get(number), "agreement")
+        agreements[number] = replace(record, revoked_at=record.revoked_at or at)
+
+
+class _Users(_Table):
+    def add(self, user: User) -> None:
+        users = self.unit.write().users
+        in_force = {each.name for each in users.values() if each.revoked_at is None}
+        hashes = {each.token_hash for each in users.values()}
+        taken = user.id in users or user.name in in_force or user.token_hash in hashes
+        _free(not taken, "user", "a user in force has this name")
+        users[user.id] = user
+
+    def by_token(self, token_hash: bytes) -> User | None:
+        found = (user for user in self.unit.state.users.values() if user.token_hash == token_hash)
+        return next(found, None)
+
+    def all(self) -> list[User]:
+        return sorted(self.unit.state.users.values(), key=lambda user: (user.name, user.created_at))
+
+    def replace_token(self, name: str, token_hash: bytes) -> User:
+        return self._change(name, token_hash=token_hash)
+
+    def revoke(self, name: str, at: datetime) -> User:
+        return self._change(name, revoked_at=at)
+
+    def _change(self, name: str, **changes) -> User:
+        users = self.unit.write().users
+        in_force = (user for user in users.values() if user.name == name and user.revoked_at is None)
+        user = replace(_found(next(in_force, None), "user"), **changes)
+        users[user.id] = user
+        return user
+
+
+class _Prekeys(_Table):
+    def publish(self, prekeys: Sequence[PrekeyRecord]) -> None:
+        known = self.unit.write().prekeys
+        for prekey in prekeys:
+            known.setdefault((prekey.partner, prekey.id), prekey)
+
+    def claim(self, partner: str, exchange: ExchangeId, at: datetime) -> PrekeyRecord | None:
+        state = self.unit.write()
+        prekey = next(self._free(state, partner, at), None)
+        if prekey:
+            state.claims[partner, prekey.id] = exchange
+        return prekey
+
+    def available(self, partner: str, at: datetime) -> int:
+        return sum(1 for _ in self._free(self.unit.state, partner, at))
+
+    @staticmethod
+    def _free(state: _State, partner: str, at: datetime) -> Iterator[PrekeyRecord]:
+        for key, prekey in state.prekeys.items():
+            if prekey.partner == partner and prekey.expires_at > at and key not in state.claims:
+                yield prekey
+
+
+class _Exchanges(_Table):
+    def add(self, exchange: Exchange) -> None:
+        exchanges = self.unit.write().exchanges
+        _free(exchange.id not in exchanges, "exchange", "the id is taken")
+        exchanges[exchange.id] = exchange
+
+    def get(self, exchange: ExchangeId) -> Exchange:
+        return _found(self.unit.state.exchanges.get(exchange), "exchange")
+
+    def all(self, *, submitted_by: UUID | None = None) -> list[Exchange]:
+        chosen = [
+            each for each in self.unit.state.exchanges.values() if submitted_by in (None, each.submitted_by)
+        ]
+        return sorted(chosen, key=lambda each: each.submitted_at, reverse=True)
+
+    def advance(self, exchange: ExchangeId, to: Status, *, frm: Iterable[Status]) -> bool:
+        exchanges = self.unit.write().exchanges
+        row = _found(exchanges.get(exchange), "exchange")
+        if row.status is to:
+            return False
+        if row.status not in frm:
+            raise ConflictError(f"it is {row.status} and can't become {to}", place="exchange")
+        exchanges[exchange] = replace(row, status=to)
+        return True
+
+    def unfinished(self) -> list[Exchange]:
+        chosen = [each for each in self.unit.state.exchanges.values() if each.status not in ENDED]
+        return sorted(chosen, key=lambda each: each.submitted_at)
+
+
+class _Vault(_Table):
+    def put(self, exchange: ExchangeId, kind: str, sealed: bytes) -> None:
+        self.unit.write().vault[exchange, kind] = sealed
+
+    def get(self, exchange: ExchangeId, kind: str) -> bytes:
+        return _found(self.unit.state.vault.get((exchange, kind)), "vault")
+
+    def drop(self, exchange: ExchangeId, kind: str) -> None:
+        self.unit.write().vault.pop((exchange, kind), None)
+
+
+class _Mailbox(_Table):
+    def post(self, partner: str, exchange: ExchangeId, bundle: bytes) -> None:
+        posted = (partner, bundle)
+        if self.unit.write().mailbox.setdefault(exchange, posted) != posted:
+            raise ConflictError("another bundle waits for this exchange", place="mailbox")
+
+    def waiting(self, partner: str) -> list[ExchangeId]:
+        return [exchange for exchange, (whose, _) in self.unit.state.mailbox.items() if whose == partner]
+
+    def fetch(self, partner: str, exchange: ExchangeId) -> bytes:
+        whose, bundle = self.unit.state.mailbox.get(exchange, (None, None))
+        return _found(bundle if whose == partner else None, "mailbox")
+
+    def remove(self, exchange: ExchangeId) -> None:
+        self.unit.write().mailbox.pop(exchange, None)
+
+
+class _Submissions(_Table):
+    def find(self, user: UUID, key_hash: bytes) -> Submission | None:
+        return self.unit.state.submissions.get((user, key_hash))
+
+    def remember(self, submission: Submission) -> None:
+        submissions = self.unit.write().submissions
+        key = (submission.user, submission.key_hash)
+        _free(key not in submissions, "submission", "the idempotency key is in use")
+        submissions[key] = submission
+
+    def under_way(self, user: UUID, request_digest: bytes) -> ExchangeId | None:
+        exchanges = self.unit.state.exchanges
+        same = (
+            known.exchange
+            for known in self.unit.state.submissions.values()
+            if (known.user, known.request_digest) == (user, request_digest) and known.exchange in exchanges
+        )
+        return next((each for each in same if exchanges[each].status not in ENDED), None)
+
+
+class _Replays(_Table):
+    def use(self, digest: bytes, until: datetime, now: datetime) -> None:
+        replays = self.unit.write().replays
+        for old in [each for each, end in replays.items() if end <= now]:
+            del replays[old]
+        _free(digest not in replays, "one-time id", "it was used before")
+        replays[digest] = until
+
+
+def _found(value, place: str):
+    if value is None:
+        raise NotFoundError("there is none", place=place)
+    return value
+
+
+def _free(free: bool, place: str, taken: str) -> None:
+    if not free:
+        raise ConflictError(taken, place=place)
+
+
+class _LogStore(_Table):
+    """`audit.store.Store` over the unit's state."""
+
+    def lock(self) -> None:
+        self.unit.write()
+
+    def size(self) -> int:
+        return len(self.unit.state.leaves)
+
+    def nodes(self, ids: Sequence[tuple[int, int]]) -> list[bytes]:
+        return [self.unit.state.nodes[each] for each in ids]
+
+    def write(
+        self, start: int, leaves: Sequence[bytes], nodes: Mapping[tuple[int, int], bytes], checkpoint: bytes
+    ) -> None:
+        state = self.unit.write()
+        if start != len(state.leaves) or nodes.keys() & state.nodes.keys():
+            raise RuntimeError("a log store is append-only")
+        state.leaves.extend(leaves)
+        state.nodes.update(nodes)
+        state.checkpoints.append(checkpoint)
+
+    def leaves(self, start: int, stop: int) -> Iterator[bytes]:
+        return iter(self.unit.state.leaves[start:stop])
+
+    def checkpoint(self) -> bytes | None:
+        return self.unit.state.checkpoints[-1] if self.unit.state.checkpoints else None
+
+
+class _DisclosureLog(Log):
+    """A real log over memory."""
+
+    def __init__(self, unit: FakeUnitOfWork, signer: NoteSigner) -> None:
+        super().__init__(_LogStore(unit), signer)
+        self._unit = unit
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        self._unit.failed = True  # until the append is through, as in PostgreSQL
+        self._unit.hooks.before_append()
+        super().append(entries)
+        self._unit.hooks.after_append()
+        self._unit.failed = False
