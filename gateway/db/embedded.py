@@ -63,11 +63,19 @@ class EmbeddedPostgres:
 
     def stop(self) -> None:
         """Leave the server; stop it if nobody else uses it. Idempotent."""
-        self._leave(destroy=False)
+        if self._users.joined:
+            with exclusive(self._folder / "start.lock"):
+                if self._users.leave():
+                    self._home_cluster().halt()
 
     def destroy(self) -> None:
-        """Leave the server; if nobody else uses it, stop it and delete all it holds."""
-        self._leave(destroy=True)
+        """Leave the server, started here or not; if nobody else uses it, stop it and delete all it holds."""
+        if not self._folder.exists():
+            return
+        with exclusive(self._folder / "start.lock"):
+            self._users.join()
+            if self._users.leave():
+                self._delete()
 
     def __enter__(self) -> Urls:
         return self.start()
@@ -90,19 +98,14 @@ class EmbeddedPostgres:
         names = asdict(_ROLES)
         return Urls(**{key: self._url(cluster, role, passwords[role]) for key, role in names.items()})
 
-    def _leave(self, *, destroy: bool) -> None:
-        if not self._users.joined:
-            return
-        with exclusive(self._folder / "start.lock"):
-            if not self._users.leave():
-                return
-            cluster = self._home_cluster()
-            cluster.halt()
-            if destroy:
-                shutil.rmtree(cluster.socket, ignore_errors=True)
-                shutil.rmtree(cluster.home)
-                for name in ("passwords.json", "home"):
-                    (self._folder / name).unlink(missing_ok=True)
+    def _delete(self) -> None:
+        cluster = self._home_cluster()
+        cluster.halt()
+        shutil.rmtree(cluster.socket, ignore_errors=True)
+        shutil.rmtree(cluster.home)
+        for name in ("passwords.json", "home"):
+            (self._folder / name).unlink(missing_ok=True)
+        self._cluster = None  # as root another start takes another home
 
     def _home_cluster(self) -> Cluster:
         if self._cluster is None:

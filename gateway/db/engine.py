@@ -88,6 +88,10 @@ class Session:
         """Execute one statement."""
         try:
             return self._connection.execute(statement, parameters)
+        except UnicodeError:
+            # a lone surrogate; the error itself holds the text
+            self.fail()
+            raise BadInputError("a text that is not Unicode can't be stored", place="store") from None
         except SQLAlchemyError as error:
             self.fail()
             raise translated(error) from None

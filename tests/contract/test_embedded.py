@@ -40,9 +40,7 @@ def folder() -> Iterator[Path]:
     """A folder with a short path, whose server is gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
     yield folder
-    last = shared(folder)
-    last.start()
-    last.destroy()
+    shared(folder).destroy()
     shutil.rmtree(folder)
 
 
@@ -278,9 +276,11 @@ def test_destroying_leaves_nothing(tmp_path):
     postgres.destroy()
     assert not home.exists()
     assert not (tmp_path / "p" / "passwords.json").exists()
-    again = shared(tmp_path / "p")
-    assert again.start().web != urls.web
-    again.destroy()
+    assert postgres.start().web != urls.web
+    postgres.stop()
+    shared(tmp_path / "p").destroy()
+    assert not postgres._home_cluster().home.exists()
+    shared(tmp_path / "never made").destroy()
 
 
 def test_a_missing_wheel_is_named(monkeypatch):

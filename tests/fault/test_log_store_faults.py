@@ -227,8 +227,10 @@ def test_no_database_is_a_named_error(postgres):
     assert "secret" not in str(failure.value)
 
 
-def test_text_that_cannot_be_stored_is_bad_input(postgres):
-    """A NUL in text, which PostgreSQL can't hold, is the caller's error and not the store's."""
+@pytest.mark.parametrize("text", [f"{SECRET}\0", f"{SECRET}\ud800"])
+def test_text_that_cannot_be_stored_is_bad_input(postgres, text):
+    """A NUL or a lone surrogate, which PostgreSQL can't hold, is the caller's error and not the store's."""
     with postgres.store().begin() as unit, pytest.raises(FlagstoneError) as failure:
-        unit.agreements.get("A\0")
+        unit.agreements.get(text)
     assert failure.value.status == 422
+    assert SECRET not in str(failure.value)
