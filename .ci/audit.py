@@ -26,7 +26,8 @@ def main() -> int:
         if not report.exists():
             sys.stdout.write("pip-audit: no vulnerability service answered; nothing was checked\n")
             return 0
-        found = [package for package in json.loads(report.read_text())["dependencies"] if package.get("vulns")]
+        told = json.loads(report.read_text())
+    found = [package for package in told["dependencies"] if package.get("vulns")]
     for package in found:
         ids = ", ".join(vulnerability["id"] for vulnerability in package["vulns"])
         sys.stdout.write(f"{package['name']} {package['version']}: {ids}\n")

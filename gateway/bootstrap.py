@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fastapi import FastAPI
-from pydantic import SecretStr
 
 from adapters.keys.files import FileExchangeKeys, FilePartyKeys, create_party_keys, create_signer, load_signer
 from adapters.transports.mailbox import MailboxTransport
@@ -101,6 +100,11 @@ def opened(settings: Settings) -> Iterator[Installation]:
         yield Installation(settings, urls, context(urls.migrate), context(urls.web), context(urls.worker))
 
 
+def destroy_embedded(home: Path) -> None:
+    """Stop the embedded database of a home and delete all it holds. For demos and tests."""
+    EmbeddedPostgres(home / "postgres").destroy()
+
+
 def upgrade_database(settings: Settings) -> None:
     """Bring the schema up to date.
 
@@ -139,20 +143,17 @@ def serving(settings: Settings) -> Iterator[FastAPI]:
 
 @contextlib.contextmanager
 def _urls(settings: Settings) -> Iterator[Urls]:
+    given = (
+        settings.database_url_migrate,
+        settings.database_url,
+        settings.database_url_worker,
+        settings.database_url_review,
+    )
     if settings.database_url is None:
         with EmbeddedPostgres(settings.home / "postgres") as urls:
             yield urls
-        return
-
-    def given(url: SecretStr | None) -> str:
-        return (url or settings.database_url or SecretStr("")).get_secret_value()
-
-    yield Urls(
-        migrate=given(settings.database_url_migrate),
-        web=given(settings.database_url),
-        worker=given(settings.database_url_worker),
-        review=given(settings.database_url_review),
-    )
+    else:
+        yield Urls(*(url.get_secret_value() for url in given if url))
 
 
 def _create_home(home: Path) -> None:

@@ -190,7 +190,11 @@ class Submissions(Protocol):
         """Raise ConflictError when (user, key) is there already: a concurrent twin won."""
 
     def under_way(self, user: UUID, request_digest: bytes) -> ExchangeId | None:
-        """An exchange of this very request by this user whose status is not in `ENDED`, or None."""
+        """An exchange of this very request by this user whose status is not in `ENDED`, or None.
+
+        Of two transactions that ask for the same request, the second waits until the first has ended, so
+        that both can't find none.
+        """
 
 
 class Replays(Protocol):
@@ -227,16 +231,35 @@ class DisclosureLog(Protocol):
 class UnitOfWork(Protocol):
     """One transaction. Leaving the block without `commit()` rolls everything back."""
 
-    partners: Partners
-    agreements: Agreements
-    users: Users
-    prekeys: Prekeys
-    exchanges: Exchanges
-    vault: Vault
-    mailbox: Mailbox
-    submissions: Submissions
-    replays: Replays
-    log: DisclosureLog
+    @property
+    def partners(self) -> Partners: ...
+
+    @property
+    def agreements(self) -> Agreements: ...
+
+    @property
+    def users(self) -> Users: ...
+
+    @property
+    def prekeys(self) -> Prekeys: ...
+
+    @property
+    def exchanges(self) -> Exchanges: ...
+
+    @property
+    def vault(self) -> Vault: ...
+
+    @property
+    def mailbox(self) -> Mailbox: ...
+
+    @property
+    def submissions(self) -> Submissions: ...
+
+    @property
+    def replays(self) -> Replays: ...
+
+    @property
+    def log(self) -> DisclosureLog: ...
 
     def commit(self) -> None: ...
 

@@ -40,6 +40,21 @@ class Settings(BaseSettings):
     """The command line user's token."""
 
     @model_validator(mode="after")
+    def _a_url_for_each_role(self) -> Self:
+        urls = (
+            self.database_url,
+            self.database_url_worker,
+            self.database_url_review,
+            self.database_url_migrate,
+        )
+        if any(urls) and not all(urls):
+            raise ValueError(
+                "FLAGSTONE_DATABASE_URL needs FLAGSTONE_DATABASE_URL_WORKER, _REVIEW and _MIGRATE beside it: "
+                "each role may do no more than its work needs"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _no_plain_http_between_organisations(self) -> Self:
         local = self.host in {"127.0.0.1", "::1", "localhost"}
         if not (local or self.unsafe_plain_http or (self.tls_certificate and self.tls_key)):

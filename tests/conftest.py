@@ -1,5 +1,6 @@
 """What every test gets: no network for the pure kinds, and a check that each test says what it pins."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,14 @@ from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["postgres_fixtures"]
 
+_MAY_SKIP = (
+    # who runs the tests, not what is installed
+    "only root can become another user",
+    "the other tests run as an ordinary user then",
+    "this checkout, or its Python, is closed to ordinary users",
+    "an ordinary user always reaches its own packages",
+    "only root can give a file away",
+)
 _PURE = {"unit", "property", "spec"}
 
 settings.register_profile(
@@ -23,6 +32,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     silent = [item.nodeid for item in items if not (getattr(item, "obj", None) and item.obj.__doc__)]
     if silent:
         raise pytest.UsageError(f"tests without a docstring that states their property: {silent}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI a test that is skipped for want of a package fails the run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if not os.environ.get("FLAGSTONE_TESTS_ALL") or reporter is None:
+        return
+    skipped = [report.longrepr[2] for report in reporter.stats.get("skipped", [])]
+    missing = [reason for reason in skipped if not reason.endswith(_MAY_SKIP)]
+    if missing:
+        reporter.write_line(f"skipped, and must not be: {missing}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -324,7 +324,7 @@ class _Submissions(_Table):
         submissions[key] = submission
 
     def under_way(self, user: UUID, request_digest: bytes) -> ExchangeId | None:
-        exchanges = self.unit.state.exchanges
+        exchanges = self.unit.write().exchanges
         same = (
             known.exchange
             for known in self.unit.state.submissions.values()

@@ -1,4 +1,4 @@
-"""A council and one partner over in-memory ports, with real cryptography, policies and linkage between them."""
+"""A council and one partner over in-memory ports, with real cryptography, policies and linkage."""
 
 import secrets
 from dataclasses import dataclass, field

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.db.engine import Session
@@ -132,6 +133,8 @@ class PostgresSubmissions:
         add(self._session, submissions, values, place="submission", taken="the idempotency key is in use")
 
     def under_way(self, user: UUID, request_digest: bytes) -> ExchangeId | None:
+        key = int.from_bytes(sha256(user.bytes + request_digest).digest()[:8], signed=True)
+        self._session.run(select(func.pg_advisory_xact_lock(key)))
         same = (
             select(exchanges.c.id)
             .join(submissions, submissions.c.exchange == exchanges.c.id)

@@ -97,9 +97,12 @@ def submit(
     intake = _read(ctx, upload, ctx.policies.datasets.get(dataset), accept_valid=accept_valid)
     request = _Request(user, dataset, purpose, framework, partner, idempotency_key, intake)
     with ctx.store.begin() as uow:
+        twin = uow.submissions.under_way(user.id, request.digest)  # first: it waits for a twin
         earlier = uow.submissions.find(user.id, request.key_hash)
         if earlier is not None:
             return _repeat(earlier, request)
+        if twin is not None:
+            raise _under_way(twin)
         return _decide_and_keep(ctx, uow, request)
 
 
@@ -153,7 +156,6 @@ def _repeat(earlier: Submission, request: _Request) -> Submitted:
 def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submitted:
     at = ctx.clock()
     people = request.intake.people
-    _refuse_twin(uow, request)
     standing = agreements.standing(uow, request.dataset, request.partner)
     decision = _decide(ctx, request, standing, people, at)
     if standing is None or not decision.permitted:
@@ -236,14 +238,12 @@ _EVERY_ROW_WITHHELD = Unmet(
 )
 
 
-def _refuse_twin(uow: UnitOfWork, request: _Request) -> None:
-    twin = uow.submissions.under_way(request.user.id, request.digest)
-    if twin is not None:
-        raise ConflictError(
-            f"this very request is under way as exchange {twin}",
-            place="exchange",
-            way_out="Wait for its answer, or cancel it first: sending it twice would disclose the list twice",
-        )
+def _under_way(twin: ExchangeId) -> ConflictError:
+    return ConflictError(
+        f"this very request is under way as exchange {twin}",
+        place="exchange",
+        way_out="Wait for its answer, or cancel it first: sending it twice would disclose the list twice",
+    )
 
 
 def _keep_refusal(

@@ -192,6 +192,24 @@ def test_a_request_is_under_way_until_its_exchange_ends(store, status):
         assert unit.submissions.under_way(UUID(int=8), b"d") is None
 
 
+def test_a_twin_waits_until_the_first_has_ended(store):
+    """Of two units of work that look for the same request, the second sees what the first committed."""
+    enrol(store)
+    exchange = an_exchange()
+
+    def twin():
+        with store.begin() as unit:
+            return unit.submissions.under_way(UUID(int=7), b"d")
+
+    with ThreadPoolExecutor(1) as pool, store.begin() as unit:
+        assert unit.submissions.under_way(UUID(int=7), b"d") is None
+        waiting = pool.submit(twin)
+        unit.exchanges.add(exchange)
+        unit.submissions.remember(Submission(UUID(int=7), b"k", b"d", exchange.id, b"{}"))
+        unit.commit()
+        assert waiting.result(10) == exchange.id
+
+
 def test_a_one_time_id_is_used_once_until_it_expires(store):
     """A second use is refused before the id's end, and ids past their end are forgotten."""
     with store.begin() as unit:

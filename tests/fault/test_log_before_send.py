@@ -44,7 +44,7 @@ def fail_once(job, moment, error):
 
 
 def until(job, step):
-    """Drive a job up to the moment before `step`; return what takes the step, and the exchange if there is one."""
+    """Drive a job up to the moment before `step`; what takes the step, and the exchange if there is one."""
     if step == "submit":
         return lambda: job.submit(idempotency_key="the-one-key"), None
     exchange = job.submit(idempotency_key="the-one-key").exchange

@@ -17,6 +17,9 @@ from gateway.service.sealing import SECRET
 from gateway.service.submit import ExchangeRefusedError
 
 
+PARENT = "p1,h1,Ann,Example,1985-03-02,f,LS1 4AP,crime.asb_intervention_12m,yes,no\n"
+
+
 @pytest.fixture
 def job():
     return a_job()
@@ -139,9 +142,8 @@ def test_accept_valid_goes_on(job):
 @pytest.mark.parametrize(
     "rows",
     [
-        "p1,h1,Ann,Example,1985-03-02,f,LS1 4AP,crime.asb_intervention_12m,yes,no\n",
-        "p1,h1,Ann,Example,1985-03-02,f,LS1 4AP,crime.asb_intervention_12m,yes,no\n"
-        "p2,h1,Bob,Example,1984-03-02,m,LS1 4AP,crime.asb_intervention_12m,yes,no\n",
+        PARENT,
+        PARENT + PARENT.replace("p1", "p2").replace("Ann", "Bob"),
     ],
     ids=["a household of one", "no dependent child"],
 )

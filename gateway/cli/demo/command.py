@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import polars as pl
 import typer
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from gateway.bootstrap import destroy_embedded
 from gateway.cli.demo import job, offline
 from gateway.cli.demo.cases import Case, PartnerCase, febrl4, generated
 from gateway.cli.demo.score import Score, score
@@ -49,11 +51,13 @@ def demo(
                         people, seed=seed, households=households, register=register, overlap=overlap
                     )
                 )
+            show_people(case)
             tokens = run(made, case)
             if keep:
                 wait(made, tokens)
     finally:
         if folder is None:
+            destroy_embedded(root / "council")
             shutil.rmtree(root)
 
 
@@ -81,6 +85,21 @@ def run(made: World, case: Case) -> job.Tokens:
     check_log(made, job.export_log(made, tokens))
     out.print("\nEverything held.", style="bold green")
     return tokens
+
+
+def show_people(case: Case) -> None:
+    """How many people were made, and how many of the list stand on each register."""
+    listed = pl.read_csv(case.household_list, infer_schema=False)
+    shown = table("People who do not exist", "File", "People", "Of the list")
+    households = f"{listed['household_id'].n_unique()} households"
+    shown.add_row(case.household_list.name, str(listed.height), households)
+    for partner in case.partners:
+        rows = pl.scan_csv(partner.register, infer_schema=False).select(pl.len()).collect().item()
+        known = case.truth.filter(
+            pl.col("register") == partner.register_name, pl.col("record_id").is_not_null()
+        ).height
+        shown.add_row(partner.register.name, str(rows), f"{known} are on it ({known / listed.height:.0%})")
+    out.print(shown)
 
 
 def ask(made: World, case: Case, partner: PartnerCase, tokens: job.Tokens) -> Score:
@@ -152,7 +171,7 @@ def heading(text: str) -> None:
 @contextmanager
 def working(what: str) -> Iterator[None]:
     """A progress display for work that takes longer than a moment."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True) as progress:
         progress.add_task(what, total=None)
         yield
