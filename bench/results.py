@@ -1,0 +1,54 @@
+"""bench/RESULTS.md: one section a bench, in alphabetical order; a new run replaces its own section alone."""
+
+import os
+import platform
+import re
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+_TITLE = "# Results\n\nAs measured by `make bench`. Machines differ and are noisy: read the ratios, not the seconds.\n"
+
+
+def put(section: str, *parts: str, results: Path = RESULTS) -> None:
+    """Replace the section, or add it."""
+    found = re.split(
+        r"^## (.+)\n", results.read_text(encoding="utf-8") if results.exists() else "", flags=re.M
+    )
+    sections = dict(zip(found[1::2], found[2::2], strict=True))
+    sections[section] = "\n" + "\n\n".join(part.strip() for part in parts) + "\n\n"
+    text = "\n".join(f"## {name}\n{body.rstrip()}\n" for name, body in sorted(sections.items()))
+    results.write_text(f"{_TITLE}\n{text}", encoding="utf-8")
+
+
+def circumstances(load: float) -> str:
+    """When, where and how; `load`: the machine's load average just before."""
+    command = " ".join(["python", os.path.relpath(sys.argv[0]), *sys.argv[1:]])
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return table(
+        ("", ""),
+        ("Date", f"{datetime.now(UTC):%Y-%m-%d}"),
+        ("Command", f"`{command}`"),
+        ("Machine", f"{_processor()}, {memory:.0f} GiB, {platform.system()} {platform.release()}"),
+        ("Cores used", f"{len(os.sched_getaffinity(0))}"),
+        ("Load average before", f"{load:.2f}"),
+        ("Software", f"Python {platform.python_version()}, Polars {pl.__version__}"),
+    )
+
+
+def table(header: Sequence[str], *rows: Sequence[str]) -> str:
+    """Markdown; every column but the first is set to the right."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _processor() -> str:
+    try:
+        names = re.findall(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.M)
+    except OSError:
+        names = []
+    return names[0] if names else platform.machine()
