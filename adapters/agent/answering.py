@@ -22,7 +22,7 @@ from gateway.linkage.scheme import scheme_of
 from gateway.linkage.secret import token_keys
 from gateway.linkage.tokens import tokenise
 
-BATCH: Final = 100_000
+BATCH: Final = 200_000
 """Rows of the register in memory at a time."""
 
 _PERMILLE: Final = 1000

@@ -39,10 +39,21 @@ def clean(
         RegisterError: no objection column, or none for an indicator: its flag would be a silent no.
     """
     there = frame.columns
-    return frame.select(
-        *(_identifying(name, columns.find(name, there), frame.schema, any_postcode) for name in IDENTIFYING),
+    checks = _CHECKED | {"postcode": _ANY_POSTCODE} if any_postcode else _CHECKED
+    # in stages, because Polars works an expression out anew wherever it is used
+    text = frame.select(
+        *(_identifying(name, columns.find(name, there), frame.schema) for name in IDENTIFYING),
         _objected(_required(OBJECTED, columns, there)).alias(OBJECTED),
         *(_yes(_required(code, columns, there)).fill_null(value=False).alias(code) for code in indicators),
+    )
+    read = text.with_columns(
+        _date(pl.col("dob"), text.schema["dob"]),
+        pl.col("sex").str.to_uppercase().str.slice(0, 1).replace_strict(_SEXES, default=None),
+        *(canonical(pl.col(name)) for name, (canonical, _) in checks.items()),
+    )
+    return read.with_columns(
+        pl.when(pl.col("dob") >= _OLDEST).then("dob"),
+        *(pl.when(valid(pl.col(name))).then(name) for name, (_, valid) in checks.items()),
     ).cast(batch_schema(indicators))
 
 
@@ -57,17 +68,15 @@ def _required(name: str, columns: Columns, there: Sequence[str]) -> str:
     return source
 
 
-def _identifying(name: str, source: str | None, schema: pl.Schema, any_postcode: bool) -> pl.Expr:
+def _identifying(name: str, source: str | None, schema: pl.Schema) -> pl.Expr:
+    """As text, a date in a column of dates excepted."""
     if source is None:
-        return pl.lit(None, dtype=IDENTIFYING[name]).alias(name)
-    if name == "dob":
-        return _date(source, schema[source]).alias(name)
+        return pl.lit(None, dtype=pl.String).alias(name)
+    if name == "dob" and schema[source].is_temporal():
+        return pl.col(source).alias(name)
     text = _text(source)
-    if name == "sex":
-        return text.str.to_uppercase().str.slice(0, 1).replace_strict(_SEXES, default=None).alias(name)
-    if name == "postcode" and any_postcode:
-        return _valid(text, *_ANY_POSTCODE).alias(name)
-    return (_valid(text, *_CHECKED[name]) if name in _CHECKED else text).alias(name)
+    # a time of day may follow a date
+    return (text.str.extract(r"^([0-9./-]+)") if name == "dob" else text).alias(name)
 
 
 def _text(source: str) -> pl.Expr:
@@ -76,20 +85,10 @@ def _text(source: str) -> pl.Expr:
     return pl.when(text != "").then(text)
 
 
-def _valid(
-    text: pl.Expr, canonical: Callable[[pl.Expr], pl.Expr], valid: Callable[[pl.Expr], pl.Expr]
-) -> pl.Expr:
-    value = canonical(text)
-    return pl.when(valid(value)).then(value)
-
-
-def _date(source: str, dtype: pl.DataType) -> pl.Expr:
+def _date(day: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     if dtype.is_temporal():
-        day = pl.col(source).cast(pl.Date, strict=False)
-    else:
-        text = _text(source).str.extract(r"^([0-9./-]+)")  # a time of day may follow
-        day = pl.coalesce(text.str.to_date(form, strict=False) for form in _DATES)
-    return pl.when(day >= _OLDEST).then(day)
+        return day.cast(pl.Date, strict=False)
+    return pl.coalesce(day.str.to_date(form, strict=False) for form in _DATES)
 
 
 def _yes(source: str) -> pl.Expr:

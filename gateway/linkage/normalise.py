@@ -45,9 +45,10 @@ def normalise(people: pl.DataFrame, scheme: Scheme = V1) -> pl.DataFrame:
         else pl.repeat(None, people.height, dtype=kind).alias(column)
         for column, kind in IDENTIFYING.items()
     )
-    # names repeat: their dozen passes run over the distinct ones only
+    # names and postcodes repeat: their dozen passes run over the distinct ones only
     rows = _join(rows, "forename", _forenames(rows, scheme.placeholders))
     rows = _join(rows, "surname", _surnames(rows, scheme.placeholders))
+    rows = _join(rows, "postcode", _places(rows, scheme.placeholders))
     return rows.select(
         "gk",
         "s",
@@ -59,7 +60,8 @@ def normalise(people: pl.DataFrame, scheme: Scheme = V1) -> pl.DataFrame:
         "s3",
         "sS",
         *_birth(scheme.placeholders),
-        *_place(scheme.placeholders),
+        "pc",
+        "sec",
         _nhs(),
     )
 
@@ -144,15 +146,22 @@ def _birth(placeholders: Placeholders) -> list[pl.Expr]:
     ]
 
 
-def _place(placeholders: Placeholders) -> list[pl.Expr]:
-    """Postcode and sector. Of a postcode that is not UK-shaped, the sector is all but the last character."""
-    code = pl.col("postcode").str.to_uppercase().str.replace_all("[^0-9A-Z]", "")
+def _places(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFrame:
+    """Parts of each distinct postcode: itself and its sector.
+
+    Of a postcode that is not UK-shaped, the sector is all but the last character.
+    """
+    code, known = pl.col("code"), pl.col("pc")
     unknown = code.is_in(placeholders.postcodes) | code.str.slice(0, 4).is_in(placeholders.postcode_areas)
     repeated = code.str.strip_chars(code.str.slice(0, 1)) == ""
     usable = code.str.contains("[0-9]") & (code.str.len_chars() > 2)  # noqa: PLR2004 - shorter is no postcode
-    known = pl.when(usable & ~unknown & ~repeated).then(code)
     unit = pl.when(known.str.contains(_UK_POSTCODE)).then(2).otherwise(1)
-    return [known.alias("pc"), known.str.head(known.str.len_chars() - unit).alias("sec")]
+    distinct = rows.select(pl.col("postcode").drop_nulls().unique())
+    return (
+        distinct.with_columns(code=pl.col("postcode").str.to_uppercase().str.replace_all("[^0-9A-Z]", ""))
+        .with_columns(pc=pl.when(usable & ~unknown & ~repeated).then(code))
+        .select("postcode", "pc", known.str.head(known.str.len_chars() - unit).alias("sec"))
+    )
 
 
 def _nhs() -> pl.Expr:
