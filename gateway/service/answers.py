@@ -53,7 +53,10 @@ def receive_answer(ctx: Context, partner: Partner, exchange_id: ExchangeId, data
             return
         at = ctx.clock()
         opened = _open(ctx, uow, exchange, partner, data, at)
-        uow.exchanges.advance(exchange_id, Status.DELIVERED, frm=BEFORE_ANSWER)
+        if not uow.exchanges.advance(exchange_id, Status.DELIVERED, frm=BEFORE_ANSWER):
+            # a twin was first, and its answer is the one that stands
+            _same_again(uow, uow.exchanges.get(exchange_id), data)
+            return
         uow.vault.put(exchange_id, "answer", data)
         put_sealed(ctx, uow, exchange_id, "flags", flags_by_unit(opened))
         record_exchange(
@@ -84,16 +87,16 @@ def receive_refusal(ctx: Context, partner: Partner, exchange_id: ExchangeId, jws
             jws, partner.identity, exchange=exchange_id, request_digest=exchange.request_digest.hex()
         )
         to = Status.DECLINED if notice.code is RefusalCode.DECLINED else Status.FAILED
-        if exchange.status is to:
+        at = ctx.clock()
+        if exchange.status is to or not uow.exchanges.advance(exchange_id, to, frm=BEFORE_ANSWER):
             return
-        uow.exchanges.advance(exchange_id, to, frm=BEFORE_ANSWER)
         record_exchange(
             ctx,
             uow,
             f"exchange.{to.value}",
             exchange,
             actor=the_partner(partner.identity.slug),
-            at=ctx.clock(),
+            at=at,
             body={"code": notice.code.value, "counts_as_disclosed": True},
             private={"receipt": jws},
         )

@@ -34,7 +34,8 @@ def authorise(ctx: Context, exchange_id: ExchangeId) -> Status:
             cancel_for(ctx, uow, exchange, decision, at)
             uow.commit()
             return Status.CANCELLED
-        uow.exchanges.advance(exchange_id, Status.AUTHORISED, frm=[Status.PREPARED])
+        if not uow.exchanges.advance(exchange_id, Status.AUTHORISED, frm=[Status.PREPARED]):
+            return Status.AUTHORISED  # another worker was first
         record_exchange(
             ctx,
             uow,
@@ -72,13 +73,13 @@ def expire(ctx: Context, exchange_id: ExchangeId) -> None:
     """Give up waiting. Authorised without receipt counts as disclosed, and the entry says so."""
     with ctx.store.begin() as uow:
         exchange = uow.exchanges.get(exchange_id)
+        at = ctx.clock()
         if exchange.status not in BEFORE_ANSWER:
             return
-        uow.exchanges.advance(exchange_id, Status.EXPIRED, frm=BEFORE_ANSWER)
+        if not uow.exchanges.advance(exchange_id, Status.EXPIRED, frm=BEFORE_ANSWER):
+            return
         body = {"counts_as_disclosed": True, "receipt": False}
-        record_exchange(
-            ctx, uow, "exchange.expired", exchange, actor=the_gateway(ctx), at=ctx.clock(), body=body
-        )
+        record_exchange(ctx, uow, "exchange.expired", exchange, actor=the_gateway(ctx), at=at, body=body)
         uow.mailbox.remove(exchange_id)
         uow.commit()
 
@@ -101,7 +102,8 @@ def decide_again(ctx: Context, uow: UnitOfWork, exchange: Exchange, at: datetime
 
 def cancel_for(ctx: Context, uow: UnitOfWork, exchange: Exchange, decision: Decision, at: datetime) -> None:
     """Cancel because the decision no longer permits, and say why in the log."""
-    uow.exchanges.advance(exchange.id, Status.CANCELLED, frm=[exchange.status])
+    if not uow.exchanges.advance(exchange.id, Status.CANCELLED, frm=[exchange.status]):
+        return
     disclosed = exchange.status is not Status.PREPARED
     body: dict[str, Json] = {"counts_as_disclosed": disclosed, "decision": decision.to_json()}
     record_exchange(ctx, uow, "exchange.cancelled", exchange, actor=the_gateway(ctx), at=at, body=body)

@@ -44,12 +44,11 @@ def cancel(ctx: Context, user: User, exchange_id: ExchangeId) -> None:
             return
         if exchange.status in ENDED or exchange.status is Status.DELIVERED:
             raise ConflictError(f"too late: the exchange is {exchange.status}", place="cancel")
-        before = exchange.status
-        uow.exchanges.advance(exchange_id, Status.CANCELLED, frm=[before])
+        at, before = ctx.clock(), exchange.status
+        if not uow.exchanges.advance(exchange_id, Status.CANCELLED, frm=[before]):
+            return
         body = {"counts_as_disclosed": before is not Status.PREPARED}
-        record_exchange(
-            ctx, uow, "exchange.cancelled", exchange, actor=actor_of(ctx, user), at=ctx.clock(), body=body
-        )
+        record_exchange(ctx, uow, "exchange.cancelled", exchange, actor=actor_of(ctx, user), at=at, body=body)
         uow.mailbox.remove(exchange_id)
         uow.commit()
     close(ctx, exchange_id)

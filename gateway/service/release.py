@@ -25,11 +25,12 @@ def release(ctx: Context, exchange_id: ExchangeId) -> Status:
             cancel_for(ctx, uow, exchange, decision, at)
             uow.commit()
             return Status.CANCELLED
+        if not uow.exchanges.advance(exchange_id, Status.RELEASED, frm=[Status.DELIVERED]):
+            return Status.RELEASED  # another worker was first
         answer = get_sealed(ctx, uow, exchange_id, "flags")
         result = _result(exchange, answer, get_sealed(ctx, uow, exchange_id, "slots"))
         put_sealed(ctx, uow, exchange_id, "result", result)
         uow.vault.drop(exchange_id, "flags")
-        uow.exchanges.advance(exchange_id, Status.RELEASED, frm=[Status.DELIVERED])
         flagged = sum(1 for unit in result["units"] if unit["flags"])
         record_exchange(
             ctx,

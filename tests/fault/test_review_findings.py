@@ -1,0 +1,121 @@
+"""Steps that overlap: two workers, two deliveries of one reply, a cancellation beside them.
+
+A step reads the status, works, and only then holds the row. `overtaken` lets another process do its whole
+step in between, by way of the clock, which every step asks after it has read.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from jobworld import Job, a_job
+
+from gateway.bundle.refusal import RefusalCode, make_refusal
+from gateway.domain.errors import ConflictError
+from gateway.domain.exchange import Status
+from gateway.service import agreements, answers, dispatch, exchanges, release
+from gateway.service.context import Context
+
+FLAG = "health.adult_mental_health"
+
+
+@pytest.fixture
+def job() -> Job:
+    return a_job()
+
+
+def overtaken(job: Job, by: Callable[[], object]) -> Context:
+    """The job's context; `by` runs once, when a step asks for the time."""
+    waiting = [by]
+
+    def clock():
+        if waiting:
+            waiting.pop()()
+        return job.clock()
+
+    return replace(job.context, clock=clock)
+
+
+def status(job: Job, exchange) -> Status:
+    return job.store.committed.exchanges[exchange].status
+
+
+def delivered(job: Job):
+    exchange = job.sent()
+    answers.receive_answer(job.context, job.registered, exchange, job.partner.answer(job, exchange))
+    return exchange
+
+
+def test_two_workers_authorise_once(job):
+    """Two workers that authorise one exchange at once leave one authorisation in the log."""
+    exchange = job.submit().exchange
+    other = overtaken(job, lambda: dispatch.authorise(job.context, exchange))
+    assert dispatch.authorise(other, exchange) is Status.AUTHORISED
+    assert job.kinds().count("exchange.request-authorised") == 1
+
+
+def test_two_workers_release_once(job):
+    """Two workers that release one answer at once leave one release in the log."""
+    exchange = delivered(job)
+    other = overtaken(job, lambda: release.release(job.context, exchange))
+    assert release.release(other, exchange) is Status.RELEASED
+    assert job.kinds().count("exchange.release-authorised") == 1
+
+
+def test_two_workers_expire_once(job):
+    """Two workers that give up one exchange at once leave one entry in the log."""
+    exchange = job.sent()
+    job.clock.advance(days=30)
+    other = overtaken(job, lambda: dispatch.expire(job.context, exchange))
+    dispatch.expire(other, exchange)
+    assert job.kinds().count("exchange.expired") == 1
+
+
+def test_two_workers_cancel_once(job):
+    """Two workers that find the agreement revoked at once leave one cancellation in the log."""
+    exchange = job.submit().exchange
+    agreements.revoke(job.context, "T-1")
+    other = overtaken(job, lambda: dispatch.authorise(job.context, exchange))
+    assert dispatch.authorise(other, exchange) is Status.CANCELLED
+    assert job.kinds().count("exchange.cancelled") == 1
+
+
+def test_an_answer_sent_twice_at_once_is_taken_once(job):
+    """Of two answers that arrive at once the first counts: the second neither replaces it nor is logged."""
+    exchange = job.sent()
+    first, second = (job.partner.answer(job, exchange, {unit: [FLAG]}) for unit in (0, 1))
+    take = answers.receive_answer
+    other = overtaken(job, lambda: take(job.context, job.registered, exchange, first))
+    with pytest.raises(ConflictError, match="other bytes"):
+        take(other, job.registered, exchange, second)
+    assert job.kinds().count("exchange.delivered") == 1
+    assert job.store.committed.vault[exchange, "answer"] == first
+
+
+def test_one_answer_delivered_twice_at_once_is_acknowledged_twice(job):
+    """The same bytes twice at once are one delivery, and both senders are told that it arrived."""
+    exchange = job.sent()
+    answer = job.partner.answer(job, exchange)
+    take = answers.receive_answer
+    other = overtaken(job, lambda: take(job.context, job.registered, exchange, answer))
+    take(other, job.registered, exchange, answer)
+    assert job.kinds().count("exchange.delivered") == 1
+
+
+def test_a_refusal_sent_twice_at_once_is_logged_once(job):
+    """Two deliveries of one refusal at once leave one entry in the log."""
+    exchange = job.sent()
+    digest = job.store.committed.exchanges[exchange].request_digest.hex()
+    notice = make_refusal(exchange, digest, RefusalCode.DECLINED, job.clock(), job.partner.keys.sign)
+    take = answers.receive_refusal
+    other = overtaken(job, lambda: take(job.context, job.registered, exchange, notice))
+    take(other, job.registered, exchange, notice)
+    assert job.kinds().count("exchange.declined") == 1
+
+
+def test_a_cancellation_sent_twice_at_once_is_logged_once(job):
+    """Two cancellations at once leave one entry in the log."""
+    exchange = job.sent()
+    other = overtaken(job, lambda: exchanges.cancel(job.context, job.analyst, exchange))
+    exchanges.cancel(other, job.analyst, exchange)
+    assert job.kinds().count("exchange.cancelled") == 1
