@@ -7,17 +7,15 @@ Machines differ and are noisy: read the ratios, not the seconds.
 
 import argparse
 import hmac
+import os
 import resource
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
-from pathlib import Path
 
 import polars as pl
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
+from results import circumstances, put, table
 
 from gateway.linkage.normalise import NICKNAMES
 from gateway.linkage.resolve import candidates, resolve
@@ -26,9 +24,10 @@ from gateway.linkage.secret import token_keys
 from gateway.linkage.tokens import tokenise
 
 KEYS = token_keys(bytes(32), V1)
-BATCH = 100_000
+BATCH = 200_000  # as the agent's
 OVERLAP = 0.85
 BASELINE = 200_000  # messages
+TOKENS = "Tokens, normalising included"
 MESSAGE = b"WILLIAM\x1fSMITH\x1f19610203"
 
 
@@ -70,37 +69,54 @@ def baseline() -> float:
     return BASELINE / (time.perf_counter() - start)
 
 
+def beside_python(tokens: float) -> str:
+    """`tokens` a second beside those of `baseline`, measured now."""
+    python, cores = baseline(), len(os.sched_getaffinity(0))
+    return (
+        f"{tokens / 1e6:.2f} M/s on {cores} cores; Python's `hmac.digest` alone makes {python / 1e6:.2f} M/s "
+        f"on one: ratio {tokens / python:.2f}, {tokens / python / cores:.2f} a core."
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--register", type=int, default=1_000_000)
     parser.add_argument("--listed", type=int, default=45_000)
-    sizes = parser.parse_args()
-    register = people(sizes.register, 1)
-    known = round(sizes.listed * OVERLAP)
-    listed = pl.concat([register.sample(known, seed=2), people(sizes.listed - known, 100)])
+    parser.add_argument("--no-results", action="store_true", help="print only")
+    told = parser.parse_args()
+    load = os.getloadavg()[0]
+    register = people(told.register, 1)
+    known = round(told.listed * OVERLAP)
+    listed = pl.concat([register.sample(known, seed=2), people(told.listed - known, 100)])
 
     spent: dict[str, float] = {}
     found = []
-    with timed("tokenise", spent):
+    with timed(TOKENS, spent):
         wanted = tokenise(listed, KEYS)
     for start in range(0, register.height, BATCH):
-        with timed("tokenise", spent):
+        with timed(TOKENS, spent):
             tokens = tokenise(register[start : start + BATCH], KEYS)
-        with timed("candidates", spent):
+        with timed("Candidate pairs", spent):
             found.append(candidates(wanted, tokens, V1, start))
-    with timed("resolve", spent):
+    with timed("Resolving", spent):
         accepted = resolve(pl.concat(found), register_size=register.height, overlap=OVERLAP)
 
     made = (listed.height + register.height) * sum("nhs" not in label for label in V1.labels)
-    ours, python = made / spent["tokenise"], baseline()
-    print(f"{sizes.listed:,} people against a register of {sizes.register:,}: {sum(spent.values()):.1f} s")
-    print("  " + ", ".join(f"{what} {seconds:.1f} s" for what, seconds in spent.items()))
-    print(f"  {sum(pairs.height for pairs in found):,} candidate pairs, {accepted.height:,} accepted")
-    print(
-        f"  {ours / 1e6:.2f} M tokens/s, normalising included; hmac.digest {python / 1e6:.2f} M/s on one core"
+    pairs = sum(each.height for each in found)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    parts = (
+        f"{told.listed:,} people against a register of {told.register:,}, in one process:",
+        table(
+            ("", "Seconds"),
+            *((what, f"{seconds:.1f}") for what, seconds in spent.items()),
+            ("Together", f"{sum(spent.values()):.1f}"),
+        ),
+        f"{pairs:,} candidate pairs; {accepted.height:,} accepted of {known:,}; peak {peak:,.0f} MiB resident.",
+        f"Tokens, normalising included: {beside_python(made / spent[TOKENS])}",
     )
-    print(f"  ratio {ours / python:.2f}")
-    print(f"  peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
+    print("\n\n".join(parts))
+    if not told.no_results:
+        put("Linkage", circumstances(load), *parts)
 
 
 if __name__ == "__main__":

@@ -11,12 +11,12 @@ from gateway.cli.demo.cases import Case, PartnerCase
 CACHE = Path(__file__).parents[1] / "build" / "bench"
 SLUG = REGISTER = "police"
 OVERLAP = 0.85
-_DRAWN = 1.45  # households drawn for each one asked about: their largest hold 4.5 people on average
+_DRAWN = 1.6  # households drawn for each one asked about: their largest hold 4.5 people on average
 _BORN_SINCE = pl.date(2014, 1, 1)  # children, for the row rules, until the end of 2029
 
 
 def case(seed: str, households: int, register: int) -> Case:
-    """Exactly `households` households of which the policy withholds (almost) nobody, and a police register."""
+    """`households` households of which the policy withholds hardly anybody, and the police's register."""
     folder = CACHE / f"{seed}-{households}-{register}"
     if not (folder / "truth.csv").exists():  # the last one written
         _make(seed, households, register).write(folder)

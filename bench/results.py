@@ -11,14 +11,16 @@ from pathlib import Path
 import polars as pl
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-_TITLE = "# Results\n\nAs measured by `make bench`. Machines differ and are noisy: read the ratios, not the seconds.\n"
+_TITLE = """# Results
+
+As measured by `make bench`. Machines differ and are noisy: read the ratios, not the seconds.
+"""
 
 
 def put(section: str, *parts: str, results: Path = RESULTS) -> None:
     """Replace the section, or add it."""
-    found = re.split(
-        r"^## (.+)\n", results.read_text(encoding="utf-8") if results.exists() else "", flags=re.M
-    )
+    before = results.read_text(encoding="utf-8") if results.exists() else ""
+    found = re.split(r"^## (.+)\n", before, flags=re.MULTILINE)
     sections = dict(zip(found[1::2], found[2::2], strict=True))
     sections[section] = "\n" + "\n\n".join(part.strip() for part in parts) + "\n\n"
     text = "\n".join(f"## {name}\n{body.rstrip()}\n" for name, body in sorted(sections.items()))
@@ -48,7 +50,8 @@ def table(header: Sequence[str], *rows: Sequence[str]) -> str:
 
 def _processor() -> str:
     try:
-        names = re.findall(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.M)
+        told = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
-        names = []
-    return names[0] if names else platform.machine()
+        told = ""
+    name = re.search(r"^model name\s*: (.+)$", told, re.MULTILINE)
+    return name[1] if name else platform.machine()
