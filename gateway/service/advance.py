@@ -23,10 +23,10 @@ def advance(ctx: Context, exchange_id: ExchangeId) -> Exchange:
     match exchange.status:
         case Status.PREPARED:
             authorise(ctx, exchange_id)
+        case Status.AUTHORISED | Status.SENT if ctx.clock() >= exchange.expires_at:
+            expire(ctx, exchange_id)
         case Status.AUTHORISED:
             send(ctx, exchange_id)
-        case Status.SENT if ctx.clock() >= exchange.expires_at:
-            expire(ctx, exchange_id)
         case Status.DELIVERED:
             release(ctx, exchange_id)
         case ended if ended in ENDED:

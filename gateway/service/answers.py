@@ -17,7 +17,7 @@ from gateway.linkage.selftest import self_test
 from gateway.ports import Partner, UnitOfWork
 from gateway.service.closing import close
 from gateway.service.context import Context
-from gateway.service.dispatch import BEFORE_ANSWER, decide_again
+from gateway.service.dispatch import BEFORE_ANSWER, cancel_for, decide_again
 from gateway.service.recording import record_exchange, the_partner
 from gateway.service.sealing import SECRET, put_sealed
 
@@ -31,7 +31,10 @@ def fetch_request(ctx: Context, partner: Partner, exchange_id: ExchangeId) -> by
     with ctx.store.begin() as uow:
         bundle = uow.mailbox.fetch(partner.identity.slug, exchange_id)
         exchange = uow.exchanges.get(exchange_id)
-        if not decide_again(ctx, uow, exchange, ctx.clock()).permitted:
+        at = ctx.clock()
+        # a send that a cancellation or expiry overtook may have left its bundle here
+        awaited = exchange.status in BEFORE_ANSWER and at < exchange.expires_at
+        if not (awaited and decide_again(ctx, uow, exchange, at).permitted):
             raise NotFoundError("no such bundle")
     return bundle
 
@@ -44,7 +47,7 @@ def receive_answer(ctx: Context, partner: Partner, exchange_id: ExchangeId, data
     Raises:
         NotFoundError: no exchange of this partner.
         VerificationError: a subclass names what did not hold; nothing was kept.
-        ConflictError: answered with other bytes, or no answer is awaited any more.
+        ConflictError: answered with other bytes, or no answer is awaited or permitted any more.
     """
     with ctx.store.begin() as uow:
         exchange = _own(uow, partner, exchange_id)
@@ -52,25 +55,17 @@ def receive_answer(ctx: Context, partner: Partner, exchange_id: ExchangeId, data
             _same_again(uow, exchange, data)
             return
         at = ctx.clock()
-        opened = _open(ctx, uow, exchange, partner, data, at)
-        if not uow.exchanges.advance(exchange_id, Status.DELIVERED, frm=BEFORE_ANSWER):
-            # a twin was first, and its answer is the one that stands
-            _same_again(uow, uow.exchanges.get(exchange_id), data)
-            return
-        uow.vault.put(exchange_id, "answer", data)
-        put_sealed(ctx, uow, exchange_id, "flags", flags_by_unit(opened))
-        record_exchange(
-            ctx,
-            uow,
-            "exchange.delivered",
-            exchange,
-            actor=the_partner(partner.identity.slug),
-            at=at,
-            body={"register_date": opened.manifest.attestation.register_date.isoformat()},
-            private={"receipt": split(data, len(data))[0].decode(), "answer": opened.digest.hex()},
-        )
-        uow.mailbox.remove(exchange_id)
+        if at >= exchange.expires_at:
+            raise ConflictError("no answer is awaited: its time is over", place="answer")
+        decision = decide_again(ctx, uow, exchange, at)
+        if decision.permitted:
+            _keep(ctx, uow, exchange, partner, data, at)
+        else:
+            cancel_for(ctx, uow, exchange, decision, at)
         uow.commit()
+    if not decision.permitted:
+        close(ctx, exchange_id)
+        raise ConflictError("the answer is no longer permitted, and was not opened", place="answer")
 
 
 def receive_refusal(ctx: Context, partner: Partner, exchange_id: ExchangeId, jws: str) -> None:
@@ -114,6 +109,29 @@ def flags_by_unit(opened: OpenedAnswer) -> dict[str, Any]:
         "register_date": attestation.register_date.isoformat(),
         "register_complete": dict(attestation.register_complete),
     }
+
+
+def _keep(
+    ctx: Context, uow: UnitOfWork, exchange: Exchange, partner: Partner, data: bytes, at: datetime
+) -> None:
+    opened = _open(ctx, uow, exchange, partner, data, at)
+    if not uow.exchanges.advance(exchange.id, Status.DELIVERED, frm=BEFORE_ANSWER):
+        # a twin was first, and its answer is the one that stands
+        _same_again(uow, uow.exchanges.get(exchange.id), data)
+        return
+    uow.vault.put(exchange.id, "answer", data)
+    put_sealed(ctx, uow, exchange.id, "flags", flags_by_unit(opened))
+    record_exchange(
+        ctx,
+        uow,
+        "exchange.delivered",
+        exchange,
+        actor=the_partner(partner.identity.slug),
+        at=at,
+        body={"register_date": opened.manifest.attestation.register_date.isoformat()},
+        private={"receipt": split(data, len(data))[0].decode(), "answer": opened.digest.hex()},
+    )
+    uow.mailbox.remove(exchange.id)
 
 
 def _open(

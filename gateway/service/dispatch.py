@@ -4,6 +4,7 @@ Each step may be repeated after a crash: it looks at the status first and does n
 """
 
 import contextlib
+from collections.abc import Collection
 from datetime import datetime
 
 from audit.entry import Json
@@ -19,7 +20,7 @@ BEFORE_ANSWER = (Status.AUTHORISED, Status.SENT)
 
 
 def authorise(ctx: Context, exchange_id: ExchangeId) -> Status:
-    """Decide anew at this moment; record "authorised: to partner", or cancel before anything has left.
+    """Decide anew at this moment; record "authorised: to partner", or end it before anything has left.
 
     Returns:
         The status that the exchange has now.
@@ -34,6 +35,10 @@ def authorise(ctx: Context, exchange_id: ExchangeId) -> Status:
             cancel_for(ctx, uow, exchange, decision, at)
             uow.commit()
             return Status.CANCELLED
+        if at >= exchange.expires_at:  # the gateway was down for days
+            _give_up(ctx, uow, exchange, frm=[Status.PREPARED], at=at)
+            uow.commit()
+            return Status.EXPIRED
         if not uow.exchanges.advance(exchange_id, Status.AUTHORISED, frm=[Status.PREPARED]):
             return Status.AUTHORISED  # another worker was first
         record_exchange(
@@ -50,7 +55,7 @@ def authorise(ctx: Context, exchange_id: ExchangeId) -> Status:
 
 
 def send(ctx: Context, exchange_id: ExchangeId) -> None:
-    """Hand the bundle to the transport, then say so.
+    """Decide anew, hand the bundle to the transport, then say so; or cancel when nothing permits it any more.
 
     A crash in between repeats both, and the transport is idempotent. An agent may answer before the status
     says that it was sent: then the status has moved on, and stays there.
@@ -61,6 +66,12 @@ def send(ctx: Context, exchange_id: ExchangeId) -> None:
     with ctx.store.begin() as uow:
         exchange = uow.exchanges.get(exchange_id)
         if exchange.status is not Status.AUTHORISED:
+            return
+        at = ctx.clock()
+        decision = decide_again(ctx, uow, exchange, at)
+        if not decision.permitted:
+            cancel_for(ctx, uow, exchange, decision, at)
+            uow.commit()
             return
         bundle = uow.vault.get(exchange_id, "request")
     ctx.transport.send(exchange.partner, exchange_id, bundle)
@@ -73,14 +84,9 @@ def expire(ctx: Context, exchange_id: ExchangeId) -> None:
     """Give up waiting. Authorised without receipt counts as disclosed, and the entry says so."""
     with ctx.store.begin() as uow:
         exchange = uow.exchanges.get(exchange_id)
-        at = ctx.clock()
         if exchange.status not in BEFORE_ANSWER:
             return
-        if not uow.exchanges.advance(exchange_id, Status.EXPIRED, frm=BEFORE_ANSWER):
-            return
-        body = {"counts_as_disclosed": True, "receipt": False}
-        record_exchange(ctx, uow, "exchange.expired", exchange, actor=the_gateway(ctx), at=at, body=body)
-        uow.mailbox.remove(exchange_id)
+        _give_up(ctx, uow, exchange, frm=BEFORE_ANSWER, at=ctx.clock())
         uow.commit()
 
 
@@ -107,4 +113,15 @@ def cancel_for(ctx: Context, uow: UnitOfWork, exchange: Exchange, decision: Deci
     disclosed = exchange.status is not Status.PREPARED
     body: dict[str, Json] = {"counts_as_disclosed": disclosed, "decision": decision.to_json()}
     record_exchange(ctx, uow, "exchange.cancelled", exchange, actor=the_gateway(ctx), at=at, body=body)
+    uow.mailbox.remove(exchange.id)
+    uow.vault.drop(exchange.id, "flags")  # an answer that may not be released is not kept
+
+
+def _give_up(
+    ctx: Context, uow: UnitOfWork, exchange: Exchange, *, frm: Collection[Status], at: datetime
+) -> None:
+    if not uow.exchanges.advance(exchange.id, Status.EXPIRED, frm=frm):
+        return
+    body = {"counts_as_disclosed": Status.PREPARED not in frm, "receipt": False}
+    record_exchange(ctx, uow, "exchange.expired", exchange, actor=the_gateway(ctx), at=at, body=body)
     uow.mailbox.remove(exchange.id)

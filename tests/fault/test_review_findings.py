@@ -11,10 +11,11 @@ import pytest
 from jobworld import Job, a_job
 
 from gateway.bundle.refusal import RefusalCode, make_refusal
-from gateway.domain.errors import ConflictError
+from gateway.domain.errors import ConflictError, NotFoundError
 from gateway.domain.exchange import Status
 from gateway.service import agreements, answers, dispatch, exchanges, release
 from gateway.service.context import Context
+from gateway.service.sealing import SECRET
 
 FLAG = "health.adult_mental_health"
 
@@ -119,3 +120,76 @@ def test_a_cancellation_sent_twice_at_once_is_logged_once(job):
     other = overtaken(job, lambda: exchanges.cancel(job.context, job.analyst, exchange))
     exchanges.cancel(other, job.analyst, exchange)
     assert job.kinds().count("exchange.cancelled") == 1
+
+
+def test_a_request_whose_time_ran_out_before_it_left_stays_here(job):
+    """A gateway that was down past the answer date sends nothing, and says that nothing was disclosed."""
+    exchange = job.submit().exchange
+    job.clock.now = job.store.committed.exchanges[exchange].expires_at
+    assert job.drive(exchange) == "expired"
+    assert not job.transport.sent
+    assert '"counts_as_disclosed":false' in job.leaves().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("happens", "ends"),
+    [
+        (lambda job: agreements.revoke(job.context, "T-1"), "cancelled"),
+        (lambda job: job.clock.advance(days=30), "expired"),
+    ],
+    ids=["revoked", "out of time"],
+)
+def test_nothing_is_sent_when_the_permit_ends_after_the_authorisation(job, happens, ends):
+    """A permit that ends between authorisation and sending stops the sending."""
+    exchange = job.submit().exchange
+    dispatch.authorise(job.context, exchange)
+    happens(job)
+    assert job.drive(exchange) == ends
+    assert not job.transport.sent
+
+
+@pytest.mark.parametrize("happens", ["cancelled", "out of time"])
+def test_nothing_is_handed_out_after_the_end(job, happens):
+    """A bundle left in the mailbox by a send that a cancellation or expiry overtook is handed to nobody."""
+    exchange = job.sent()
+    if happens == "cancelled":
+        exchanges.cancel(job.context, job.analyst, exchange)
+    else:
+        job.clock.now = job.store.committed.exchanges[exchange].expires_at
+    with job.store.begin() as uow:
+        uow.mailbox.post("trust", exchange, b"bundle")
+        uow.commit()
+    with pytest.raises(NotFoundError):
+        answers.fetch_request(job.context, job.registered, exchange)
+
+
+def test_an_answer_out_of_time_is_refused(job):
+    """The request's expiry counts, whatever expiry the partner writes into its answer."""
+    exchange = job.sent()
+    job.clock.advance(days=13, hours=23)
+    answer = job.partner.answer(job, exchange)  # says that it holds for a week
+    job.clock.advance(hours=1)
+    with pytest.raises(ConflictError, match="time is over"):
+        answers.receive_answer(job.context, job.registered, exchange, answer)
+    assert "exchange.delivered" not in job.kinds()
+
+
+def test_an_answer_without_a_permit_is_not_taken(job):
+    """An answer that comes after the agreement was revoked is not kept, and cancels the exchange."""
+    exchange = job.sent()
+    answer = job.partner.answer(job, exchange, {0: [FLAG]})
+    agreements.revoke(job.context, "T-1")
+    with pytest.raises(ConflictError, match="no longer permitted"):
+        answers.receive_answer(job.context, job.registered, exchange, answer)
+    assert status(job, exchange) is Status.CANCELLED
+    assert not {"answer", "flags", "request"} & {kind for _, kind in job.store.committed.vault}
+    with pytest.raises(NotFoundError):
+        job.context.exchange_keys.get(exchange, SECRET)
+
+
+def test_flags_that_may_not_be_released_are_not_kept(job):
+    """When the permit ends between delivery and release, the flags are dropped with the release."""
+    exchange = delivered(job)
+    agreements.revoke(job.context, "T-1")
+    assert job.drive(exchange) == "cancelled"
+    assert (exchange, "flags") not in job.store.committed.vault
