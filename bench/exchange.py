@@ -36,7 +36,7 @@ PARTNER_KEYS = sum("nhs" not in label for label in V1.labels)  # that the police
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One exchange, measured. Times in seconds, memory as peak resident MiB of each Python process.
+    """One exchange, measured. Times in seconds, memory as peak resident MiB; both of the Python processes.
 
     `people`, `households`: asked about, without `withheld`. `before`: from the submission's start until the
     agent has accepted the request; `agent`: until the gateway has its answer; `after`: until the flags are
@@ -50,6 +50,8 @@ class Run:
     before: float
     agent: float
     after: float
+    agent_cpu: float
+    gateway_cpu: float
     agent_mib: float
     gateway_mib: float
     score: Score
@@ -72,13 +74,14 @@ def run(asked: Case, register: int) -> Run:
 
 
 def _measure(made: World, asked: Case, register: int, tokens: job.Tokens) -> Run:
+    gateway, agent = made.pids()
+    gateway_cpu, agent_cpu = _cpu_seconds(gateway), _cpu_seconds(agent)
     start = time.time()
     told = job.ask(made, asked, asked.partners[0], "identify", tokens)
     end = time.time()
     accepted, answered = (
         _told_at(made.root / f"{SLUG}.log", event) for event in ("request-accepted", "reply-acknowledged")
     )
-    gateway, agent = (_peak_mib(process) for process in made.pids())
     results = told["results"]
     withheld = {row["person_id"] for row in results["withheld"]}
     return Run(
@@ -89,8 +92,10 @@ def _measure(made: World, asked: Case, register: int, tokens: job.Tokens) -> Run
         before=accepted - start,
         agent=answered - accepted,
         after=end - answered,
-        agent_mib=agent,
-        gateway_mib=gateway,
+        agent_cpu=_cpu_seconds(agent) - agent_cpu,
+        gateway_cpu=_cpu_seconds(gateway) - gateway_cpu,
+        agent_mib=_peak_mib(agent),
+        gateway_mib=_peak_mib(gateway),
         score=score(asked.truth, REGISTER, results),
     )
 
@@ -106,6 +111,13 @@ def _told_at(log: Path, event: str) -> float:
 def _peak_mib(process: int) -> float:
     status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
     return int(re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)[0]) / 1024
+
+
+def _cpu_seconds(process: int) -> float:
+    """User and system time so far."""
+    # the fields after the command's name, which may hold anything: proc(5), /proc/pid/stat, 14 and 15
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def limits(whole: Run) -> str:
@@ -131,6 +143,8 @@ def growth(tenth: Run, whole: Run) -> str:
         ("of it: until the agent accepts, s", "before", ".1f"),
         ("of it: the agent's answer, s", "agent", ".1f"),
         ("of it: release and reading, s", "after", ".1f"),
+        ("Agent, CPU s", "agent_cpu", ".1f"),
+        ("Gateway, CPU s", "gateway_cpu", ".1f"),
         ("Agent, peak resident MiB", "agent_mib", ",.0f"),
         ("Gateway, peak resident MiB", "gateway_mib", ",.0f"),
     )

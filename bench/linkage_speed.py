@@ -111,7 +111,7 @@ def main() -> None:
             *((what, f"{seconds:.1f}") for what, seconds in spent.items()),
             ("Together", f"{sum(spent.values()):.1f}"),
         ),
-        f"{pairs:,} candidate pairs; {accepted.height:,} accepted of {known:,}; peak {peak:,.0f} MiB resident.",
+        f"{pairs:,} candidate pairs, {accepted.height:,} accepted of {known:,}; {peak:,.0f} MiB at the peak.",
         f"Tokens, normalising included: {beside_python(made / spent[TOKENS])}",
     )
     print("\n\n".join(parts))
