@@ -283,8 +283,8 @@ class ExchangeKeys(Protocol):
     def destroy(self, exchange: ExchangeId, name: str) -> None:
         """Idempotent."""
 
-    def older_than(self, moment: datetime) -> list[ExchangeId]:
-        """Exchanges that have a key put before `moment`: where a sweep looks for orphans."""
+    def older_than(self, name: str, moment: datetime) -> list[ExchangeId]:
+        """Exchanges whose key of this name was put before `moment`: where a sweep looks for leftovers."""
 
 
 class PartyKeys(Protocol):

@@ -17,7 +17,7 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 from gateway.domain.errors import FlagstoneError, LogUnavailableError, PartnerError, StoreUnavailableError
 from gateway.domain.exchange import ExchangeId, Status
 from gateway.service.advance import advance, rests
-from gateway.service.closing import discard_orphan
+from gateway.service.closing import clear_up
 from gateway.service.context import Context
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ SCHEMA: Final = "dbos"
 VERSION: Final = "flagstone-1"
 """Raised when the shape of a workflow changes; until then a newer release recovers an older one's work."""
 _SWEEP = "0 * * * * *"  # every minute, on the minute
-_ORPHAN_AGE = timedelta(hours=1)
+_LEFTOVER_AGE = timedelta(hours=1)
 _PASSING = (LogUnavailableError, PartnerError, StoreUnavailableError)
 
 
@@ -75,7 +75,7 @@ class Workflows:
         def sweep(scheduled: datetime, context: Any) -> None:
             del context
             self._start_all("sweep-" + scheduled.isoformat())
-            self._discard_orphans()
+            clear_up(self._ctx, before=self._ctx.clock() - _LEFTOVER_AGE)
 
         self._drive, self._sweep = drive, sweep
 
@@ -110,10 +110,6 @@ class Workflows:
             # DBOS stores what a step raises: a text of unknown origin could carry a person's data
             logger.exception("exchange step failed", extra={"exchange": exchange})
             raise FlagstoneError(f"unexpected {type(error).__name__}", place="exchange step") from None
-
-    def _discard_orphans(self) -> None:
-        for exchange in self._ctx.exchange_keys.older_than(self._ctx.clock() - _ORPHAN_AGE):
-            discard_orphan(self._ctx, exchange)
 
     def _start_all(self, why: str) -> None:
         now = self._ctx.clock()

@@ -119,8 +119,8 @@ class FakeExchangeKeys:
         self.keys.pop((exchange, name), None)
         self.put_at.pop((exchange, name), None)
 
-    def older_than(self, moment: datetime) -> list[ExchangeId]:
-        return list({exchange: None for (exchange, _), at in self.put_at.items() if at < moment})
+    def older_than(self, name: str, moment: datetime) -> list[ExchangeId]:
+        return [exchange for (exchange, key), at in self.put_at.items() if key == name and at < moment]
 
 
 class FakePartyKeys:

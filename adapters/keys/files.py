@@ -132,9 +132,9 @@ class FileExchangeKeys:
     def destroy(self, exchange: ExchangeId, name: str) -> None:
         self._secrets.destroy(_exchange_file(exchange, name))
 
-    def older_than(self, moment: datetime) -> list[ExchangeId]:
-        found = {name.partition(".")[0] for name in self._secrets.older_than(moment)}
-        return [ExchangeId(uuid.UUID(exchange)) for exchange in sorted(found)]
+    def older_than(self, name: str, moment: datetime) -> list[ExchangeId]:
+        found = (file.partition(".") for file in self._secrets.older_than(moment))
+        return [ExchangeId(uuid.UUID(exchange)) for exchange, _, key in found if key == name]
 
 
 class FilePrekeys:

@@ -1,5 +1,6 @@
 """A folder of small secret files, each written whole or not at all, readable by its owner alone."""
 
+import contextlib
 import os
 import re
 import stat
@@ -105,7 +106,12 @@ class SecretFolder:
 
     def older_than(self, moment: datetime) -> list[str]:
         """Names of the secrets that were put before `moment`, by the file system's clock."""
-        return [name for name in self.names() if self._path(name).stat().st_mtime < moment.timestamp()]
+        found = []
+        for name in self.names():
+            with contextlib.suppress(FileNotFoundError):  # another process destroys one meanwhile
+                if self._path(name).stat().st_mtime < moment.timestamp():
+                    found.append(name)
+        return found
 
     def names(self) -> list[str]:
         return sorted(path.name for path in self._folder.iterdir() if not path.name.startswith("."))

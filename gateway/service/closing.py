@@ -1,5 +1,7 @@
 """The end of an exchange: its secret dies, so that stealing a static key later opens nothing of the past."""
 
+from datetime import datetime
+
 from gateway.domain.errors import NotFoundError
 from gateway.domain.exchange import ENDED, ExchangeId
 from gateway.service.context import Context
@@ -17,13 +19,24 @@ def close(ctx: Context, exchange_id: ExchangeId) -> None:
     ctx.exchange_keys.destroy(exchange_id, SECRET)
 
 
-def discard_orphan(ctx: Context, exchange_id: ExchangeId) -> bool:
-    """Destroy keys that a crash left before their exchange was committed. False when the exchange exists."""
-    with ctx.store.begin() as uow:
-        try:
-            uow.exchanges.get(exchange_id)
-        except NotFoundError:
-            for name in (SECRET, SEAL_KEY):
+def clear_up(ctx: Context, *, before: datetime) -> None:
+    """Destroy what crashes left: secrets of ended exchanges, all keys of submissions never committed.
+
+    Looks at secrets put before `before`, which must leave a submission time to commit. Closed exchanges have
+    none, so that the work does not grow with their number.
+    """
+    for exchange_id in ctx.exchange_keys.older_than(SECRET, before):
+        if _exists(ctx, exchange_id):
+            close(ctx, exchange_id)
+        else:
+            for name in (SEAL_KEY, SECRET):  # the secret last, or a crash here would hide the other
                 ctx.exchange_keys.destroy(exchange_id, name)
-            return True
-    return False
+
+
+def _exists(ctx: Context, exchange_id: ExchangeId) -> bool:
+    try:
+        with ctx.store.begin() as uow:
+            uow.exchanges.get(exchange_id)
+    except NotFoundError:
+        return False
+    return True

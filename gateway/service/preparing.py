@@ -86,8 +86,9 @@ def prepare(
     table = tokens.insert_column(0, slots["household"])
     bundle = seal_request(header, table, secret=secret, sign=ctx.keys.sign, nonce=ctx.entropy(_NONCE_BYTES))
     # durable before the transaction commits: a committed exchange always finds its keys
-    ctx.exchange_keys.put(exchange, SEAL_KEY, ctx.entropy(_KEY_BYTES))
+    # the secret first: by it `clear_up` finds what a crash leaves
     ctx.exchange_keys.put(exchange, SECRET, secret)
+    ctx.exchange_keys.put(exchange, SEAL_KEY, ctx.entropy(_KEY_BYTES))
     slot_map = {"households": handles, "people": slots.select("person_id", "household").rows()}
     return Prepared(bundle, hashlib.sha256(bundle).digest(), len(handles), slots.height, slot_map)
 

@@ -6,14 +6,16 @@ step in between, by way of the clock, which every step asks after it has read.
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
-from jobworld import Job, a_job
+from jobworld import LIST, Job, a_job
 
 from gateway.bundle.refusal import RefusalCode, make_refusal
 from gateway.domain.errors import ConflictError, NotFoundError
 from gateway.domain.exchange import Status
 from gateway.service import agreements, answers, dispatch, exchanges, release
+from gateway.service.closing import clear_up
 from gateway.service.context import Context
 from gateway.service.sealing import SECRET
 
@@ -193,3 +195,61 @@ def test_flags_that_may_not_be_released_are_not_kept(job):
     agreements.revoke(job.context, "T-1")
     assert job.drive(exchange) == "cancelled"
     assert (exchange, "flags") not in job.store.committed.vault
+
+
+class Crash(BaseException):
+    """The process is gone: nothing may catch this."""
+
+
+def crash_once(job: Job, moment: str) -> None:
+    def fail():
+        setattr(job.store.hooks, moment, lambda: None)
+        raise Crash
+
+    setattr(job.store.hooks, moment, fail)
+
+
+def cancel(job, exchange):
+    exchanges.cancel(job.context, job.analyst, exchange)
+
+
+def decline(job, exchange):
+    digest = job.store.committed.exchanges[exchange].request_digest.hex()
+    notice = make_refusal(exchange, digest, RefusalCode.DECLINED, job.clock(), job.partner.keys.sign)
+    answers.receive_refusal(job.context, job.registered, exchange, notice)
+
+
+@pytest.mark.parametrize("end", [cancel, decline])
+def test_the_secret_dies_although_the_end_was_cut_short(job, end):
+    """A crash right after the end was committed leaves a secret that the next sweep destroys."""
+    exchange = job.sent()
+    crash_once(job, "after_commit")
+    with pytest.raises(Crash):
+        end(job, exchange)
+    job.context.exchange_keys.get(exchange, SECRET)
+    clear_up(job.context, before=job.clock() + timedelta(seconds=1))
+    with pytest.raises(NotFoundError):
+        job.context.exchange_keys.get(exchange, SECRET)
+    assert (exchange, "request") not in job.store.committed.vault
+
+
+def test_keys_of_a_submission_that_was_never_committed_die(job):
+    """A crash before the commit leaves keys of no exchange; a sweep destroys them all, once old enough."""
+    crash_once(job, "before_commit")
+    with pytest.raises(Crash):
+        job.submit()
+    keys = job.context.exchange_keys.keys
+    clear_up(job.context, before=job.clock())
+    assert len(keys) == 2
+    clear_up(job.context, before=job.clock() + timedelta(seconds=1))
+    assert not keys
+
+
+def test_a_sweep_spares_what_is_under_way_and_looks_at_nothing_that_is_closed(job):
+    """A sweep keeps the keys of a running exchange, and does not grow with the number of closed ones."""
+    running, closed = job.submit().exchange, job.submit(LIST.replace("Ann", "Eve")).exchange
+    cancel(job, closed)
+    later = job.clock() + timedelta(seconds=1)
+    clear_up(job.context, before=later)
+    job.context.exchange_keys.get(running, SECRET)
+    assert job.context.exchange_keys.older_than(SECRET, later) == [running]

@@ -217,14 +217,15 @@ def test_names_stay_inside_the_folder(folder: Path, name: str) -> None:
 
 
 def test_older_keys_are_found(folder: Path) -> None:
-    """A sweep sees each exchange once whose key was put before the moment, and no younger one."""
+    """A sweep sees the exchanges whose key of the name was put before the moment, and no others."""
     keys = FileExchangeKeys(folder)
     for exchange, name in ((EXCHANGE, "secret"), (EXCHANGE, "results"), (OTHER, "secret")):
         keys.put(exchange, name, b"a")
     moment = datetime.now(UTC) - timedelta(hours=1)
     for name in ("secret", "results"):
         os.utime(folder / f"{EXCHANGE}.{name}", (moment.timestamp() - 60,) * 2)
-    assert keys.older_than(moment) == [EXCHANGE]
+    assert keys.older_than("secret", moment) == [EXCHANGE]
+    assert keys.older_than("seal", moment) == []
 
 
 def test_prekeys_agree_once_made_and_never_after(folder: Path) -> None:
