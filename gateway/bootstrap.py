@@ -5,7 +5,7 @@ import fcntl
 import secrets
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,6 +45,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def as_wired(context: Context) -> Context:
+    """Leave a context as it is: the default where one may be decorated."""
+    return context
+
+
 def create_keys(home: Path, slug: str, name: str) -> Identity:
     """Make the council's keys and the log's, once.
 
@@ -71,8 +76,8 @@ def log_signer(home: Path) -> NoteSigner:
 
 
 @contextlib.contextmanager
-def opened(settings: Settings) -> Iterator[Installation]:
-    """Start or find the database, and wire everything to it.
+def opened(settings: Settings, decorate: Callable[[Context], Context] = as_wired) -> Iterator[Installation]:
+    """Start or find the database, and wire everything to it. `decorate` may wrap the ports of each context.
 
     Raises:
         ConfigurationError: keys or folders are missing or unsafe, a policy is malformed.
@@ -87,7 +92,7 @@ def opened(settings: Settings) -> Iterator[Installation]:
             engine = make_engine(url)
             engines.callback(engine.dispose)
             store = PostgresStore(engine, signer)
-            return Context(
+            wired = Context(
                 store=store,
                 keys=keys,
                 exchange_keys=FileExchangeKeys(settings.home / "exchange-keys"),
@@ -96,6 +101,7 @@ def opened(settings: Settings) -> Iterator[Installation]:
                 clock=now,
                 entropy=secrets.token_bytes,
             )
+            return decorate(wired)
 
         yield Installation(settings, urls, context(urls.migrate), context(urls.web), context(urls.worker))
 
@@ -117,15 +123,15 @@ def upgrade_database(settings: Settings) -> None:
 
 
 @contextlib.contextmanager
-def serving(settings: Settings) -> Iterator[FastAPI]:
-    """The gateway's application, with its workflows running while the block lasts.
+def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wired) -> Iterator[FastAPI]:
+    """The gateway's application, with its workflows running while the block lasts. `decorate` as in `opened`.
 
     Raises:
         ConflictError: another process serves this home.
     """
     configure_logging(sys.stderr)
     telemetry = Telemetry(sys.stderr)
-    with opened(settings) as installation, _only_one(settings.home) as executor:
+    with opened(settings, decorate) as installation, _only_one(settings.home) as executor:
         upgrade(installation.urls.migrate)
         workflows = Workflows(installation.worker, installation.urls.worker, executor, telemetry.moved)
         workflows.launch()
