@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -11,6 +12,7 @@ from gateway.settings import read_settings
 
 _EXIT_CODES = {400: 5, 401: 2, 403: 2, 404: 3, 409: 3, 413: 3, 415: 3, 422: 3, 502: 6}
 """By HTTP status; a policy's refusal is told apart from a missing right by its problem type."""
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _TIMEOUT = httpx.Timeout(30.0, read=300.0, write=300.0)
 
 
@@ -19,15 +21,19 @@ def api() -> Iterator[httpx.Client]:
     """A client that carries the user's token and turns problems into our errors.
 
     Raises:
-        ConfigurationError: FLAGSTONE_TOKEN is not set.
+        ConfigurationError: FLAGSTONE_TOKEN is not set, or the list would go over a network in the clear.
         FlagstoneError: the gateway can't be reached.
     """
     settings = read_settings()
     if settings.token is None:
         raise ConfigurationError("not set", place="FLAGSTONE_TOKEN", way_out="Ask the operator for a token")
     headers = {"Authorization": f"Bearer {settings.token.get_secret_value()}"}
+    # the proxy settings of the environment are for the world outside, not for this machine
+    outside = not _on_this_machine(settings.gateway)
     try:
-        with httpx.Client(base_url=settings.gateway, headers=headers, timeout=_TIMEOUT) as client:
+        with httpx.Client(
+            base_url=settings.gateway, headers=headers, timeout=_TIMEOUT, trust_env=outside
+        ) as client:
             yield client
     except httpx.TransportError as error:
         raise FlagstoneError(
@@ -35,6 +41,18 @@ def api() -> Iterator[httpx.Client]:
             place="FLAGSTONE_GATEWAY",
             way_out="Is `flagstone serve` running there?",
         ) from None
+
+
+def _on_this_machine(url: str) -> bool:
+    parts = urlsplit(url)
+    local = parts.hostname in _LOOPBACK
+    if parts.scheme != "https" and not (parts.scheme == "http" and local):
+        raise ConfigurationError(
+            "names and a token would go over the network in the clear",
+            place="FLAGSTONE_GATEWAY",
+            way_out="Use an https:// URL",
+        )
+    return local
 
 
 def call(
