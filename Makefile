@@ -63,6 +63,7 @@ check: setup $(VENV)/.dev ## style, types, architecture, known vulnerabilities
 bench: setup $(VENV)/.dev ## the benches, as ratios; results in bench/RESULTS.md
 	@$(BIN)/python bench/exchange.py
 	@$(BIN)/python bench/linkage_speed.py
+	@$(BIN)/python bench/audit_verify.py
 
 openapi: setup ## write openapi/gateway.v1.json anew
 	@$(BIN)/python -m gateway.web.openapi

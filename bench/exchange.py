@@ -20,7 +20,7 @@ from pathlib import Path
 
 import linkage_speed
 from people import REGISTER, SLUG, case
-from results import circumstances, put, table
+from results import circumstances, growth, put, table
 
 from gateway.cli.demo import job
 from gateway.cli.demo.cases import Case
@@ -120,6 +120,22 @@ def _cpu_seconds(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+FIGURES = (
+    ("Households asked about", "households", ",.0f"),
+    ("People asked about", "people", ",.0f"),
+    ("People withheld", "withheld", ",.0f"),
+    ("People on the register", "register", ",.0f"),
+    ("Submission to released flags, s", "seconds", ".1f"),
+    ("of it: until the agent accepts, s", "before", ".1f"),
+    ("of it: the agent's answer, s", "agent", ".1f"),
+    ("of it: release and reading, s", "after", ".1f"),
+    ("Agent, CPU s", "agent_cpu", ".1f"),
+    ("Gateway, CPU s", "gateway_cpu", ".1f"),
+    ("Agent, peak resident MiB", "agent_mib", ",.0f"),
+    ("Gateway, peak resident MiB", "gateway_mib", ",.0f"),
+)
+
+
 def limits(whole: Run) -> str:
     rows = (
         ("Submission to released flags, s", whole.seconds, SECONDS),
@@ -130,30 +146,6 @@ def limits(whole: Run) -> str:
         ("", "Measured", "Limit", "Ratio"),
         *((what, f"{found:,.1f}", f"{limit:,.0f}", f"{found / limit:.2f}") for what, found, limit in rows),
     )
-
-
-def growth(tenth: Run, whole: Run) -> str:
-    """Both sizes side by side, and whole / tenth."""
-    figures = (
-        ("Households asked about", "households", ",.0f"),
-        ("People asked about", "people", ",.0f"),
-        ("People withheld", "withheld", ",.0f"),
-        ("People on the register", "register", ",.0f"),
-        ("Submission to released flags, s", "seconds", ".1f"),
-        ("of it: until the agent accepts, s", "before", ".1f"),
-        ("of it: the agent's answer, s", "agent", ".1f"),
-        ("of it: release and reading, s", "after", ".1f"),
-        ("Agent, CPU s", "agent_cpu", ".1f"),
-        ("Gateway, CPU s", "gateway_cpu", ".1f"),
-        ("Agent, peak resident MiB", "agent_mib", ",.0f"),
-        ("Gateway, peak resident MiB", "gateway_mib", ",.0f"),
-    )
-
-    def row(what: str, name: str, form: str) -> tuple[str, str, str, str]:
-        small, large = getattr(tenth, name), getattr(whole, name)
-        return what, f"{small:{form}}", f"{large:{form}}", f"{large / small:.2f}" if small else ""
-
-    return table(("", "A tenth", "Whole", "Ratio"), *(row(*figure) for figure in figures))
 
 
 def quality(tenth: Run, whole: Run) -> str:
@@ -189,7 +181,7 @@ def main() -> int:
     load = os.getloadavg()[0]
     cases = [case(told.seed, *size) for size in sizes]
     tenth, whole = (run(asked, register) for asked, (_, register) in zip(cases, sizes, strict=True))
-    parts = (limits(whole), growth(tenth, whole), quality(tenth, whole), throughput(whole))
+    parts = (limits(whole), growth(tenth, whole, *FIGURES), quality(tenth, whole), throughput(whole))
     print("\n\n".join(parts))
     if not told.no_results:
         put("Exchange", circumstances(load), *parts)

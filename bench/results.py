@@ -48,6 +48,16 @@ def table(header: Sequence[str], *rows: Sequence[str]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def growth(tenth: object, whole: object, *figures: tuple[str, str, str]) -> str:
+    """Two sizes side by side, and whole / tenth. A figure: what it is, its attribute, its format."""
+
+    def row(what: str, name: str, form: str) -> tuple[str, str, str, str]:
+        small, large = getattr(tenth, name), getattr(whole, name)
+        return what, f"{small:{form}}", f"{large:{form}}", f"{large / small:.2f}" if small else ""
+
+    return table(("", "A tenth", "Whole", "Ratio"), *(row(*figure) for figure in figures))
+
+
 def _processor() -> str:
     try:
         told = Path("/proc/cpuinfo").read_text(encoding="utf-8")
