@@ -114,7 +114,11 @@ def configure_logging(out: TextIO) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=out),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(level=logging.WARNING, handlers=[_LibraryHandler()], force=True)
+    handler = _LibraryHandler()
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    # DBOS prints free text and tracebacks through a handler of its own, unless its logger has one
+    durable = logging.getLogger("dbos")
+    durable.handlers[:], durable.propagate = [handler], False
 
 
 class Telemetry:

@@ -52,6 +52,17 @@ def test_a_library_is_logged_without_its_text(log_lines):
     assert "Ann" not in json.dumps(line)
 
 
+def test_dbos_is_logged_without_its_text_too(log_lines, capfd):
+    """DBOS, which brings a handler of its own that prints everything, is held to the same rule."""
+    from dbos import _logger
+
+    _logger.init_logger()
+    _logger.dbos_logger.warning("parameters were %s", "Ann Example")
+    (line,) = log_lines()
+    assert (line["logger"], line["level"]) == ("dbos", "warning")
+    assert "Ann" not in json.dumps(line) + "".join(capfd.readouterr())
+
+
 @pytest.mark.parametrize("depth", [1, 40])
 def test_frames_fit_their_form_at_any_depth(depth):
     """Long tracebacks are cut, and still pass the allow-list."""
