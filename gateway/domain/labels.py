@@ -12,6 +12,7 @@ KEY_CONFIRMATION: Final = b"flagstone/v1/key-confirmation"
 TOKEN_KEY: Final = b"flagstone/v1/token-key/"  # + scheme + "/" + match key's label
 REQUEST_KEY: Final = b"flagstone/v1/request-key"
 ANSWER_KEY: Final = b"flagstone/v1/answer-key"
+SUBMISSION_KEY: Final = b"flagstone/v1/submission-key"
 
 # Associated data of AES-GCM (gateway.bundle, gateway.service)
 REQUEST_AAD: Final = b"flagstone/v1/request/"  # + exchange id

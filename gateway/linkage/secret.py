@@ -103,6 +103,11 @@ def answer_key(secret: bytes) -> bytes:
     return _derive(secret, labels.ANSWER_KEY)
 
 
+def submission_key(static: bytes) -> bytes:
+    """HMAC key of what a council remembers of submissions; `static`: its static X25519 key with itself."""
+    return _derive(static, labels.SUBMISSION_KEY)
+
+
 def _derive(material: bytes, info: bytes) -> bytes:
     return HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=None, info=info).derive(material)
 

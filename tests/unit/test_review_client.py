@@ -1,4 +1,4 @@
-"""The command line never sends a token or a list over a network in the clear, nor past a proxy by accident."""
+"""The command line never sends a token or a list over a network in the clear, nor past it to a proxy."""
 
 import pytest
 
