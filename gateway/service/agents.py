@@ -21,7 +21,7 @@ def state(ctx: Context, partner: Partner) -> dict[str, Any]:
             "time": now.isoformat(),
             "prekeys": uow.prekeys.available(slug, now),
             "waiting": [str(exchange) for exchange in uow.mailbox.waiting(slug)],
-            "agreements": [_agreement(ctx, record) for record in held],
+            "agreements": [_agreement(ctx, partner, record) for record in held],
         }
 
 
@@ -44,11 +44,11 @@ def publish_prekeys(ctx: Context, partner: Partner, jwss: list[str]) -> None:
         uow.commit()
 
 
-def _agreement(ctx: Context, record: AgreementRecord) -> dict[str, str]:
+def _agreement(ctx: Context, partner: Partner, record: AgreementRecord) -> dict[str, str]:
     today = legal_date(ctx.clock())
     if record.revoked_at is not None:
         status = "revoked"
-    elif terms(record, ctx.keys.identity).valid_to < today:
+    elif terms(record, ctx.keys.identity, partner.identity).valid_to < today:
         status = "expired"
     else:
         status = "in-force" if record.signed_at else "proposed"

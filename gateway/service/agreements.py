@@ -148,39 +148,53 @@ def revoke_by_partner(ctx: Context, partner: Partner, number: str, jws: str) -> 
         uow.commit()
 
 
-def standing(uow: UnitOfWork, dataset: str, partner: str | None) -> AgreementRecord | None:
-    """The agreement that a question on this dataset stands on: one in force before a newer proposal.
+def standing(
+    uow: UnitOfWork, council: Identity, dataset: str, partner: str | None, on: date
+) -> AgreementRecord | None:
+    """The agreement that a question on this dataset stands on: one in force on the day before any other.
 
     Raises:
         ConflictError: several partners have agreements for the dataset and none was named.
+        StoreAlteredError: as `usable`.
     """
     held = uow.agreements.all(partner=partner, dataset=dataset)
-    in_force = [record for record in held if record.signed_at and not record.revoked_at]
+    signed_ones = [record for record in held if record.signed_at and not record.revoked_at]
+    in_force = [record for record in signed_ones if _holds(usable(uow, record, council), on)]
     if len({record.partner for record in in_force}) > 1:
         raise ConflictError(
             "several partners have agreements for this dataset",
             place="partner",
             way_out="Name one with --partner",
         )
-    return next(iter(in_force or held), None)
+    return next(iter(in_force or signed_ones or held), None)
 
 
-def terms(record: AgreementRecord, council: Identity) -> AgreementTerms:
-    """What `decide` needs to know of an agreement; both signatures are verified anew each time.
+def usable(uow: UnitOfWork, record: AgreementRecord, council: Identity) -> AgreementTerms | None:
+    """The terms of an agreement; None when its partner was revoked.
 
     Raises:
-        StoreAlteredError: a stored signature does not hold.
+        StoreAlteredError: as `terms`.
+    """
+    partner = uow.partners.get(record.partner)
+    return None if partner.revoked_at else terms(record, council, partner.identity)
+
+
+def terms(record: AgreementRecord, council: Identity, partner: Identity) -> AgreementTerms:
+    """What `decide` needs to know of an agreement; signatures and parties are verified anew each time.
+
+    Raises:
+        StoreAlteredError: a stored signature does not hold, or the document is about something else than the
+            record, or names other keys than those of the registered `partner`.
     """
     try:
         document = signed.verify_proposal(record.council_jws, council)
         if record.partner_jws is not None:
             signed.verify_countersignature(record.partner_jws, document)
     except VerificationError:
-        raise StoreAlteredError(
-            "a stored signature does not hold",
-            place=f"agreement {record.number}",
-            way_out="Tell the operator",
-        ) from None
+        raise _altered(record, "a stored signature does not hold") from None
+    told = (document.number, document.digest, document.dataset, document.partner.digest)
+    if told != (record.number, record.digest, record.dataset, partner.digest):
+        raise _altered(record, "it is not the one that was signed, or the partner's keys are not")
     return AgreementTerms(
         number=document.number,
         partner=document.partner.slug,
@@ -191,6 +205,14 @@ def terms(record: AgreementRecord, council: Identity) -> AgreementTerms:
         signed=record.partner_jws is not None,
         revoked=record.revoked_at is not None,
     )
+
+
+def _holds(agreed: AgreementTerms | None, on: date) -> bool:
+    return agreed is not None and agreed.valid_from <= on <= agreed.valid_to
+
+
+def _altered(record: AgreementRecord, reason: str) -> StoreAlteredError:
+    return StoreAlteredError(reason, place=f"agreement {record.number}", way_out="Tell the operator")
 
 
 def _own(ctx: Context, partner: Partner, number: str) -> AgreementRecord:

@@ -93,13 +93,11 @@ def expire(ctx: Context, exchange_id: ExchangeId) -> None:
 def decide_again(ctx: Context, uow: UnitOfWork, exchange: Exchange, at: datetime) -> Decision:
     """The same question at a later moment: expiry and revocation are checked at every phase (promise 3)."""
     held = uow.agreements.get(exchange.agreement)
-    partner = uow.partners.get(exchange.partner)
-    usable = agreements.terms(held, ctx.keys.identity) if partner.revoked_at is None else None
     question = Question(
         dataset=exchange.dataset,
         purpose=exchange.purpose,
         framework=exchange.framework,
-        agreement=usable,
+        agreement=agreements.usable(uow, held, ctx.keys.identity),
         households=exchange.households,
         people=exchange.slots,
     )

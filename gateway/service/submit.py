@@ -15,7 +15,14 @@ from uuid import UUID
 import polars as pl
 
 from audit.entry import Json
-from gateway.domain.errors import ConflictError, PartnerError, RefusedError
+from gateway.bundle.prekey import verify_prekey
+from gateway.domain.errors import (
+    ConflictError,
+    PartnerError,
+    RefusedError,
+    StoreAlteredError,
+    VerificationError,
+)
 from gateway.domain.exchange import Exchange, ExchangeId, Role, Status
 from gateway.domain.legal_date import legal_date
 from gateway.domain.people import HouseholdList
@@ -28,7 +35,7 @@ from gateway.service.context import Context
 from gateway.service.preparing import Prepared, prepare
 from gateway.service.recording import SMALL, actor_of, record, record_exchange, split_counts
 from gateway.service.sealing import put_sealed
-from policies.decision import Decision, Question, Unmet, decide
+from policies.decision import AgreementTerms, Decision, Question, Unmet, decide
 from policies.model import DatasetPolicy
 from policies.rows import withhold
 
@@ -163,8 +170,10 @@ def _repeat(earlier: Submission, request: _Request) -> Submitted:
 def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submitted:
     at = ctx.clock()
     people = request.intake.people
-    standing = agreements.standing(uow, request.dataset, request.partner)
-    decision = _decide(ctx, request, standing, people, at)
+    council = ctx.keys.identity
+    standing = agreements.standing(uow, council, request.dataset, request.partner, legal_date(at))
+    agreed = agreements.usable(uow, standing, council) if standing else None
+    decision = _decide(ctx, request, agreed, people, at)
     if standing is None or not decision.permitted:
         _keep_refusal(ctx, uow, request, decision, at)
     policy = ctx.policies.datasets[request.dataset]
@@ -174,7 +183,7 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
     if not len(kept):
         refusal = replace(decision, permitted=False, unmet=(_EVERY_ROW_WITHHELD,), basis=None)
         _keep_refusal(ctx, uow, request, refusal, at)
-    decision = _decide(ctx, request, standing, kept, at)
+    decision = _decide(ctx, request, agreed, kept, at)
     if not decision.permitted:  # what is left may be smaller than the policy allows
         _keep_refusal(ctx, uow, request, decision, at)
     exchange_id = ExchangeId(UUID(bytes=ctx.entropy(16), version=4))
@@ -205,13 +214,13 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
 
 
 def _decide(
-    ctx: Context, request: _Request, standing: AgreementRecord | None, people: HouseholdList, at: datetime
+    ctx: Context, request: _Request, agreed: AgreementTerms | None, people: HouseholdList, at: datetime
 ) -> Decision:
     question = Question(
         dataset=request.dataset,
         purpose=request.purpose,
         framework=request.framework,
-        agreement=agreements.terms(standing, ctx.keys.identity) if standing else None,
+        agreement=agreed,
         households=people.households,
         people=len(people),
     )
@@ -222,8 +231,6 @@ def _recipient(
     uow: UnitOfWork, standing: AgreementRecord, exchange: ExchangeId, at: datetime
 ) -> tuple[Partner, PrekeyRecord]:
     partner = uow.partners.get(standing.partner)
-    if partner.revoked_at is not None:
-        raise ConflictError("the partner was revoked", place=standing.dataset)
     prekey = uow.prekeys.claim(standing.partner, exchange, at)
     if prekey is None:
         raise PartnerError(
@@ -231,7 +238,17 @@ def _recipient(
             place=standing.dataset,
             way_out="Nothing was sent or kept. Is the partner's agent running? Then submit again",
         )
+    _check_prekey(prekey, partner, at)
     return partner, prekey
+
+
+def _check_prekey(record: PrekeyRecord, partner: Partner, at: datetime) -> None:
+    try:
+        signed = verify_prekey(record.jws, partner.identity, at)
+    except VerificationError:
+        signed = None
+    if signed is None or (signed.id, signed.public) != (record.id, record.public):
+        raise StoreAlteredError("a prekey is not what the partner signed", place="prekeys")
 
 
 _EVERY_ROW_WITHHELD = Unmet(
