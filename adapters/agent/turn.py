@@ -14,7 +14,7 @@ from adapters.agent.agreements import needs_approval
 from adapters.agent.approvals import Approval
 from adapters.agent.context import Agent, name_of
 from adapters.agent.journal import RECEIVED
-from adapters.agent.replies import CLOSED, REPLAYED, WITHDRAWN, Reply, deliver, forget, refuse
+from adapters.agent.replies import CLOSED, REPLAYED, SEALED, WITHDRAWN, Reply, deliver, forget, refuse
 from adapters.agent.sealing import check_in_time, seal
 from adapters.registers.register import RegisterError
 from adapters.transports.wire import GatewayRefusedError
@@ -23,6 +23,7 @@ from gateway.bundle.errors import ReplayError, WrongAgreementError
 from gateway.bundle.manifest import RequestManifest
 from gateway.bundle.open import OpenedRequest
 from gateway.bundle.refusal import RefusalCode
+from gateway.bundle.terms import check_terms
 from gateway.domain.errors import VerificationError
 from gateway.domain.exchange import ExchangeId
 
@@ -45,6 +46,7 @@ def take_turn(agent: Agent, exchange: UUID, *, waiting: bool) -> Outcome:
         PartnerError: the gateway can't be reached, or turned the caller away.
     """
     if agent.outbox.get(name_of(exchange)):
+        _hold_back(agent, exchange)
         return _deliver(agent, exchange)
     if not waiting:
         return _withdraw(agent, exchange)
@@ -102,8 +104,26 @@ def _approval(agent: Agent, manifest: RequestManifest, bundle: bytes) -> Approva
     return Approval(digest, approved=True)
 
 
+def _hold_back(agent: Agent, exchange: UUID) -> None:
+    """Put a refusal in the place of an answer whose agreement or time ended while it waited to be sent."""
+    bundle = agent.inbox.get(name_of(exchange))
+    if bundle is None or _in_outbox(agent, exchange).entry.kind != SEALED:
+        return
+    try:
+        manifest = read_manifest(agent, bundle)
+        check_in_time(agent, manifest)
+        check_terms(manifest, agent.agreements.in_force(), agent.clock())
+    except VerificationError as error:
+        agent.events.warning("answer-held-back", exchange=str(exchange), why=error.code)
+        refuse(agent, exchange, bundle, refusal_code(error), why=error.code)
+
+
+def _in_outbox(agent: Agent, exchange: UUID) -> Reply:
+    return Reply.from_bytes(agent.outbox.get(name_of(exchange)) or b"")
+
+
 def _deliver(agent: Agent, exchange: UUID) -> Outcome:
-    deliver(agent, exchange, Reply.from_bytes(agent.outbox.get(name_of(exchange)) or b""))
+    deliver(agent, exchange, _in_outbox(agent, exchange))
     return Outcome.REPLIED
 
 

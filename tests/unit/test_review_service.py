@@ -103,7 +103,7 @@ def agree(job: Job, number: str, first: date, last: date) -> None:
     ids=["not begun", "over"],
 )
 def test_an_agreement_in_force_comes_before_one_of_another_year(job, first, last):
-    """A renewal signed ahead of its first day, or a late copy of an old one, hides nothing that is in force."""
+    """A renewal signed ahead of its first day, or a late copy of an old one, hides none in force."""
     job.clock.advance(hours=1)
     agree(job, "T-2", first, last)
     exchange = job.submit().exchange

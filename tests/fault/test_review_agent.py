@@ -1,0 +1,57 @@
+"""What lies at the agent for a while: an answer in the outbox, a prekey that nobody used."""
+
+from datetime import timedelta
+
+import httpx
+import pytest
+from agent_world import World, people
+
+from adapters.agent import desk
+from adapters.transports.wire import GatewayUnavailableError
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+def sealed_and_not_sent(world):
+    """An answer in the outbox, because the gateway took requests and no answers."""
+    whole = world.gateway._exchanges
+
+    def no_answers(request, exchange, what):
+        if what == "answer":
+            raise httpx.ConnectError("no route")
+        return whole(request, exchange, what)
+
+    exchange = world.ask([people(0)])
+    world.gateway._exchanges = no_answers
+    with pytest.raises(GatewayUnavailableError):
+        world.round()
+    world.gateway._exchanges = whole
+    return exchange
+
+
+@pytest.mark.parametrize(
+    ("happens", "code"),
+    [
+        (lambda world: desk.revoke(world.agent, "A-1"), "rejected"),
+        (lambda world: world.clock.advance(days=7), "expired"),
+    ],
+    ids=["revoked", "out of time"],
+)
+def test_a_sealed_answer_does_not_leave_after_its_permit(world, happens, code):
+    """An answer that waits in the outbox is held back when its agreement was revoked or its time ran out."""
+    exchange = sealed_and_not_sent(world)
+    happens(world)
+    world.round()
+    assert exchange not in world.gateway.answers
+    assert world.refusal(exchange) == code
+    assert world.left() == []
+
+
+def test_a_sealed_answer_leaves_when_the_gateway_is_back(world):
+    """An answer that waits in the outbox is sent once the gateway takes it."""
+    exchange = sealed_and_not_sent(world)
+    world.round()
+    assert exchange in world.gateway.answers
