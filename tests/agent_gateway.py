@@ -104,18 +104,23 @@ class FakeGateway:
 class MemoryPrekeys:
     """Prekeys that survive a restart of the agent without the price of a file each."""
 
-    def __init__(self):
-        self.private = {}
+    def __init__(self, clock):
+        self.private, self.made_at, self.clock = {}, {}, clock
 
     def make(self, count):
         made = {str(uuid4()): secrets.token_bytes(32) for _ in range(count)}
         self.private |= made
+        self.made_at |= dict.fromkeys(made, self.clock())
         return [(id_, one_time_public(key)) for id_, key in made.items()]
 
     def agree(self, prekey, peer):
         if prekey not in self.private:
             raise NotFoundError("no such key")
         return x25519(self.private[prekey], peer)
+
+    def destroy_older(self, moment):
+        for prekey in [prekey for prekey, at in self.made_at.items() if at < moment]:
+            self.destroy(prekey)
 
     def destroy(self, prekey):
         self.private.pop(prekey, None)

@@ -109,7 +109,7 @@ class World:
         self.signer = NoteSigner("trust/agent", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
         self.changes = changes
         self.events = []
-        self.prekeys = MemoryPrekeys()
+        self.prekeys = MemoryPrekeys(self.clock)
         register.write_parquet(folder / "register.parquet")
         if not (folder / "log").exists():
             FileStore.create(folder / "log").close()

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -32,6 +32,9 @@ class Prekeys(Protocol):
 
     def destroy(self, prekey: str) -> None:
         """Idempotent."""
+
+    def destroy_older(self, moment: datetime) -> None:
+        """Destroy those made before `moment`."""
 
 
 @dataclass(frozen=True, slots=True)

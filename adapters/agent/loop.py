@@ -15,6 +15,8 @@ from gateway.domain.errors import ConfigurationError, FlagstoneError, LogUnavail
 FEWEST_PREKEYS: Final = 20
 _FULL_STOCK: Final = 60
 _PREKEY_LIFE: Final = timedelta(days=30)
+_LONGEST_WAIT: Final = timedelta(days=90)
+"""Of a request for its answer: the most that a policy may grant (`retention.answer_days`)."""
 _LONGEST_PAUSE: Final = 300.0
 _DOUBLINGS: Final = 16
 
@@ -92,6 +94,8 @@ def top_up(agent: Agent, available: int) -> None:
     """Leave new signed prekeys at the gateway before they run out: without one, nobody can ask."""
     if available >= FEWEST_PREKEYS:
         return
+    # claimed for a request that never came: its private half must not outlive what it could open
+    agent.prekeys.destroy_older(agent.clock() - _PREKEY_LIFE - _LONGEST_WAIT)
     until = agent.clock() + _PREKEY_LIFE
     slug = agent.keys.identity.slug
     made = agent.prekeys.make(_FULL_STOCK - available)

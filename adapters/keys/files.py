@@ -163,6 +163,11 @@ class FilePrekeys:
         """Idempotent. What was sealed for this prekey opens never again."""
         self._secrets.destroy(prekey)
 
+    def destroy_older(self, moment: datetime) -> None:
+        """Destroy those made before `moment`, by the file system's clock."""
+        for prekey in self._secrets.older_than(moment):
+            self._secrets.destroy(prekey)
+
     def ids(self) -> list[str]:
         return self._secrets.names()
 

@@ -1,12 +1,13 @@
 """What lies at the agent for a while: an answer in the outbox, a prekey that nobody used."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 from agent_world import World, people
 
 from adapters.agent import desk
+from adapters.keys.files import FilePrekeys
 from adapters.transports.wire import GatewayUnavailableError
 
 
@@ -55,3 +56,27 @@ def test_a_sealed_answer_leaves_when_the_gateway_is_back(world):
     exchange = sealed_and_not_sent(world)
     world.round()
     assert exchange in world.gateway.answers
+
+
+def test_a_prekey_that_no_request_can_name_any_more_is_destroyed(world):
+    """A prekey outlives its offer by the longest time that a request may wait, and then dies unused."""
+    first = set(world.prekeys.private)
+    world.clock.advance(days=119)
+    world.gateway.prekeys.clear()
+    world.round()
+    assert first < set(world.prekeys.private)
+    world.clock.advance(days=2)
+    world.gateway.prekeys.clear()
+    world.round()
+    assert first.isdisjoint(world.prekeys.private)
+    assert len(world.gateway.prekeys) >= 20
+
+
+def test_prekey_files_older_than_a_moment_are_destroyed(tmp_path):
+    """Prekeys made before the moment are destroyed, and no others."""
+    prekeys = FilePrekeys(tmp_path / "prekeys")
+    prekeys.make(2)
+    prekeys.destroy_older(datetime.now(UTC) - timedelta(minutes=1))
+    assert len(prekeys.ids()) == 2
+    prekeys.destroy_older(datetime.now(UTC) + timedelta(minutes=1))
+    assert prekeys.ids() == []
