@@ -219,7 +219,7 @@ def _own(ctx: Context, partner: Partner, number: str) -> AgreementRecord:
     with ctx.store.begin() as uow:
         held = uow.agreements.get(number)
     if held.partner != partner.identity.slug:
-        raise NotFoundError("no agreement of this number")
+        raise NotFoundError("there is none", place="agreement")  # the words for what does not exist
     return held
 
 

@@ -35,7 +35,7 @@ def fetch_request(ctx: Context, partner: Partner, exchange_id: ExchangeId) -> by
         # a send that a cancellation or expiry overtook may have left its bundle here
         awaited = exchange.status in BEFORE_ANSWER and at < exchange.expires_at
         if not (awaited and decide_again(ctx, uow, exchange, at).permitted):
-            raise NotFoundError("no such bundle")
+            raise NotFoundError("there is none", place="mailbox")  # the words for what is not there
     return bundle
 
 
@@ -153,7 +153,7 @@ def _open(
 def _own(uow: UnitOfWork, partner: Partner, exchange_id: ExchangeId) -> Exchange:
     exchange = uow.exchanges.get(exchange_id)
     if exchange.partner != partner.identity.slug:
-        raise NotFoundError("no such exchange")
+        raise NotFoundError("there is none", place="exchange")  # the words for what does not exist
     return exchange
 
 

@@ -62,7 +62,7 @@ def visible(uow: UnitOfWork, user: User, exchange_id: ExchangeId) -> Exchange:
     """
     exchange = uow.exchanges.get(exchange_id)
     if user.role is Role.PROGRAMME and exchange.submitted_by != user.id:
-        raise NotFoundError("no such exchange")
+        raise NotFoundError("there is none", place="exchange")  # the words for what does not exist
     return exchange
 
 

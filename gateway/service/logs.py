@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+from audit.checkpoint import unsafe_read_checkpoint
 from audit.entry import Entry
 from audit.export import write_export
 from gateway.domain.errors import BadInputError
@@ -47,7 +48,9 @@ def proof(ctx: Context, user: User, index: int) -> dict[str, Any]:
     """
     require_role(user, Role.REVIEWER)
     with ctx.store.begin() as uow:
-        size = uow.log.size()
+        # the log may grow from one reading to the next: everything is said of this one checkpoint
+        note = uow.log.checkpoint()
+        size = unsafe_read_checkpoint(note).size
         if not 0 <= index < size:
             raise BadInputError("there is no such entry", place="log proof")
         return {
@@ -55,7 +58,7 @@ def proof(ctx: Context, user: User, index: int) -> dict[str, Any]:
             "size": size,
             "leaf": next(iter(uow.log.leaves(index, index + 1))).decode(),
             "proof": [node.hex() for node in uow.log.inclusion(index, size)],
-            "checkpoint": uow.log.checkpoint().decode(),
+            "checkpoint": note.decode(),
         }
 
 

@@ -3,14 +3,18 @@
 import contextlib
 from dataclasses import replace
 from datetime import date
+from uuid import uuid4
 
 import pytest
 from fakes import FakePartyKeys
 from jobworld import Job, a_job
 
+from audit.checkpoint import open_checkpoint
+from audit.merkle import leaf_hash, verify_inclusion
 from gateway.bundle.agreement import countersign
-from gateway.domain.errors import StoreAlteredError
-from gateway.service import agreements, partners
+from gateway.domain.errors import NotFoundError, StoreAlteredError
+from gateway.domain.exchange import ExchangeId
+from gateway.service import agreements, answers, exchanges, logs, partners
 from gateway.service.submit import ExchangeRefusedError
 
 
@@ -116,3 +120,54 @@ def test_a_revoked_partner_is_a_refusal_in_the_log(job):
     with pytest.raises(ExchangeRefusedError):
         job.submit()
     assert job.kinds()[-1] == "exchange.refused"
+
+
+def test_nobody_learns_what_others_have(job):
+    """What is somebody else's is refused in the very words in which what does not exist is refused."""
+    exchange = job.sent()
+    other = FakePartyKeys("other").identity
+    partners.add(job.context, other.to_json(), other.fingerprint)
+    with job.store.begin() as uow:
+        stranger = uow.partners.get("other")
+    colleague = replace(job.analyst, id=uuid4())
+    ctx, nothing = job.context, ExchangeId(uuid4())
+    for ask, theirs, none in [
+        (lambda what: agreements.of_partner(ctx, stranger, what), "T-1", "T-9"),
+        (lambda what: answers.receive_answer(ctx, stranger, what, b""), exchange, nothing),
+        (lambda what: answers.fetch_request(ctx, stranger, what), exchange, nothing),
+        (lambda what: exchanges.show(ctx, colleague, what), exchange, nothing),
+    ]:
+        told = []
+        for what in (theirs, none):
+            with pytest.raises(NotFoundError) as refused:
+                ask(what)
+            told.append(str(refused.value))
+        assert told[0] == told[1]
+
+
+def test_a_proof_leads_to_the_checkpoint_beside_it(job):
+    """An entry appended while a proof is read changes neither the proof nor the checkpoint it leads to."""
+    overtake = [lambda: partners.revoke(job.context, "trust")]
+
+    class OvertakenStore:
+        @contextlib.contextmanager
+        def begin(self):
+            with job.store.begin() as uow:
+                for name in ("size", "checkpoint"):
+                    setattr(uow.log, name, self.and_then(getattr(uow.log, name)))
+                yield uow
+
+        def and_then(self, read):
+            def overtaken():
+                found = read()
+                while overtake:
+                    overtake.pop()()
+                return found
+
+            return overtaken
+
+    told = logs.proof(replace(job.context, store=OvertakenStore()), job.reviewer, 0)
+    signed = open_checkpoint(told["checkpoint"].encode(), job.store.signer.verifier)
+    path = [bytes.fromhex(node) for node in told["proof"]]
+    verify_inclusion(leaf_hash(told["leaf"].encode()), 0, signed.size, path, signed.root)
+    assert told["size"] == signed.size
