@@ -9,7 +9,6 @@ from uuid import UUID
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from adapters.agent import desk
 from adapters.agent.loop import run_forever, run_once
@@ -49,8 +48,12 @@ def init(
 ) -> None:
     """Make the keys and the folder; print the fingerprint to read out to the council."""
     kind_ = _kind(kind, register)
-    if (kind_ == "sql") != bool(query):
-        raise BadInputError("a query goes with kind sql, and with no other", place="--query")
+    if kind_ != "sql" and query:
+        raise BadInputError("only an SQL register has a query", place="--query")
+    if kind_ == "sql" and not query:
+        raise BadInputError(
+            "missing", place="--query", way_out='An SQL register needs one, such as --query "SELECT * FROM v"'
+        )
     identity = initialise(
         home,
         slug=slug,
@@ -62,8 +65,10 @@ def init(
         source=register if kind_ == "sql" else str(Path(register).absolute()),
         query=query,
     )
+    if kind_ != "sql" and not Path(register).is_file():
+        say("There is no file at --register yet: put it there before the agent runs")
     say(f"Send {home / 'identity.json'} to the council and read out this fingerprint by telephone:")
-    out.print(identity.fingerprint, markup=False)
+    out.print(identity.fingerprint)
 
 
 @app.command()
@@ -72,7 +77,7 @@ def run(
     once: Annotated[bool, typer.Option("--once", help="Do what waits now, and stop")] = False,
 ) -> None:
     """Answer requests until stopped; with --once, those that wait now."""
-    with only_one(home), opened(home) as agent:
+    with opened(home) as agent, only_one(home):
         if once:
             if run_once(agent.agent).failed:
                 raise typer.Exit(1)
@@ -97,7 +102,10 @@ def pending(
         return
     for each in waiting:
         out.print(_request(each.manifest))
-    say(f"{len(waiting)} to decide. flagstone agent approve EXCHANGE, or refuse EXCHANGE --reason ...")
+    if waiting:
+        say("Decide each: flagstone agent approve EXCHANGE, or flagstone agent refuse EXCHANGE --reason ...")
+    else:
+        say("Nothing waits for a decision")
 
 
 @app.command()
@@ -128,10 +136,10 @@ def list_(home: Home) -> None:
     with opened(home) as agent:
         lines = agent.agent.gateway.state().agreements
         here = set(agent.agent.agreements.numbers())
-    rows = table("Agreements", "Number", "Dataset", "At the gateway", "Signed here")
-    for line in lines:
-        rows.add_row(line.number, line.dataset, line.status, "yes" if line.number in here else "no")
-    out.print(rows)
+    rows = [
+        (line.number, line.dataset, line.status, "yes" if line.number in here else "no") for line in lines
+    ]
+    out.print(table("Agreements", "Number", "Dataset", "At the gateway", "Signed here", rows=rows))
 
 
 @agreements.command()
@@ -186,7 +194,9 @@ def _kind(told: str | None, register: str) -> Kind:
     found = "sql" if "://" in register else _SUFFIXES.get(Path(register).suffix.lower())
     kind = kinds.get(told) if told else found
     if kind is None:
-        raise BadInputError("not one of csv, parquet and sql", place="--kind")
+        raise BadInputError(
+            "the register's name does not tell its kind", place="--kind", way_out="Give csv, parquet or sql"
+        )
     return kind
 
 
@@ -228,7 +238,4 @@ def _agreement(document: AgreementDocument) -> Table:
 
 
 def _facts(title: str, facts: dict[str, str]) -> Table:
-    rows = table(title, "What", "As the council signed it")
-    for name, fact in facts.items():
-        rows.add_row(name, Text(fact))  # Text: square brackets are not markup
-    return rows
+    return table(title, "What", "As the council signed it", rows=facts.items())

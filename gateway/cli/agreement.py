@@ -1,12 +1,16 @@
 """`flagstone agreement`: the council's side; partners countersign with `flagstone agent agreement sign`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from gateway.bootstrap import opened
-from gateway.cli.output import emit, say
+from gateway.cli.output import emit, out, say, table
+from gateway.domain.errors import BadInputError
 from gateway.domain.legal_date import legal_date
 from gateway.service import agreements
 from gateway.settings import read_settings
@@ -15,6 +19,7 @@ app = typer.Typer(help="Agreements with partners.", no_args_is_help=True)
 
 Number = Annotated[str, typer.Argument(help="The agreement's number")]
 Day = ["%Y-%m-%d"]
+_OPTIONS = {"number": "agreement number", "dpia": "--dpia", "appropriate_policy_document": "--apd"}
 
 
 @app.command()
@@ -31,7 +36,9 @@ def propose(
 ) -> None:
     """Draw up an agreement on today's policy and both sides' keys, signed for the council."""
     first = valid_from.date() if valid_from else legal_date(datetime.now(UTC))
-    with opened(read_settings()) as installation:
+    if valid_to.date() < max(first, legal_date(datetime.now(UTC))):
+        raise BadInputError("the last day is past, or before the first", place="--to")
+    with opened(read_settings()) as installation, _malformed():
         agreements.propose(
             installation.operator,
             number=number,
@@ -43,6 +50,23 @@ def propose(
             appropriate_policy_document=apd,
         )
     say(f"Proposed. {partner} countersigns with: flagstone agent agreement sign {number}")
+
+
+@app.command("list")
+def list_() -> None:
+    """List the agreements, the newest first."""
+    with opened(read_settings()) as installation, installation.operator.store.begin() as uow:
+        held = uow.agreements.all()
+    rows = [
+        (
+            each.number,
+            each.partner,
+            each.dataset,
+            *map(_day, (each.proposed_at, each.signed_at, each.revoked_at)),
+        )
+        for each in held
+    ]
+    out.print(table("Agreements", "Number", "Partner", "Dataset", "Proposed", "Signed", "Revoked", rows=rows))
 
 
 @app.command()
@@ -61,3 +85,21 @@ def revoke(number: Number) -> None:
     with opened(read_settings()) as installation:
         agreements.revoke(installation.operator, number)
     say("Revoked")
+
+
+def _day(at: datetime | None) -> str:
+    return at.date().isoformat() if at else ""
+
+
+@contextmanager
+def _malformed() -> Iterator[None]:
+    """Turn a document that can't be drawn up into an error that names the options to correct."""
+    try:
+        yield
+    except ValidationError as error:
+        parts = [str(part) for each in error.errors(include_input=False) for part in each["loc"][:1]]
+        raise BadInputError(
+            "not of the form that an agreement wants",
+            place=" and ".join(_OPTIONS.get(part, part) for part in parts) or "agreement",
+            way_out="A number: up to 64 letters, digits, dots, hyphens. A reference: one line, not empty",
+        ) from None

@@ -27,7 +27,12 @@ def api() -> Iterator[httpx.Client]:
     settings = read_settings()
     if settings.token is None:
         raise ConfigurationError("not set", place="FLAGSTONE_TOKEN", way_out="Ask the operator for a token")
-    headers = {"Authorization": f"Bearer {settings.token.get_secret_value()}"}
+    token = settings.token.get_secret_value().strip()
+    if not (token.isascii() and token.isprintable() and token):
+        raise ConfigurationError(
+            "empty, or no token", place="FLAGSTONE_TOKEN", way_out="It begins with fst_; ask the operator"
+        )
+    headers = {"Authorization": f"Bearer {token}"}
     # the proxy settings of the environment are for the world outside, not for this machine
     outside = not _on_this_machine(settings.gateway)
     try:
@@ -81,7 +86,8 @@ class GatewayError(FlagstoneError):
         self.problem = problem
         refused = str(problem.get("type", "")).endswith(f":{RefusedError.code}")
         self.exit_code = RefusedError.exit_code if refused else _EXIT_CODES.get(status, 1)
-        super().__init__(str(problem.get("detail") or f"the gateway answered {status}"))
+        wrong = "; ".join(f"{each['name']} {each['reason']}" for each in problem.get("parameters") or ())
+        super().__init__(wrong or str(problem.get("detail") or f"the gateway answered {status}"))
 
 
 def raise_problem(answer: httpx.Response) -> None:

@@ -2,40 +2,64 @@
 
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from gateway.cli.client import GatewayError, api, call
-from gateway.cli.files import check_size, chunks, write_private
-from gateway.cli.lists import show_row_errors
-from gateway.cli.output import emit, err, out, say, table
-from gateway.intake import RowError, rejects_csv
-from gateway.service.results import NO_FLAG
-from policies.rows import REASONS
+from gateway.cli.files import check_folder, check_size, chunks
+from gateway.cli.lists import Rejects, show_row_errors, write_rejects
+from gateway.cli.output import count, emit, out, say, table
+from gateway.cli.results import show_refusal, show_results
+from gateway.domain.errors import BadInputError, ConflictError, FlagstoneError, PartnerError
+from gateway.intake import RowError
 
 app = typer.Typer(help="Ask a partner about a household list.", no_args_is_help=True)
 
 Exchange = Annotated[uuid.UUID, typer.Argument(help="The exchange's id")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON")]
-_ENDED = {"released", "declined", "cancelled", "expired", "failed"}
+
+_STANDS: Final = {
+    "prepared": "decided; nothing has left yet",
+    "authorised": "on its way to the partner; counts as disclosed",
+    "sent": "the partner has not answered yet",
+    "delivered": "the partner has answered; about to be released",
+    "released": "flagstone exchange results gives the flags",
+    "declined": "the partner declined to answer",
+    "cancelled": "cancelled, or its agreement was revoked",
+    "expired": "the partner did not answer in time",
+    "failed": "the partner's agent reported an error",
+}
+_ENDED: Final = {"released", "declined", "cancelled", "expired", "failed"}
+_PARTNER_FAILED: Final = {"declined", "expired", "failed"}
+_POLL_SECONDS: Final = 0.25
 
 
 @app.command()
 def submit(
     file: Annotated[Path, typer.Argument(help="CSV, XLSX or Parquet", exists=True, dir_okay=False)],
-    dataset: Annotated[str, typer.Option(help="The partner's dataset")],
+    dataset: Annotated[str, typer.Option(help="The partner's dataset; flagstone policy list shows them")],
     purpose: Annotated[str, typer.Option(help="Why you ask")],
     framework: Annotated[str, typer.Option(help="Indicator set")] = "local",
     partner: Annotated[str | None, typer.Option(help="Needed only when several hold the dataset")] = None,
-    idempotency_key: Annotated[str | None, typer.Option(help="Repeat a submission safely")] = None,
-    accept_valid: Annotated[bool, typer.Option(help="Go on with the good rows")] = False,
-    rejects: Annotated[Path | None, typer.Option(help="Where to write rejected lines")] = None,
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="8 to 128 characters: the same key and list submit once")
+    ] = None,
+    accept_valid: Annotated[
+        bool,
+        typer.Option("--accept-valid", help="Go on with the good rows; the bad ones go to FILE.rejects.csv"),
+    ] = False,
+    rejects: Rejects = None,
     json_: AsJson = False,
 ) -> None:
     """Submit a household list; print the exchange id, or the refusal and its reasons."""
     check_size(file)
+    if accept_valid and rejects is None:
+        rejects = Path(f"{file.name}.rejects.csv")
+    if rejects is not None:
+        check_folder(rejects)  # before the list is sent: afterwards there is no way back
     params = {"dataset": dataset, "purpose": purpose, "framework": framework}
     if accept_valid:
         params["accept_valid"] = "true"
@@ -49,18 +73,29 @@ def submit(
         try:
             told = call(client, "POST", "/v1/exchanges", params=params, headers=headers, content=chunks(file))
         except GatewayError as error:
-            _explain(error.problem, json_=json_)
+            _explain(error, rejects, json_=json_)
             raise
-    _rejected(told["rejected"], rejects)
+    _show_submitted(told, rejects, json_=json_)
+
+
+@app.command("list")
+def list_(json_: AsJson = False) -> None:
+    """Your exchanges, the newest first; a reviewer sees all."""
+    with api() as client:
+        told = call(client, "GET", "/v1/exchanges")["exchanges"]
     if json_:
         emit(told)
         return
-    say("Permitted under:")
-    for citation in dict.fromkeys(ground["citation"] for ground in told["decision"]["basis"]):
-        say(f"  {citation}")
-    if told["withheld"]:
-        say(f"{len(told['withheld'])} rows are withheld; `flagstone exchange results` gives the reasons")
-    out.print(told["exchange"])
+    rows = (
+        (
+            each["exchange"],
+            f"{each['dataset']}\n{each['purpose']}",
+            _moment(each["submitted_at"]),
+            each["status"],
+        )
+        for each in told
+    )
+    out.print(table("Exchanges", "Exchange", "Dataset, purpose", "Submitted (UTC)", "Status", rows=rows))
 
 
 @app.command()
@@ -71,23 +106,22 @@ def show(exchange: Exchange, json_: AsJson = False) -> None:
     if json_:
         emit(told)
         return
+    told["status"] = f"{told['status']} ({_STANDS[told['status']]})"
     for key, value in told.items():
-        out.print(f"{key}: {', '.join(value) if isinstance(value, list) else value}", markup=False)
+        out.print(f"{key}: {', '.join(value) if isinstance(value, list) else value}")
 
 
 @app.command()
 def results(
     exchange: Exchange,
-    wait: Annotated[int, typer.Option(help="Seconds to wait for the release")] = 0,
+    wait: Annotated[int, typer.Option(help="Seconds to wait for the release", min=0)] = 0,
     json_: AsJson = False,
 ) -> None:
     """The flags of a released exchange, and the withheld rows with their reasons."""
-    deadline = time.monotonic() + wait
     with api() as client:
-        while time.monotonic() < deadline:
-            if call(client, "GET", f"/v1/exchanges/{exchange}")["status"] in _ENDED:
-                break
-            time.sleep(0.25)
+        status = _wait(lambda: call(client, "GET", f"/v1/exchanges/{exchange}")["status"], wait)
+        if status != "released":
+            raise _unreleased(status)
         told = call(client, "GET", f"/v1/exchanges/{exchange}/results")
     if json_:
         emit(told)
@@ -100,61 +134,70 @@ def cancel(exchange: Exchange) -> None:
     """Stop waiting for an answer. What was sent already counts as disclosed."""
     with api() as client:
         call(client, "POST", f"/v1/exchanges/{exchange}/cancel")
-    say("Cancelled")
+    say("Cancelled. What was sent before counts as disclosed")
 
 
-def show_results(told: dict[str, Any], *, rows: int = 40) -> None:
-    """Flags per unit, and withheld rows with reasons."""
-    shown = table(f"Flags from {told['dataset']}, register of {told['register_date']}", "Unit", "Flags")
-    units = sorted(told["units"], key=lambda unit: not unit["flags"])
-    for unit in units[:rows]:
-        name = " ".join(unit[key] for key in ("household_id", "person_id") if unit.get(key))
-        shown.add_row(name, ", ".join(unit["flags"]) or NO_FLAG)
-    out.print(shown)
-    if len(units) > rows:
-        out.print(f"and {len(units) - rows} more: --json gives all of them")
+def _wait(status: Callable[[], str], seconds: int) -> str:
+    """The status once the exchange has ended, or after that many seconds."""
+    deadline = time.monotonic() + seconds
+    while (stands := status()) not in _ENDED and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    return stands
+
+
+def _unreleased(status: str) -> FlagstoneError:
+    if status in _PARTNER_FAILED:
+        return PartnerError(f"no flags: {_STANDS[status]}", place="results")
+    way_out = "" if status in _ENDED else "Ask again later, or with --wait SECONDS"
+    return ConflictError(
+        f"no flags yet: {_STANDS[status]}" if way_out else f"no flags: {_STANDS[status]}",
+        place="results",
+        way_out=way_out,
+    )
+
+
+def _show_submitted(told: dict[str, Any], rejects: Path | None, *, json_: bool) -> None:
+    """The id first: whatever fails after it, the exchange is under way."""
+    if json_:
+        emit(told)
+    else:
+        _show_permit(told)
+        out.print(told["exchange"])
+    rejected = [RowError(**row) for row in told["rejected"]]
+    if rejected:
+        show_row_errors(rejected)
+        write_rejects(rejected, rejects)
+
+
+def _show_permit(told: dict[str, Any]) -> None:
+    if told["repeated"]:
+        say("Submitted before with this key: nothing new was sent")
+    say("Permitted under:")
+    for citation in dict.fromkeys(ground["citation"] for ground in told["decision"]["basis"]):
+        say(f"  {citation}")
     if told["withheld"]:
-        _show_withheld(told["withheld"], rows)
+        say(f"{count(len(told['withheld']), 'row')} withheld: flagstone exchange results gives the reasons")
 
 
-def _show_withheld(withheld: list[dict[str, Any]], rows: int) -> None:
-    shown = table("Withheld: these rows never left", "Line", "Household", "Reason")
-    for row in withheld[:rows]:
-        shown.add_row(str(row["line"]), row["household_id"], REASONS.get(row["reason"], row["reason"]))
-    out.print(shown)
-    if len(withheld) > rows:
-        out.print(f"and {len(withheld) - rows} more: --json gives all of them")
-
-
-def _rejected(found: list[dict[str, Any]], to: Path | None) -> None:
-    if not found:
-        return
-    rows = tuple(RowError(**row) for row in found)
-    show_row_errors(rows)
-    if to is not None:
-        write_private(to, rejects_csv(rows))
-        say(f"Rejected lines: {to}")
-
-
-def _explain(problem: dict[str, Any], *, json_: bool) -> None:
-    """A refusal or bad rows, as a table before the error line."""
+def _explain(error: GatewayError, rejects: Path | None, *, json_: bool) -> None:
+    """A refusal or bad rows, as a table; what is left to say after it is one line."""
+    problem = error.problem
     if json_:
         emit(problem)
-        return
-    if problem.get("rows"):
-        show_row_errors(tuple(RowError(**row) for row in problem["rows"]))
-    if problem.get("decision"):
+    elif problem.get("rows"):
+        rows = [RowError(**row) for row in problem["rows"]]
+        show_row_errors(rows)
+        write_rejects(rows, rejects)
+        raise BadInputError(
+            "bad rows, so nothing was sent or kept",
+            place=f"{count(len(rows), 'error')}",
+            way_out="Correct them, or go on without those rows: --accept-valid",
+        ) from None
+    elif problem.get("decision"):
         show_refusal(problem["decision"])
+        say("Refused. Nothing was sent; the refusal stands in the log")
+        raise typer.Exit(error.exit_code)
 
 
-def show_refusal(decision: dict[str, Any]) -> None:
-    """Every unmet requirement, its citation, and the smallest change that would meet it."""
-    shown = table(
-        f"Refused: {decision['dataset']} for {decision['purpose']}",
-        "Unmet requirement",
-        "Citation",
-        "What would meet it",
-    )
-    for unmet in decision["unmet"]:
-        shown.add_row(unmet["requirement"], unmet["citation"], unmet["remedy"], end_section=True)
-    err.print(shown)
+def _moment(iso: str) -> str:
+    return iso[:19].replace("T", " ")

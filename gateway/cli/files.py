@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.domain.errors import BadInputError, TooLargeError
+from gateway.domain.errors import BadInputError, ConfigurationError, TooLargeError
 from gateway.settings import MEBIBYTE, read_settings
 
 _CHUNK = 1 << 20
@@ -40,6 +40,18 @@ def small(path: Path) -> bytes:
     if len(data) > _MAX_DOCUMENT:
         raise BadInputError("larger than any document of this kind", place=path.name)
     return data
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a file to write that can't be written, before the work that it is for.
+
+    Raises:
+        ConfigurationError: its folder is missing or closed to this user.
+    """
+    if not (path.parent.is_dir() and os.access(path.parent, os.W_OK)) or path.is_dir():
+        raise ConfigurationError(
+            "can't be written", place=str(path), way_out="Name a file in a folder of yours"
+        )
 
 
 def write_private(path: Path, text: str) -> None:

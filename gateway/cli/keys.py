@@ -28,9 +28,9 @@ def new(
     """Make the council's keys and the log's; print the fingerprint that partners compare."""
     home = read_settings().home
     identity = create_keys(home, slug, name)
-    _write(home, identity, public, trust)
     say(f"The keys of {identity.name} are made. Partners compare this fingerprint by telephone:")
     out.print(identity.fingerprint)
+    _write(home, identity, public, trust)
 
 
 @app.command("list")
@@ -46,10 +46,12 @@ def show(
     if json_:
         emit({"fingerprint": identity.fingerprint, "log": log_signer(home).verifier.vkey})
         return
-    rows = table(f"Keys of {identity.name}", "Key", "For", "Public identity")
-    rows.add_row("signing, exchange, auth", "bundles, exchange secrets, sign-in", identity.fingerprint)
-    rows.add_row("log", "checkpoints of the disclosure log", log_signer(home).verifier.vkey)
-    out.print(rows)
+    signer = log_signer(home).verifier
+    rows = [
+        ("signing, exchange, sign-in", identity.fingerprint),
+        ("the disclosure log", signer.vkey),
+    ]
+    out.print(table(f"Keys of {identity.name}", "For", "Public identity", rows=rows))
 
 
 def _write(home: Path, identity: Identity, public: Path | None, trust: Path | None) -> None:

@@ -1,19 +1,23 @@
 """`flagstone log`: what an IG officer types."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
+import httpx
 import typer
 
-from audit.errors import AuditError
+from audit.errors import AuditError, TrustError
 from audit.verify import verify_file
 from gateway.cli.client import api, call, raise_problem
+from gateway.cli.files import check_folder
 from gateway.cli.output import emit, out, say, table
-from gateway.domain.errors import VerificationError
+from gateway.domain.errors import ConfigurationError, VerificationError
 
 app = typer.Typer(help="The disclosure log.", no_args_is_help=True)
-_PAGE = 1000
+_PAGE: Final = 1000
+_ABOUT: Final = ("exchange", "agreement", "user")
 
 
 @app.command()
@@ -21,12 +25,19 @@ def export(
     out_file: Annotated[Path, typer.Option("--out", help="Where to write the log")],
 ) -> None:
     """Write the whole log to one file that verifies offline."""
-    with api() as client, client.stream("GET", "/v1/log/export") as answer, out_file.open("wb") as file:
+    check_folder(out_file)
+    partial = out_file.with_name(f"{out_file.name}.partial")
+    with api() as client, client.stream("GET", "/v1/log/export") as answer:
         if not answer.is_success:
             answer.read()
             raise_problem(answer)
-        for chunk in answer.iter_bytes():
-            file.write(chunk)
+        try:
+            with partial.open("wb") as file:
+                for chunk in answer.iter_bytes():
+                    file.write(chunk)
+            partial.replace(out_file)  # an older export stays until the new one is whole
+        finally:
+            partial.unlink(missing_ok=True)
     say(f"The log: {out_file}. Check it with: python -m audit verify {out_file} --trust TRUST")
 
 
@@ -38,7 +49,9 @@ def verify(
 ) -> None:
     """Check an exported log offline; exit 5 and name the entry when it fails."""
     try:
-        out.print(verify_file(file, trust, seen), markup=False)
+        out.print(str(verify_file(file, trust, seen)))
+    except TrustError as error:
+        raise ConfigurationError(str(error), place=trust.name) from None
     except AuditError as error:
         raise VerificationError(str(error), place=file.name) from None
 
@@ -52,29 +65,39 @@ def prove(index: Annotated[int, typer.Argument(help="The entry's index", min=0)]
 
 @app.command()
 def find(
-    kind: Annotated[str | None, typer.Option(help="Kind of entry, or how it begins")] = None,
-    exchange: Annotated[str | None, typer.Option(help="Exchange id")] = None,
-    dataset: Annotated[str | None, typer.Option(help="Dataset")] = None,
+    kind: Annotated[str, typer.Option(help="Kind of entry, or how it begins")] = "",
+    exchange: Annotated[str, typer.Option(help="Exchange id")] = "",
+    dataset: Annotated[str, typer.Option(help="Dataset")] = "",
     json_: Annotated[bool, typer.Option("--json", help="Print JSON lines")] = False,
 ) -> None:
     """List entries of the log."""
-    wanted = {"exchange": exchange, "dataset": dataset}
-    rows = table("Disclosure log", "Entry", "At", "Kind", "Recipient", "Dataset", "Exchange")
-    start = 0
+    wanted = {name: value for name, value in (("exchange", exchange), ("dataset", dataset)) if value}
     with api() as client:
-        while page := call(
-            client, "GET", "/v1/log/entries", params={"start": str(start), "limit": str(_PAGE)}
-        ):
-            start += len(page)
-            for entry in page:
-                body = entry["body"]
-                if not entry["kind"].startswith(kind or "") or any(
-                    value and body.get(key) != value for key, value in wanted.items()
-                ):
-                    continue
-                if json_:
-                    print(json.dumps(entry, ensure_ascii=False))  # noqa: T201
-                cells = (str(body.get(key, "")) for key in ("recipient", "dataset", "exchange"))
-                rows.add_row(str(entry["index"]), entry["at"], entry["kind"], *cells)
-    if not json_:
-        out.print(rows)
+        found = [
+            entry
+            for entry in _entries(client)
+            if entry["kind"].startswith(kind) and wanted.items() <= entry["body"].items()
+        ]
+    if json_:
+        for entry in found:
+            print(json.dumps(entry, ensure_ascii=False))  # noqa: T201
+        return
+    headers = ("Entry", "At (UTC)", "Kind, and what it is about", "Recipient, dataset")
+    out.print(table("Disclosure log", *headers, rows=map(_row, found)))
+    say("1 entry" if len(found) == 1 else f"{len(found)} entries")
+
+
+def _entries(client: httpx.Client) -> Iterator[dict[str, Any]]:
+    start = 0
+    while page := call(client, "GET", "/v1/log/entries", params={"start": str(start), "limit": str(_PAGE)}):
+        yield from page
+        start += len(page)
+
+
+def _row(entry: dict[str, Any]) -> tuple[str, ...]:
+    """Two lines an entry, so that kinds and ids stay whole on 80 columns."""
+    body, at = entry["body"], entry["at"]
+    about = next((str(body[key]) for key in _ABOUT if key in body), "")
+    told = (str(body.get(key, "")) for key in ("recipient", "dataset"))
+    when = f"{at[:10]}\n{at[11:19]}"
+    return (str(entry["index"]), when, f"{entry['kind']}\n{about}".strip(), "\n".join(filter(None, told)))

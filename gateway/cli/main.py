@@ -1,23 +1,50 @@
 """The command line: `flagstone`. Each group of commands has a file; this one gathers them."""
 
 import sys
+import traceback
 from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from gateway.cli import agent, agreement, database, exchange, keys, lists, log, partner, policy, tokens, user
 from gateway.cli.demo.command import demo
-from gateway.cli.output import fail
+from gateway.cli.output import fail, out
 from gateway.cli.serve import serve
-from gateway.domain.errors import FlagstoneError
+from gateway.domain.errors import ConfigurationError, FlagstoneError
 
 app = typer.Typer(
     name="flagstone",
-    help="Ask partners whether an indicator is met, and learn nothing else.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # a traceback with locals would show people
     add_completion=False,
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"flagstone {version('flagstone')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_show_version,
+            is_eager=True,
+            help="Show the version and exit.",
+        ),
+    ] = False,
+) -> None:
+    """Ask partners whether an indicator is met, and learn nothing else."""
+
+
 app.command()(demo)
 app.command()(serve)
 app.add_typer(agent.app, name="agent")
@@ -47,4 +74,19 @@ def run(argv: Sequence[str]) -> int:
         return error.exit_code
     except SystemExit as end:  # how Typer ends, usage errors (2) included
         return end.code if isinstance(end.code, int) else int(bool(end.code))
+    except OSError as error:
+        fail(f"{error.filename or 'system'}: {error.strerror or type(error).__name__}")
+        return ConfigurationError.exit_code
+    except Exception as error:  # noqa: BLE001 - its text, and a traceback's, may quote people
+        fail(_unforeseen(error))
+        return FlagstoneError.exit_code
     return 0
+
+
+def _unforeseen(error: Exception) -> str:
+    """What and where, for a report; never the text of the error, which may quote what it choked on."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    way = ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
+    return (
+        f"unexpected {type(error).__name__} at {way}. This is a fault in Flagstone: please report this line"
+    )

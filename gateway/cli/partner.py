@@ -10,6 +10,7 @@ from gateway.bootstrap import opened
 from gateway.cli.files import small
 from gateway.cli.output import out, say, table
 from gateway.domain.errors import BadInputError
+from gateway.ports import Partner
 from gateway.service import partners
 from gateway.settings import read_settings
 
@@ -36,14 +37,9 @@ def add(
 @app.command("list")
 def show() -> None:
     """List the partners."""
-    rows = table("Partners", "Short name", "Name", "Fingerprint", "Since", "Revoked")
     with opened(read_settings()) as installation:
-        for partner in partners.listing(installation.operator):
-            revoked = partner.revoked_at.date().isoformat() if partner.revoked_at else ""
-            identity = partner.identity
-            since = partner.added_at.date().isoformat()
-            rows.add_row(identity.slug, identity.name, identity.fingerprint, since, revoked)
-    out.print(rows)
+        rows = [_row(partner) for partner in partners.listing(installation.operator)]
+    out.print(table("Partners", "Short name", "Name and fingerprint", "Since", "Revoked", rows=rows))
 
 
 @app.command()
@@ -52,3 +48,13 @@ def revoke(slug: Annotated[str, typer.Argument(help="The partner's short name")]
     with opened(read_settings()) as installation:
         partners.revoke(installation.operator, slug)
     say(f"{slug} is revoked")
+
+
+def _row(partner: Partner) -> tuple[str, ...]:
+    identity, revoked = partner.identity, partner.revoked_at
+    return (
+        identity.slug,
+        f"{identity.name}\n{identity.fingerprint}",
+        partner.added_at.date().isoformat(),
+        revoked.date().isoformat() if revoked else "",
+    )

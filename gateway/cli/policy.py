@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.output import emit, out, say
+from gateway.cli.output import count, emit, out, say, table
 from gateway.domain.errors import BadInputError, RefusedError
 from gateway.domain.legal_date import legal_date
+from gateway.settings import read_settings
 from policies.decision import AgreementTerms, Question, decide
 from policies.explain import explain as in_words
 from policies.loader import builtin, load
@@ -19,7 +20,10 @@ app = typer.Typer(no_args_is_help=True, help="Check policy files and explain wha
 
 Folders = Annotated[
     list[Path] | None,
-    typer.Option("--folder", help="A policy folder beside the shipped one; may be repeated."),
+    typer.Option(
+        "--folder",
+        help="A policy folder beside the shipped one; may be repeated. FLAGSTONE_POLICIES if none.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="The decision as JSON.")]
 
@@ -37,10 +41,26 @@ def check(
         for problem in error.problems:
             say(str(problem))
         raise typer.Exit(error.exit_code) from None
-    counts = (
-        f"{len(policies.datasets)} datasets, {len(policies.frameworks)} frameworks, {len(policies.law)} laws"
+    counts = ", ".join(
+        count(len(each), noun)
+        for each, noun in (
+            (policies.datasets, "dataset"),
+            (policies.frameworks, "framework"),
+            (policies.law, "law"),
+        )
     )
-    out.print(f"Good: {counts}. Policy set {policies.digest}", markup=False)
+    out.print(f"Good: {counts}. Policy set {policies.digest}")
+
+
+@app.command("list")
+def list_(folders: Folders = None) -> None:
+    """The datasets that can be asked, with their purposes and frameworks."""
+    policies = load(builtin(), *_folders(folders))
+    rows = [
+        (each.id, each.title, ", ".join(each.purposes), ", ".join(each.frameworks))
+        for each in policies.datasets.values()
+    ]
+    out.print(table("Datasets", "Dataset", "Title", "Purposes", "Frameworks", rows=rows))
 
 
 @app.command()
@@ -53,7 +73,7 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """What would be decided, and by which law, given a signed agreement and a list of fitting size."""
-    policies = load(builtin(), *(folders or []))
+    policies = load(builtin(), *_folders(folders))
     moment = _moment(at)
     decision = decide(_supposed(policies, dataset, purpose, framework, moment), policies, moment)
     if as_json:
@@ -61,9 +81,15 @@ def explain(
     else:
         say("Supposing a signed agreement with this very policy, and a list within its limits.")
         for line in in_words(decision):
-            out.print(line, markup=False)
+            out.print(line)
     if not decision.permitted:
         raise typer.Exit(RefusedError.exit_code)
+
+
+def _folders(given: list[Path] | None) -> list[Path]:
+    """Those given, or the one that the gateway of this environment would load."""
+    own = read_settings().policies
+    return given or ([own] if own else [])
 
 
 def _moment(text: str) -> datetime:

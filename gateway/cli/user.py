@@ -7,6 +7,7 @@ import typer
 from gateway.bootstrap import opened
 from gateway.cli.output import out, say, table
 from gateway.domain.exchange import Role
+from gateway.ports import User
 from gateway.service import users
 from gateway.settings import read_settings
 
@@ -44,9 +45,11 @@ def revoke(name: Name) -> None:
 @app.command("list")
 def show() -> None:
     """List the users."""
-    rows = table("Users", "Name", "Role", "Id in the log", "Since", "Revoked")
     with opened(read_settings()) as installation:
-        for user in users.listing(installation.operator):
-            revoked = user.revoked_at.date().isoformat() if user.revoked_at else ""
-            rows.add_row(user.name, user.role, str(user.id), user.created_at.date().isoformat(), revoked)
-    out.print(rows)
+        rows = [_row(user) for user in users.listing(installation.operator)]
+    out.print(table("Users", "Name", "Role", "Id in the log", "Since", "Revoked", rows=rows))
+
+
+def _row(user: User) -> tuple[str, ...]:
+    revoked = user.revoked_at.date().isoformat() if user.revoked_at else ""
+    return (user.name, user.role, str(user.id), user.created_at.date().isoformat(), revoked)

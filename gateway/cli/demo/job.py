@@ -15,6 +15,8 @@ from gateway.domain.legal_date import legal_date
 
 COUNCIL = "borough"
 COUNCIL_NAME = "Example Borough Council"
+ANALYST = "analyst"
+IG_OFFICER = "ig-officer"
 _RELEASE_SECONDS = 120.0
 
 
@@ -56,6 +58,7 @@ def enrol(world: World, partner: PartnerCase) -> None:
         council,
         "--register",
         partner.register,
+        who=slug,
     )
     world.run("partner", "add", home / "identity.json", "--fingerprint", own.splitlines()[-1])
     until = legal_date(datetime.now(UTC)) + timedelta(days=365)
@@ -75,7 +78,7 @@ def enrol(world: World, partner: PartnerCase) -> None:
         "--apd",
         "APD-2026-003",
     )
-    world.run("agent", "agreement", "sign", number, "--home", home, "--yes")
+    world.run("agent", "agreement", "sign", number, "--home", home, "--yes", who=slug)
     world.start(slug, "agent", "run", "--home", home)
 
 
@@ -85,8 +88,8 @@ def agreement_number(partner: PartnerCase) -> str:
 
 def add_users(world: World) -> Tokens:
     """One programme analyst and one IG officer."""
-    programme = world.run("user", "add", "analyst", "--role", "programme")
-    reviewer = world.run("user", "add", "ig-officer", "--role", "reviewer")
+    programme = world.run("user", "add", ANALYST, "--role", "programme")
+    reviewer = world.run("user", "add", IG_OFFICER, "--role", "reviewer")
     return Tokens(programme, reviewer)
 
 
@@ -102,6 +105,7 @@ def ask(world: World, case: Case, partner: PartnerCase, purpose: str, tokens: To
         purpose,
         "--json",
         token=tokens.programme,
+        who=ANALYST,
     )
     told = json.loads(submitted)
     if partner.approves:
@@ -114,6 +118,7 @@ def ask(world: World, case: Case, partner: PartnerCase, purpose: str, tokens: To
         str(int(_RELEASE_SECONDS)),
         "--json",
         token=tokens.programme,
+        who=ANALYST,
     )
     return {"submitted": told, "results": json.loads(results)}
 
@@ -128,14 +133,14 @@ def approve(world: World, partner: PartnerCase, exchange: str) -> None:
     deadline = time.monotonic() + _RELEASE_SECONDS
     quiet, world.quiet = world.quiet, True
     try:
-        while exchange not in world.run("agent", "pending", "--home", home, "--json"):
+        while exchange not in world.run("agent", "pending", "--home", home, "--json", who=partner.slug):
             if time.monotonic() > deadline:
                 raise DemoError("the request never came to be pending", place=partner.slug)
             time.sleep(0.25)
     finally:
         world.quiet = quiet
-    out.print(world.run("agent", "pending", "--home", home), markup=False)
-    world.run("agent", "approve", exchange, "--home", home)
+    out.print(world.run("agent", "pending", "--home", home, who=partner.slug))
+    world.run("agent", "approve", exchange, "--home", home, who=partner.slug)
 
 
 def ask_refused(world: World, case: Case, dataset: str, purpose: str, tokens: Tokens) -> dict[str, Any]:
@@ -154,6 +159,7 @@ def ask_refused(world: World, case: Case, dataset: str, purpose: str, tokens: To
         purpose,
         "--json",
         token=tokens.programme,
+        who=ANALYST,
         expect=RefusedError.exit_code,
     )
     decision: dict[str, Any] = json.loads(told)["decision"]
@@ -165,5 +171,5 @@ def ask_refused(world: World, case: Case, dataset: str, purpose: str, tokens: To
 def export_log(world: World, tokens: Tokens) -> Path:
     """The IG officer takes the whole log away."""
     log = world.root / "disclosure-log.txt"
-    world.run("log", "export", "--out", log, token=tokens.reviewer)
+    world.run("log", "export", "--out", log, token=tokens.reviewer, who=IG_OFFICER)
     return log

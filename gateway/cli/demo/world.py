@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from gateway.domain.errors import FlagstoneError
 FLAGSTONE = (sys.executable, "-m", "gateway.cli")
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 15.0
+_LAST_LINES = 15
 
 
 class DemoError(FlagstoneError):
@@ -34,7 +36,7 @@ class World:
     root: Path
     port: int
     quiet: bool = False
-    _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -47,16 +49,14 @@ class World:
     def partner(self, slug: str) -> Path:
         return self.root / slug
 
-    def run(self, *argv: str | Path, expect: int = 0, token: str | None = None) -> str:
-        """Type a command as its user would, and return what it prints.
+    def run(self, *argv: str | Path, expect: int = 0, token: str | None = None, who: str = "council") -> str:
+        """Type a command as its user (`who`, shown in the prompt) would, and return what it prints.
 
         Raises:
             DemoError: it ended with another exit code than `expect`.
         """
         words = [str(word) for word in argv]
-        if not self.quiet:
-            shown = " ".join(self._short(word) for word in words)
-            out.print(f"$ flagstone {shown}", style="dim", markup=False)
+        self._show(who, words)
         done = subprocess.run(  # noqa: S603 - our own command
             [*FLAGSTONE, *words],
             env=self.environment(token),
@@ -67,16 +67,14 @@ class World:
         )
         if done.returncode != expect:
             raise DemoError(
-                f"exit code {done.returncode} where {expect} was expected\n{done.stderr}",
+                f"exit code {done.returncode} where {expect} was expected\n{done.stderr.strip()}",
                 place=f"flagstone {' '.join(words[:2])}",
             )
         return done.stdout.strip()
 
     def start(self, name: str, *argv: str | Path) -> subprocess.Popen[bytes]:
         """Start a process of our own; what it says goes to NAME.log in the demo's folder."""
-        if not self.quiet:
-            shown = " ".join(self._short(str(word)) for word in argv)
-            out.print(f"$ flagstone {shown} &", style="dim", markup=False)
+        self._show("council" if name == "gateway" else name, [*map(str, argv)], "&")
         with (self.root / f"{name}.log").open("ab") as said:
             process = subprocess.Popen(  # noqa: S603 - our own command
                 [*FLAGSTONE, *map(str, argv)],
@@ -85,7 +83,7 @@ class World:
                 stderr=said,
                 start_new_session=True,
             )
-        self._processes.append(process)
+        self._processes[name] = process
         return process
 
     def wait_ready(self, process: subprocess.Popen[bytes]) -> None:
@@ -100,8 +98,7 @@ class World:
                 if httpx.get(f"{self.url}/v1/health/ready", timeout=2.0).is_success:
                     return
             time.sleep(0.1)
-        said = (self.root / "gateway.log").read_text(errors="replace")[-2000:]
-        raise DemoError(f"the gateway did not become ready\n{said}", place="flagstone serve")
+        raise DemoError("the gateway did not become ready", place="flagstone serve")
 
     def environment(self, token: str | None = None) -> dict[str, str]:
         """The caller's environment without its FLAGSTONE_ settings, plus the demo's."""
@@ -111,7 +108,7 @@ class World:
 
     def stop(self) -> None:
         """End every process, the last started first."""
-        for process in reversed(self._processes):
+        for process in reversed(self._processes.values()):
             process.send_signal(signal.SIGTERM)
             try:
                 process.wait(_STOP_SECONDS)
@@ -121,10 +118,25 @@ class World:
         self._processes.clear()
 
     def pids(self) -> Sequence[int]:
-        return [process.pid for process in self._processes]
+        return [process.pid for process in self._processes.values()]
 
-    def _short(self, word: str) -> str:
-        return word.replace(f"{self.root}/", "")
+    def last_words(self) -> str:
+        """The last lines of each process's log; of those that ended before their time, if any did."""
+        ended = {
+            name: code for name, process in self._processes.items() if (code := process.poll()) is not None
+        }
+        said = []
+        for name in ended or self._processes:
+            state = f"ended with exit code {ended[name]}" if name in ended else "still running"
+            lines = (self.root / f"{name}.log").read_text(errors="replace").splitlines()[-_LAST_LINES:]
+            said.append("\n".join([f"--- {name}.log ({state}), last lines:", *lines]))
+        return "\n".join(said)
+
+    def _show(self, who: str, words: Sequence[str], end: str = "") -> None:
+        if self.quiet:
+            return
+        short = [word.replace(f"{self.root}/", "") for word in words]
+        out.print(typed(f"{who}$ flagstone", short, end, out.width), style="dim")
 
 
 @contextlib.contextmanager
@@ -136,6 +148,23 @@ def world(root: Path, *, quiet: bool = False) -> Iterator[World]:
         yield made
     finally:
         made.stop()
+
+
+def typed(prompt: str, words: Sequence[str], end: str, width: int) -> str:
+    """A command as it would be typed: quoted, and broken before an option where the line is full."""
+    pieces: list[str] = []
+    for word in words:
+        if pieces and not word.startswith("--"):
+            pieces[-1] += f" {shlex.quote(word)}"
+        else:
+            pieces.append(shlex.quote(word))
+    lines = [prompt]
+    for piece in [*pieces, *([end] if end else [])]:
+        if len(lines[-1]) + len(piece) + len(" \\") >= width:
+            lines[-1] += " \\"
+            lines.append("   ")
+        lines[-1] += f" {piece}"
+    return "\n".join(lines)
 
 
 def free_port() -> int:
