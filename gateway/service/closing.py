@@ -22,13 +22,14 @@ def close(ctx: Context, exchange_id: ExchangeId) -> None:
 def clear_up(ctx: Context, *, before: datetime) -> None:
     """Destroy what crashes left: secrets of ended exchanges, all keys of submissions never committed.
 
-    Looks at secrets put before `before`, which must leave a submission time to commit. Closed exchanges have
-    none, so that the work does not grow with their number.
+    Keys of no exchange must have been put before `before`, which leaves a submission time to commit. Closed
+    exchanges have no secret, so that the work does not grow with their number.
     """
-    for exchange_id in ctx.exchange_keys.older_than(SECRET, before):
+    orphans = ctx.exchange_keys.older_than(SECRET, before)
+    for exchange_id in {*orphans, *ctx.exchange_keys.older_than(SECRET, ctx.clock())}:
         if _exists(ctx, exchange_id):
             close(ctx, exchange_id)
-        else:
+        elif exchange_id in orphans:
             for name in (SEAL_KEY, SECRET):  # the secret last, or a crash here would hide the other
                 ctx.exchange_keys.destroy(exchange_id, name)
 

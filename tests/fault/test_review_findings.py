@@ -233,6 +233,18 @@ def test_the_secret_dies_although_the_end_was_cut_short(job, end):
     assert (exchange, "request") not in job.store.committed.vault
 
 
+def test_an_ended_exchange_is_closed_however_new_its_secret_is(job):
+    """What a crash left of an exchange that has ended does not wait for the age of orphans."""
+    exchange = job.sent()
+    crash_once(job, "after_commit")
+    with pytest.raises(Crash):
+        cancel(job, exchange)
+    job.clock.advance(seconds=1)
+    clear_up(job.context, before=job.clock() - timedelta(hours=1))
+    with pytest.raises(NotFoundError):
+        job.context.exchange_keys.get(exchange, SECRET)
+
+
 def test_keys_of_a_submission_that_was_never_committed_die(job):
     """A crash before the commit leaves keys of no exchange; a sweep destroys them all, once old enough."""
     crash_once(job, "before_commit")
