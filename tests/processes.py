@@ -1,0 +1,279 @@
+"""A council and a partner as real processes over a real database, and the ways to ask and look behind them.
+
+Made in-process through the same functions that the commands call: forty starts of Python would take a minute.
+"""
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import httpx
+
+from adapters.agent import desk, main
+from audit.entry import Entry
+from audit.store import FileStore
+from audit.verify import verify_file, write_trust
+from gateway.bootstrap import create_keys, log_signer, opened
+from gateway.cli.demo.world import World, free_port
+from gateway.db.embedded import EmbeddedPostgres
+from gateway.domain.exchange import ENDED, Role
+from gateway.domain.legal_date import legal_date
+from gateway.domain.people import IDENTIFYING
+from gateway.service import agreements, partners, users
+from gateway.settings import Settings
+from policies.loader import builtin, load
+
+ROOT = Path(__file__).parents[1]
+CRASHING = Path(__file__).with_name("crashing_gateway.py")
+UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off"}  # a kill loses nothing; a power cut might
+SECONDS = 100.0
+"""More than a minute: what a crash hid from the workflows the next sweep finds."""
+SMALL_LIST = """person_id,household_id,forename,surname,dob,sex,postcode,met_indicators,consent,in_education
+a1,h1,Abel,Quilter,1981-03-02,m,LS1 4AP,edu.persistent_absence_3t,yes,no
+a2,h1,Bruna,Quilter,2014-05-06,f,LS1 4AP,edu.persistent_absence_3t,yes,yes
+b1,h2,Cedric,Rostrevor,1979-11-30,m,LS2 7EW,edu.persistent_absence_3t,yes,no
+b2,h2,Dalia,Rostrevor,2012-01-17,f,LS2 7EW,edu.persistent_absence_3t,yes,yes
+c1,h3,Edgar,Sandiford,1986-08-21,m,LS6 3HN,edu.persistent_absence_3t,yes,no
+c2,h3,Fiona,Sandiford,2015-10-09,f,LS6 3HN,edu.persistent_absence_3t,yes,yes
+"""
+POLICE = load(builtin()).datasets["police-force"].indicators
+SMALL_FLAGS = {"a1": [POLICE[1]], "b2": [], "c1": [POLICE[0], POLICE[2]]}
+"""Who of the small list is on the police register, and what it says of them."""
+RELEASED = {"h1": [POLICE[1]], "h2": [], "h3": [POLICE[0], POLICE[2]]}
+ONCE_EACH = {
+    "exchange.permitted": 1,
+    "exchange.request-authorised": 1,
+    "exchange.delivered": 1,
+    "exchange.release-authorised": 1,
+}
+
+
+def register(household_list, flags, indicators, *, strangers=30):
+    """A partner's register as CSV: those of the list that `flags` names, among strangers who meet all."""
+    columns = ["person_id", *IDENTIFYING, "objected", *indicators]
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, extrasaction="ignore")
+    writer.writeheader()
+    for person in csv.DictReader(io.StringIO(household_list)):
+        if person["person_id"] in flags:
+            met = {code: code in flags[person["person_id"]] for code in indicators}
+            writer.writerow(person | met | {"person_id": f"r{person['person_id']}", "objected": "no"})
+    for number in range(strangers):
+        writer.writerow(_stranger(number) | dict.fromkeys(indicators, "yes"))
+    return out.getvalue()
+
+
+def _stranger(number):
+    letters = "".join("abcdefghij"[int(digit)] for digit in f"{number:06}")
+    born = date(1930, 1, 1) + timedelta(days=number % 30_000)
+    return {"person_id": f"s{number}", "forename": f"Zeb{letters}", "surname": f"Oth{letters}", "dob": born}
+
+
+@dataclass
+class Site(World):
+    """The demo's world, with one council and one partner; every process starts in `root`."""
+
+    tokens: dict = field(default_factory=dict)
+    slug: str = "partner"
+    dataset: str = "police-force"
+    gateway: object = None
+    agent: object = None
+
+    @property
+    def order(self):
+        return self.root / "order"
+
+    @property
+    def trust(self):
+        return self.root / "trust.json"
+
+    @property
+    def log_of_agent(self):
+        return self.partner(self.slug) / "log"
+
+    @property
+    def settings(self):
+        return Settings(home=self.council, port=self.port)
+
+    def start_gateway(self, *, crashing=False):
+        """Start it anew and wait until it is ready."""
+        if crashing:
+            self.gateway = self.spawn("gateway", CRASHING, self.order, FLAGSTONE_PORT=str(self.port))
+        else:
+            self.gateway = self.start("gateway", "serve", "--port", str(self.port))
+        self.wait_ready(self.gateway)
+
+    def start_agent(self):
+        self.agent = self.start(self.slug, "agent", "run", "--home", self.partner(self.slug))
+
+    def spawn(self, name, script, *argv, **environment):
+        """Start a script of the tests, as `start` starts a command."""
+        with (self.root / f"{name}.log").open("ab") as said:
+            process = subprocess.Popen(
+                [sys.executable, str(script), *map(str, argv)],
+                env=self.environment() | environment,
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+            )
+        self._processes.append(process)
+        return process
+
+    def environment(self, token=None):
+        temporary = self.root / "tmp"
+        temporary.mkdir(exist_ok=True)
+        return super().environment(token) | {"TMPDIR": str(temporary)}
+
+    def call(self, role, method, path, **options):
+        """One request as the user of a role."""
+        headers = options.pop("headers", {}) | {"Authorization": f"Bearer {self.tokens[role]}"}
+        return httpx.request(method, self.url + path, headers=headers, timeout=SECONDS, **options)
+
+    def post_list(self, content, key, **changes):
+        """Submit once; the answer, whatever it is."""
+        asked = {"dataset": self.dataset, "purpose": "identify", "framework": "local"} | changes
+        headers = {"Idempotency-Key": key, "Content-Type": "text/csv"}
+        return self.call("programme", "POST", "/v1/exchanges", params=asked, content=content, headers=headers)
+
+    def submit(self, content, key):
+        """Submit as a careful client does: again, under the same key, until it is acknowledged."""
+
+        def acknowledged():
+            try:
+                answer = self.post_list(content, key)
+            except httpx.TransportError:
+                return None
+            assert answer.status_code in {201, 503}, answer.text
+            return answer.json() if answer.is_success else None
+
+        return eventually(acknowledged)
+
+    def status(self, exchange):
+        try:
+            answer = self.call("programme", "GET", f"/v1/exchanges/{exchange}")
+        except httpx.TransportError:
+            return None
+        return answer.json()["status"] if answer.is_success else None
+
+    def ended(self, exchange):
+        """The status in which an exchange ends."""
+        return eventually(lambda: (status := self.status(exchange)) in ENDED and status)
+
+    def flags(self, exchange):
+        """Released flags by household."""
+        results = self.call("programme", "GET", f"/v1/exchanges/{exchange}/results")
+        assert results.status_code == 200, results.text
+        return {unit["household_id"]: unit["flags"] for unit in results.json()["units"]}
+
+    def exported(self):
+        """The log as a reviewer takes it away, verified offline; its entries."""
+        answer = self.call("reviewer", "GET", "/v1/log/export")
+        assert answer.status_code == 200, answer.text
+        file = self.root / "exported-log.txt"
+        file.write_bytes(answer.content)
+        verify_file(file, self.trust, None)
+        return [Entry.parse(line) for line in answer.content.splitlines() if line.startswith(b"{")]
+
+    def kinds(self, exchange):
+        """Kind -> how many entries the gateway's log has about an exchange."""
+        return Counter(e.kind for e in self.exported() if e.body.get("exchange") == exchange)
+
+    def kinds_at_agent(self, exchange):
+        """The same in the agent's own log."""
+        with FileStore(self.log_of_agent) as store:
+            entries = [Entry.parse(leaf) for leaf in store.leaves(0, store.size())]
+        return Counter(e.kind for e in entries if e.body.get("exchange") == exchange)
+
+    def secrets_of(self, exchange):
+        """Names of the keys that are kept of an exchange."""
+        return {path.name.split(".")[1] for path in (self.council / "exchange-keys").glob(f"{exchange}.*")}
+
+    def server(self):
+        """The embedded PostgreSQL, to be joined."""
+        return EmbeddedPostgres(self.council / "postgres", unsafe_settings=UNSAFE_BUT_FAST)
+
+    def postmaster(self):
+        """Its process id."""
+        cluster = self.server()._home_cluster()
+        return int((cluster.data / "postmaster.pid").read_text().split()[0])
+
+    def strike(self, point, side, victim=0):
+        """Order a crash; `crashing_gateway` says what there is."""
+        draft = self.order.with_suffix(".new")
+        draft.write_text(json.dumps({"point": point, "side": side, "victim": victim}))
+        draft.replace(self.order)
+
+
+def eventually(look, seconds=SECONDS, pause=0.05):
+    """What `look` finds, as soon as it finds something."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"nothing came within {seconds} s"
+        time.sleep(pause)
+    return found
+
+
+@contextmanager
+def site(root, household_list=SMALL_LIST, *, register_text=None, dataset="police-force", crashing=False):
+    """A council with its gateway, its users and a partner bound by an agreement, all running."""
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    made = Site(root, free_port(), quiet=True, dataset=dataset)
+    (root / "list.csv").write_text(household_list)
+    (root / "register.csv").write_text(register_text or register(household_list, SMALL_FLAGS, POLICE))
+    create_keys(made.council, "borough", "Example Borough Council")
+    write_trust(made.trust, log_signer(made.council).verifier.vkey)
+    server = made.server()
+    server.start()
+    try:
+        made.start_gateway(crashing=crashing)
+        with opened(made.settings) as installation:
+            for role in Role:
+                made.tokens[role.value] = users.add(installation.operator, role.value, role)
+            enrol(made, installation.operator)
+        made.start_agent()
+        yield made
+    finally:
+        made.stop()
+        server.destroy()
+
+
+def enrol(made, operator):
+    """Both sides' part: keys, fingerprints, an agreement with both signatures, prekeys."""
+    home = made.partner(made.slug)
+    council = operator.keys.identity
+    identity = main.initialise(
+        home,
+        slug=made.slug,
+        name="Example Partner",
+        gateway=made.url,
+        council=json.dumps(council.to_json()).encode(),
+        fingerprint=council.fingerprint,
+        kind="csv",
+        source=str(made.root / "register.csv"),
+    )
+    settings = home / "agent.toml"
+    quick = re.sub("poll_seconds = .*", "poll_seconds = 0.1", settings.read_text())
+    settings.write_text(re.sub("max_exchanges_per_day = .*", "max_exchanges_per_day = 1000", quick))
+    partners.add(operator, identity.to_json(), identity.fingerprint)
+    today = legal_date(datetime.now(UTC))
+    agreements.propose(
+        operator,
+        number="P-1",
+        partner=made.slug,
+        dataset=made.dataset,
+        valid_from=today,
+        valid_to=today + timedelta(days=30),
+        dpia="DPIA-1",
+        appropriate_policy_document="APD-1",
+    )
+    with main.opened(home) as agent:
+        desk.sign(agent.agent, desk.proposal(agent.agent, "P-1"))
