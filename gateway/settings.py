@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated, Any, Self
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -9,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from gateway.domain.errors import ConfigurationError
 
 MEBIBYTE = 1 << 20
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Settings(BaseSettings):
@@ -52,16 +54,30 @@ class Settings(BaseSettings):
                 "FLAGSTONE_DATABASE_URL needs FLAGSTONE_DATABASE_URL_WORKER, _REVIEW and _MIGRATE beside it: "
                 "each role may do no more than its work needs"
             )
+        if not all(_reached_safely(url.get_secret_value()) for url in urls if url):
+            raise ValueError(
+                "a FLAGSTONE_DATABASE_URL of another machine needs sslmode=verify-full (or verify-ca): "
+                "without it, a connection may be in the clear, or to somebody else"
+            )
         return self
 
     @model_validator(mode="after")
     def _no_plain_http_between_organisations(self) -> Self:
-        local = self.host in {"127.0.0.1", "::1", "localhost"}
+        local = self.host in _LOOPBACK
         if not (local or self.unsafe_plain_http or (self.tls_certificate and self.tls_key)):
             raise ValueError(
                 "a non-loopback FLAGSTONE_HOST needs FLAGSTONE_TLS_CERTIFICATE and FLAGSTONE_TLS_KEY"
             )
         return self
+
+
+def _reached_safely(url: str) -> bool:
+    """Whether a PostgreSQL URL stays on this machine, or verifies the server that it reaches."""
+    parts = urlsplit(url)
+    query = parse_qs(parts.query)
+    hosts = {parts.hostname or "", *query.get("host", ()), *query.get("hostaddr", ())}
+    here = all(host in _LOOPBACK or host.startswith("/") for host in hosts - {""})
+    return here or query.get("sslmode") in (["verify-full"], ["verify-ca"])
 
 
 def read_settings(**given: Any) -> Settings:
