@@ -195,7 +195,7 @@ def _kind(told: str | None, register: str) -> Kind:
     kind = kinds.get(told) if told else found
     if kind is None:
         raise BadInputError(
-            "the register's name does not tell its kind", place="--kind", way_out="Give csv, parquet or sql"
+            "not one of csv, parquet and sql, and the register's name does not tell", place="--kind"
         )
     return kind
 

@@ -88,14 +88,13 @@ def list_(json_: AsJson = False) -> None:
         return
     rows = (
         (
-            each["exchange"],
+            f"{each['exchange']}\n{each['status']}",
             f"{each['dataset']}\n{each['purpose']}",
-            _moment(each["submitted_at"]),
-            each["status"],
+            each["submitted_at"][:19].replace("T", "\n"),
         )
         for each in told
     )
-    out.print(table("Exchanges", "Exchange", "Dataset, purpose", "Submitted (UTC)", "Status", rows=rows))
+    out.print(table("Exchanges", "Exchange, status", "Dataset, purpose", "At (UTC)", rows=rows))
 
 
 @app.command()
@@ -197,7 +196,3 @@ def _explain(error: GatewayError, rejects: Path | None, *, json_: bool) -> None:
         show_refusal(problem["decision"])
         say("Refused. Nothing was sent; the refusal stands in the log")
         raise typer.Exit(error.exit_code)
-
-
-def _moment(iso: str) -> str:
-    return iso[:19].replace("T", " ")

@@ -82,7 +82,7 @@ def find(
         for entry in found:
             print(json.dumps(entry, ensure_ascii=False))  # noqa: T201
         return
-    headers = ("Entry", "At (UTC)", "Kind, and what it is about", "Recipient, dataset")
+    headers = ("No.", "At (UTC)", "Kind, about", "To, dataset")
     out.print(table("Disclosure log", *headers, rows=map(_row, found)))
     say("1 entry" if len(found) == 1 else f"{len(found)} entries")
 

@@ -15,6 +15,9 @@ from gateway.cli.output import fail, out
 from gateway.cli.serve import serve
 from gateway.domain.errors import ConfigurationError, FlagstoneError
 
+_ROOT = Path(__file__).parents[2]
+_ROOMS = frozenset({"gateway", "policies", "adapters", "audit", "examples"})
+
 app = typer.Typer(
     name="flagstone",
     no_args_is_help=True,
@@ -76,7 +79,7 @@ def run(argv: Sequence[str]) -> int:
         return end.code if isinstance(end.code, int) else int(bool(end.code))
     except OSError as error:
         fail(f"{error.filename or 'system'}: {error.strerror or type(error).__name__}")
-        return ConfigurationError.exit_code
+        return ConfigurationError.exit_code if error.filename else FlagstoneError.exit_code
     except Exception as error:  # noqa: BLE001 - its text, and a traceback's, may quote people
         fail(_unforeseen(error))
         return FlagstoneError.exit_code
@@ -85,8 +88,16 @@ def run(argv: Sequence[str]) -> int:
 
 def _unforeseen(error: Exception) -> str:
     """What and where, for a report; never the text of the error, which may quote what it choked on."""
-    frames = traceback.extract_tb(error.__traceback__)[-3:]
-    way = ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [(path, frame.lineno) for frame in frames if (path := _ours(frame.filename))]
+    way = ", ".join(f"{path}:{line}" for path, line in ours[-3:])
     return (
         f"unexpected {type(error).__name__} at {way}. This is a fault in Flagstone: please report this line"
     )
+
+
+def _ours(filename: str) -> Path | None:
+    """The file within the project, if it is one of ours."""
+    path = Path(filename)
+    inside = path.relative_to(_ROOT) if path.is_relative_to(_ROOT) else None
+    return inside if inside and inside.parts[0] in _ROOMS else None

@@ -47,9 +47,9 @@ def show() -> None:
     """List the users."""
     with opened(read_settings()) as installation:
         rows = [_row(user) for user in users.listing(installation.operator)]
-    out.print(table("Users", "Name", "Role", "Id in the log", "Since", "Revoked", rows=rows))
+    out.print(table("Users", "Name", "Role, id in the log", "Since", "Revoked", rows=rows))
 
 
 def _row(user: User) -> tuple[str, ...]:
     revoked = user.revoked_at.date().isoformat() if user.revoked_at else ""
-    return (user.name, user.role, str(user.id), user.created_at.date().isoformat(), revoked)
+    return (user.name, f"{user.role}\n{user.id}", user.created_at.date().isoformat(), revoked)
