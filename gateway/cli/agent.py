@@ -42,7 +42,13 @@ def init(
     gateway: Annotated[str, typer.Option(help="The gateway's URL, https://...")],
     council: Annotated[Path, typer.Option(help="The council's identity document", exists=True)],
     fingerprint: Annotated[str, typer.Option(help="The council's fingerprint, as its staff read it out")],
-    register: Annotated[str, typer.Option(help="The register: a CSV or Parquet file, or a database URL")],
+    register: Annotated[
+        str,
+        typer.Option(
+            envvar="FLAGSTONE_AGENT_REGISTER",  # others of the machine can read a command line
+            help="The register: a CSV or Parquet file, or a database URL",
+        ),
+    ],
     kind: Annotated[str | None, typer.Option(help="csv, parquet or sql; found from the register")] = None,
     query: Annotated[str, typer.Option(help="The SQL query that gives the register's rows")] = "",
 ) -> None:

@@ -1,14 +1,18 @@
 """What lies at the agent for a while: an answer in the outbox, a prekey that nobody used."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 from agent_world import World, people
+from fakes import FakePartyKeys
+from typer.testing import CliRunner
 
 from adapters.agent import desk
 from adapters.keys.files import FilePrekeys
 from adapters.transports.wire import GatewayUnavailableError
+from gateway.cli.agent import app
 
 
 @pytest.fixture
@@ -70,6 +74,28 @@ def test_a_prekey_that_no_request_can_name_any_more_is_destroyed(world):
     world.round()
     assert first.isdisjoint(world.prekeys.private)
     assert len(world.gateway.prekeys) >= 20
+
+
+def test_a_database_password_need_not_stand_on_the_command_line(tmp_path, monkeypatch):
+    """The register's URL may come from the environment: a command line is open to all users."""
+    council = FakePartyKeys("council").identity
+    (tmp_path / "council.json").write_text(json.dumps(council.to_json()))
+    monkeypatch.setenv("FLAGSTONE_AGENT_REGISTER", "postgresql://agent:Geheim@127.0.0.1/people")
+    options = {
+        "--home": str(tmp_path / "home"),
+        "--slug": "trust",
+        "--name": "Example Trust",
+        "--gateway": "http://127.0.0.1:1",
+        "--council": str(tmp_path / "council.json"),
+        "--fingerprint": council.fingerprint,
+        "--query": "SELECT * FROM people",
+    }
+    done = CliRunner().invoke(app, ["init", *[word for pair in options.items() for word in pair]])
+    assert done.exit_code == 0, done.output
+    assert "Geheim" not in done.output
+    kept = tmp_path / "home" / "agent.toml"
+    assert "Geheim" in kept.read_text()
+    assert kept.stat().st_mode & 0o077 == 0
 
 
 def test_prekey_files_older_than_a_moment_are_destroyed(tmp_path):
