@@ -1,5 +1,9 @@
 """`flagstone serve`."""
 
+import contextlib
+import signal
+import socket
+import sys
 from typing import Annotated
 
 import typer
@@ -7,26 +11,48 @@ import uvicorn
 
 from gateway.bootstrap import serving
 from gateway.cli.output import say
+from gateway.domain.errors import ConfigurationError
 from gateway.settings import read_settings
 from gateway.web.app import SERVER_OPTIONS
 
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 for any that is free")] = None,
 ) -> None:
     """Run the gateway: API and workflows."""
     settings = read_settings(**{k: v for k, v in {"host": host, "port": port}.items() if v is not None})
-    with serving(settings) as app:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn raises again what it caught: an exit, unlike a death by signal, stops the embedded database
+        signal.signal(number, lambda *_: sys.exit(0))
+    with contextlib.closing(_bound(settings.host, settings.port)) as listener, serving(settings) as app:
         config = uvicorn.Config(
             app,
-            host=settings.host,
-            port=settings.port,
             **SERVER_OPTIONS,
             ssl_certfile=settings.tls_certificate,
             ssl_keyfile=settings.tls_key,
             timeout_keep_alive=30,
             h11_max_incomplete_event_size=1 << 16,
         )
-        say(f"Flagstone listens on {settings.host}:{settings.port}")
-        uvicorn.Server(config).run()
+        say(f"Flagstone listens on {settings.host}:{listener.getsockname()[1]}")
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket that holds the address before anything starts; connections are refused until uvicorn listens.
+
+    Raises:
+        ConfigurationError: the address is in use, or not this machine's.
+    """
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"can't listen on {host}:{port}: {error.strerror}",
+            place="serve",
+            way_out="Name another with --host or --port",
+        ) from None
+    return listener
