@@ -3,10 +3,14 @@
 Made in-process through the same functions that the commands call: forty starts of Python would take a minute.
 """
 
+import contextlib
 import csv
 import io
 import json
+import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,7 +27,6 @@ from audit.entry import Entry
 from audit.store import FileStore
 from audit.verify import verify_file, write_trust
 from gateway.bootstrap import create_keys, log_signer, opened
-from gateway.cli.demo.world import World, free_port
 from gateway.db.embedded import EmbeddedPostgres
 from gateway.domain.exchange import ENDED, Role
 from gateway.domain.legal_date import legal_date
@@ -33,7 +36,6 @@ from gateway.settings import Settings
 from policies.loader import builtin, load
 
 ROOT = Path(__file__).parents[1]
-CRASHING = Path(__file__).with_name("crashing_gateway.py")
 UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off"}  # a kill loses nothing; a power cut might
 SECONDS = 100.0
 """More than a minute: what a crash hid from the workflows the next sweep finds."""
@@ -78,60 +80,81 @@ def _stranger(number):
     return {"person_id": f"s{number}", "forename": f"Zeb{letters}", "surname": f"Oth{letters}", "dob": born}
 
 
-@dataclass
-class Site(World):
-    """The demo's world, with one council and one partner; every process starts in `root`."""
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
 
+
+@dataclass
+class Site:
+    """Folders, the gateway's address, and the processes that were started."""
+
+    root: Path
+    dataset: str
+    port: int = field(default_factory=free_port)
     tokens: dict = field(default_factory=dict)
     slug: str = "partner"
-    dataset: str = "police-force"
-    gateway: object = None
-    agent: object = None
+    serve: tuple = ("-m", "gateway.cli", "serve")
+    gateway: subprocess.Popen = None
+    agent: subprocess.Popen = None
+
+    def __post_init__(self):
+        self.order, self.trust, self.temporary = (
+            self.root / name for name in ("order", "trust.json", "temporary")
+        )
+        self.council, self.home = self.root / "council", self.root / self.slug
+        self.temporary.mkdir(parents=True)
+        self.server = EmbeddedPostgres(self.council / "postgres", unsafe_settings=UNSAFE_BUT_FAST)
 
     @property
-    def order(self):
-        return self.root / "order"
-
-    @property
-    def trust(self):
-        return self.root / "trust.json"
-
-    @property
-    def log_of_agent(self):
-        return self.partner(self.slug) / "log"
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def settings(self):
         return Settings(home=self.council, port=self.port)
 
-    def start_gateway(self, *, crashing=False):
-        """Start it anew and wait until it is ready."""
-        if crashing:
-            self.gateway = self.spawn("gateway", CRASHING, self.order, FLAGSTONE_PORT=str(self.port))
-        else:
-            self.gateway = self.start("gateway", "serve", "--port", str(self.port))
-        self.wait_ready(self.gateway)
+    def environment(self, token=None):
+        """The caller's environment without its FLAGSTONE_ settings, plus this site's."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("FLAGSTONE_")}
+        own = {"HOME": self.council, "GATEWAY": self.url, "PORT": self.port, "TOKEN": token or ""}
+        told = {f"FLAGSTONE_{name}": str(value) for name, value in own.items() if value}
+        return kept | told | {"TMPDIR": str(self.temporary)}
 
-    def start_agent(self):
-        self.agent = self.start(self.slug, "agent", "run", "--home", self.partner(self.slug))
-
-    def spawn(self, name, script, *argv, **environment):
-        """Start a script of the tests, as `start` starts a command."""
+    def spawn(self, name, *argv):
+        """Start Python with these arguments; what it says goes to NAME.log."""
         with (self.root / f"{name}.log").open("ab") as said:
-            process = subprocess.Popen(
-                [sys.executable, str(script), *map(str, argv)],
-                env=self.environment() | environment,
+            return subprocess.Popen(
+                [sys.executable, *map(str, argv)],
+                env=self.environment(),
                 stdout=said,
                 stderr=said,
                 start_new_session=True,
             )
-        self._processes.append(process)
-        return process
 
-    def environment(self, token=None):
-        temporary = self.root / "tmp"
-        temporary.mkdir(exist_ok=True)
-        return super().environment(token) | {"TMPDIR": str(temporary)}
+    def start_gateway(self, *argv):
+        """Start it anew, by `serve` or other arguments of Python, and wait until it is ready."""
+        self.gateway = self.spawn("gateway", *(argv or self.serve))
+
+        def ready():
+            assert self.gateway.poll() is None, (self.root / "gateway.log").read_text()[-3000:]
+            with contextlib.suppress(httpx.TransportError):
+                return httpx.get(f"{self.url}/v1/health/ready").is_success
+
+        eventually(ready)
+
+    def start_agent(self):
+        self.agent = self.spawn("agent", "-m", "gateway.cli", "agent", "run", "--home", self.home)
+
+    def stop(self):
+        for process in filter(None, (self.agent, self.gateway)):
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     def call(self, role, method, path, **options):
         """One request as the user of a role."""
@@ -189,7 +212,7 @@ class Site(World):
 
     def kinds_at_agent(self, exchange):
         """The same in the agent's own log."""
-        with FileStore(self.log_of_agent) as store:
+        with FileStore(self.home / "log") as store:
             entries = [Entry.parse(leaf) for leaf in store.leaves(0, store.size())]
         return Counter(e.kind for e in entries if e.body.get("exchange") == exchange)
 
@@ -197,14 +220,10 @@ class Site(World):
         """Names of the keys that are kept of an exchange."""
         return {path.name.split(".")[1] for path in (self.council / "exchange-keys").glob(f"{exchange}.*")}
 
-    def server(self):
-        """The embedded PostgreSQL, to be joined."""
-        return EmbeddedPostgres(self.council / "postgres", unsafe_settings=UNSAFE_BUT_FAST)
-
     def postmaster(self):
-        """Its process id."""
-        cluster = self.server()._home_cluster()
-        return int((cluster.data / "postmaster.pid").read_text().split()[0])
+        """The process id of the embedded PostgreSQL."""
+        data = self.server._home_cluster().data
+        return int((data / "postmaster.pid").read_text().split()[0])
 
     def strike(self, point, side, victim=0):
         """Order a crash; `crashing_gateway` says what there is."""
@@ -223,18 +242,20 @@ def eventually(look, seconds=SECONDS, pause=0.05):
 
 
 @contextmanager
-def site(root, household_list=SMALL_LIST, *, register_text=None, dataset="police-force", crashing=False):
-    """A council with its gateway, its users and a partner bound by an agreement, all running."""
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    made = Site(root, free_port(), quiet=True, dataset=dataset)
+def site(root, household_list=SMALL_LIST, register_text="", *, dataset="police-force", **changes):
+    """A council with its gateway, its users and a partner bound by an agreement, all running.
+
+    `changes`: other fields of `Site`.
+    """
+    made = Site(root, dataset, **changes)
+    root.chmod(0o700)
     (root / "list.csv").write_text(household_list)
     (root / "register.csv").write_text(register_text or register(household_list, SMALL_FLAGS, POLICE))
     create_keys(made.council, "borough", "Example Borough Council")
     write_trust(made.trust, log_signer(made.council).verifier.vkey)
-    server = made.server()
-    server.start()
+    made.server.start()
     try:
-        made.start_gateway(crashing=crashing)
+        made.start_gateway()
         with opened(made.settings) as installation:
             for role in Role:
                 made.tokens[role.value] = users.add(installation.operator, role.value, role)
@@ -243,15 +264,14 @@ def site(root, household_list=SMALL_LIST, *, register_text=None, dataset="police
         yield made
     finally:
         made.stop()
-        server.destroy()
+        made.server.destroy()
 
 
 def enrol(made, operator):
     """Both sides' part: keys, fingerprints, an agreement with both signatures, prekeys."""
-    home = made.partner(made.slug)
     council = operator.keys.identity
     identity = main.initialise(
-        home,
+        made.home,
         slug=made.slug,
         name="Example Partner",
         gateway=made.url,
@@ -260,7 +280,7 @@ def enrol(made, operator):
         kind="csv",
         source=str(made.root / "register.csv"),
     )
-    settings = home / "agent.toml"
+    settings = made.home / "agent.toml"
     quick = re.sub("poll_seconds = .*", "poll_seconds = 0.1", settings.read_text())
     settings.write_text(re.sub("max_exchanges_per_day = .*", "max_exchanges_per_day = 1000", quick))
     partners.add(operator, identity.to_json(), identity.fingerprint)
@@ -275,5 +295,5 @@ def enrol(made, operator):
         dpia="DPIA-1",
         appropriate_policy_document="APD-1",
     )
-    with main.opened(home) as agent:
+    with main.opened(made.home) as agent:
         desk.sign(agent.agent, desk.proposal(agent.agent, "P-1"))

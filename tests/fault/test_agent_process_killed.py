@@ -39,7 +39,7 @@ def answered_once(world, exchange):
     assert world.ended(exchange) == "released"
     assert world.flags(exchange) == RELEASED
     assert world.kinds(exchange) == ONCE_EACH
-    home = world.partner(world.slug)
+    home = world.home
     eventually(lambda: not [*(home / "outbox").iterdir(), *(home / "inbox").iterdir()])
     assert world.kinds_at_agent(exchange) == {"request.received": 1, "answer.sealed": 1}
 
@@ -48,7 +48,7 @@ def answered_once(world, exchange):
 def test_killed_right_after_a_step_it_answers_once(world, step):
     """Killed as soon as a step has left its mark, the agent goes on from there."""
     exchange = world.submit(SMALL_LIST, f"killed after {step}")["exchange"]
-    home = world.partner(world.slug)
+    home = world.home
     marks = {
         "inbox": (home / "inbox" / exchange).exists,
         "received": lambda: world.kinds_at_agent(exchange)["request.received"],
@@ -83,7 +83,7 @@ def test_killed_at_a_moment_it_answers_once(world, delay):
 def test_the_agents_own_log_verifies_after_all_that(world, tmp_path):
     """The log of an agent that was killed again and again is whole."""
     kill(world)
-    with main.opened(world.partner(world.slug)) as agent, (tmp_path / "log").open("wb") as file:
+    with main.opened(world.home) as agent, (tmp_path / "log").open("wb") as file:
         write_export(agent.log, file)
         write_trust(tmp_path / "trust.json", agent.log_key)
     world.start_agent()

@@ -7,6 +7,7 @@ import os
 import random
 import signal
 
+import crashing_gateway
 import httpx
 import pytest
 from crashing_gateway import POINTS
@@ -36,7 +37,8 @@ def points(by_default):
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    with site(tmp_path_factory.mktemp("killed"), crashing=True) as made:
+    root = tmp_path_factory.mktemp("killed")
+    with site(root, serve=(crashing_gateway.__file__, root / "order")) as made:
         yield made
 
 
@@ -45,7 +47,7 @@ def running(world):
     """The world with gateway and agent up, whatever the test before did to them."""
     world.order.unlink(missing_ok=True)
     if world.gateway.poll() is not None:
-        world.start_gateway(crashing=True)
+        world.start_gateway()
     yield world
     world.agent.send_signal(signal.SIGCONT)
 
@@ -87,7 +89,7 @@ def test_a_killed_gateway_goes_on(running, point, side):
     before = len(running.exported())
     acknowledged = submit_and_kill(running, key, point, side)
     assert running.gateway.wait(60) == -signal.SIGKILL
-    running.start_gateway(crashing=True)
+    running.start_gateway()
     told = running.submit(SMALL_LIST, key)
     assert acknowledged in {None, told["exchange"]}
     assert told["repeated"] or (point.startswith("key") or (point, side) == ("exchange.permitted", "before"))
@@ -115,7 +117,7 @@ def test_both_killed_at_once(running):
     exchange = submit_and_kill(running, "key of both", "send", "before", victim=running.postmaster())
     running.gateway.kill()
     running.gateway.wait()
-    running.start_gateway(crashing=True)
+    running.start_gateway()
     held(running, exchange)
 
 
