@@ -4,8 +4,6 @@ import contextlib
 import signal
 import socket
 import sys
-import signal
-import sys
 from typing import Annotated
 
 import typer
