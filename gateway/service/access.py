@@ -145,7 +145,8 @@ def _verified_claims(ctx: Context, token: str, typ: str, key: bytes, subject: st
     try:
         registry.validate(claims)
     except JoseError as error:
-        raise _stale(ctx, claims) or VerificationError("a claim does not hold", place=error.error) from None
+        stale = _stale(ctx, claims) if subject else None  # an access token merely runs out
+        raise stale or VerificationError("a claim does not hold", place=error.error) from None
     if subject and claims["exp"] - claims["iat"] > ASSERTION_SECONDS:
         raise NotSignedInError("the assertion's lifetime exceeds 60 seconds")
     return claims
