@@ -87,7 +87,11 @@ class GatewayError(FlagstoneError):
         refused = str(problem.get("type", "")).endswith(f":{RefusedError.code}")
         self.exit_code = RefusedError.exit_code if refused else _EXIT_CODES.get(status, 1)
         wrong = "; ".join(f"{each['name']} {each['reason']}" for each in problem.get("parameters") or ())
-        super().__init__(wrong or str(problem.get("detail") or f"the gateway answered {status}"))
+        super().__init__(
+            f"{wrong}. See --help"
+            if wrong
+            else str(problem.get("detail") or f"the gateway answered {status}")
+        )
 
 
 def raise_problem(answer: httpx.Response) -> None:

@@ -42,6 +42,15 @@ def test_a_command_that_ends_otherwise_stops_the_demo(tmp_path, monkeypatch):
         made.run("import sys; sys.exit('the reason')")
 
 
+def test_a_process_that_ends_stops_what_waits_for_it(tmp_path, monkeypatch):
+    """A command that waits for a dead agent is given up at once, and the agent is named."""
+    monkeypatch.setattr(demo_world, "FLAGSTONE", (sys.executable, "-c"))
+    made = World(tmp_path, 1, quiet=True)
+    made.start("agent", "import sys; sys.exit(3)")
+    with pytest.raises(DemoError, match="agent: it ended before its time"):
+        made.run("import time; time.sleep(60)")
+
+
 def test_the_demo_works_in_a_new_folder_alone(tmp_path, capsys):
     """A folder that exists is refused before anything is made in it."""
     assert run(["demo", "--folder", str(tmp_path)]) == 1

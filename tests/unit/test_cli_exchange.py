@@ -118,7 +118,7 @@ def test_a_malformed_parameter_is_named(gateway, families, capsys):
     wrong = {"place": "header", "name": "Idempotency-Key", "reason": "is not of the documented form"}
     gateway.answer(422, {"type": "x", "detail": "See parameters", "parameters": [wrong]})
     assert run(["exchange", "submit", "families.csv", *ASK, "--idempotency-key", "k"]) == 3
-    assert "error: Idempotency-Key is not of the documented form" in capsys.readouterr().err
+    assert "error: Idempotency-Key is not of the documented form. See --help" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ from gateway.domain.errors import FlagstoneError
 FLAGSTONE = (sys.executable, "-m", "gateway.cli")
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 15.0
+_COMMAND_SECONDS = 600.0
+_LOOK_SECONDS = 1.0
 _LAST_LINES = 15
 
 
@@ -57,20 +59,13 @@ class World:
         """
         words = [str(word) for word in argv]
         self._show(who, words)
-        done = subprocess.run(  # noqa: S603 - our own command
-            [*FLAGSTONE, *words],
-            env=self.environment(token),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=600,
-        )
-        if done.returncode != expect:
+        code, said, complaint = self._finished(words, token)
+        if code != expect:
             raise DemoError(
-                f"exit code {done.returncode} where {expect} was expected\n{done.stderr.strip()}",
+                f"exit code {code} where {expect} was expected\n{complaint.strip()}",
                 place=f"flagstone {' '.join(words[:2])}",
             )
-        return done.stdout.strip()
+        return said.strip()
 
     def start(self, name: str, *argv: str | Path) -> subprocess.Popen[bytes]:
         """Start a process of our own; what it says goes to NAME.log in the demo's folder."""
@@ -122,15 +117,43 @@ class World:
 
     def last_words(self) -> str:
         """The last lines of each process's log; of those that ended before their time, if any did."""
-        ended = {
-            name: code for name, process in self._processes.items() if (code := process.poll()) is not None
-        }
+        ended = self._ended()
         said = []
         for name in ended or self._processes:
             state = f"ended with exit code {ended[name]}" if name in ended else "still running"
             lines = (self.root / f"{name}.log").read_text(errors="replace").splitlines()[-_LAST_LINES:]
             said.append("\n".join([f"--- {name}.log ({state}), last lines:", *lines]))
         return "\n".join(said)
+
+    def _finished(self, words: Sequence[str], token: str | None) -> tuple[int, str, str]:
+        """Exit code, output and messages of a command; given up when a process that it may need has ended."""
+        deadline = time.monotonic() + _COMMAND_SECONDS
+        with subprocess.Popen(  # noqa: S603 - our own command
+            [*FLAGSTONE, *words],
+            env=self.environment(token),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as command:
+            try:
+                while True:
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        said, complaint = command.communicate(timeout=_LOOK_SECONDS)
+                        return command.returncode, said, complaint
+                    self._check_alive(deadline)
+            except BaseException:
+                command.kill()
+                raise
+
+    def _check_alive(self, deadline: float) -> None:
+        if ended := self._ended():
+            raise DemoError("it ended before its time", place=" and ".join(ended))
+        if time.monotonic() > deadline:
+            raise DemoError("it takes too long", place="flagstone")
+
+    def _ended(self) -> dict[str, int]:
+        states = {name: process.poll() for name, process in self._processes.items()}
+        return {name: code for name, code in states.items() if code is not None}
 
     def _show(self, who: str, words: Sequence[str], end: str = "") -> None:
         if self.quiet:
