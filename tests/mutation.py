@@ -46,8 +46,13 @@ MODULES: Final = {
     "policies/grounds.py": ("unit/test_policies_decision.py", "spec/test_policies_tables.py"),
     "policies/legs.py": ("unit/test_policies_decision.py", "spec/test_policies_tables.py"),
     "policies/verdict.py": ("unit/test_policies_decision.py", "spec/test_policies_tables.py"),
-    "gateway/bundle/open.py": ("unit/test_bundle_request.py", "unit/test_bundle_answer.py"),
+    "gateway/bundle/open.py": (
+        "unit/test_mutants_bundle.py",
+        "unit/test_bundle_request.py",
+        "unit/test_bundle_answer.py",
+    ),
     "gateway/bundle/tables.py": (
+        "unit/test_mutants_bundle.py",
         "unit/test_bundle_table.py",
         "unit/test_bundle_answer.py",
         "property/test_bundle_properties.py",
@@ -105,8 +110,6 @@ def main() -> int:
             if made[path]
             for mutant in _survivors(checkout, path, made[path], accepted, known_good=bool(told.sample))
         ]
-    for mutant in survivors:
-        sys.stdout.write(f"survived: {mutant.path}:{mutant.line}: {mutant.name}\n")
     for name in gone:
         sys.stdout.write(f"accepted, but there is no such mutant: {name}\n")
     return 1 if survivors or gone else 0
@@ -130,6 +133,8 @@ def _survivors(
         f"{path}: {len(made)} mutants, {killed} killed, {len(excused)} accepted, {len(survived)} survived"
         f" ({time.monotonic() - started:.0f} s)\n"
     )
+    for mutant in survived:
+        sys.stdout.write(f"survived: {path}:{mutant.line}: {mutant.name}\n")
     sys.stdout.flush()
     return survived
 
