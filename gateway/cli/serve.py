@@ -34,6 +34,8 @@ def serve(
             timeout_keep_alive=30,
             h11_max_incomplete_event_size=1 << 16,
         )
+        if settings.unsafe_plain_http and not settings.tls_certificate:
+            say("UNSAFE: plain HTTP (FLAGSTONE_UNSAFE_PLAIN_HTTP). A proxy before it must terminate TLS")
         say(f"Flagstone listens on {settings.host}:{listener.getsockname()[1]}")
         uvicorn.Server(config).run(sockets=[listener])
 
