@@ -41,7 +41,7 @@ _JOB: Final = (
 )
 MODULES: Final = {
     "audit/merkle.py": ("unit/test_mutants_merkle.py", "property/test_merkle_properties.py"),
-    "audit/checkpoint.py": ("unit/test_audit_checkpoint.py", "unit/test_audit_log.py"),
+    "audit/checkpoint.py": ("unit/test_audit_checkpoint.py", "unit/test_mutants_notes.py"),
     "policies/decision.py": ("unit/test_policies_decision.py", "spec/test_policies_tables.py"),
     "policies/grounds.py": ("unit/test_policies_decision.py", "spec/test_policies_tables.py"),
     "policies/legs.py": ("unit/test_policies_decision.py", "spec/test_policies_tables.py"),
