@@ -33,6 +33,11 @@ from mutators import Mutant, mutants
 
 ROOT: Final = Path(__file__).parent.parent
 ACCEPTED: Final = ROOT / "tests" / "mutation_accepted.toml"
+_POLICIES: Final = (
+    "unit/test_mutants_policies.py",
+    "unit/test_policies_decision.py",
+    "spec/test_policies_tables.py",
+)
 _JOB: Final = (
     "unit/test_service_job.py",
     "fault/test_review_findings.py",
@@ -42,10 +47,10 @@ _JOB: Final = (
 MODULES: Final = {
     "audit/merkle.py": ("unit/test_mutants_merkle.py", "property/test_merkle_properties.py"),
     "audit/checkpoint.py": ("unit/test_audit_checkpoint.py", "unit/test_mutants_notes.py"),
-    "policies/decision.py": ("unit/test_policies_decision.py", "spec/test_policies_tables.py"),
-    "policies/grounds.py": ("unit/test_policies_decision.py", "spec/test_policies_tables.py"),
-    "policies/legs.py": ("unit/test_policies_decision.py", "spec/test_policies_tables.py"),
-    "policies/verdict.py": ("unit/test_policies_decision.py", "spec/test_policies_tables.py"),
+    "policies/decision.py": _POLICIES,
+    "policies/grounds.py": _POLICIES,
+    "policies/legs.py": _POLICIES,
+    "policies/verdict.py": _POLICIES,
     "gateway/bundle/open.py": (
         "unit/test_mutants_bundle.py",
         "unit/test_bundle_request.py",
@@ -67,7 +72,7 @@ MODULES: Final = {
     "gateway/service/answers.py": _JOB,
     "gateway/service/release.py": _JOB,
     "gateway/service/access.py": ("unit/test_mutants_access.py", "web/test_token.py"),
-    "gateway/service/sealing.py": ("unit/test_service_job.py",),
+    "gateway/service/sealing.py": ("unit/test_mutants_sealing.py",),
 }
 _COPIED: Final = (
     "adapters",

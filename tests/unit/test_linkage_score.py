@@ -40,6 +40,7 @@ NAMESAKE = mask("g3.s.pc", "gk.s3.pc", "gS.sS.pc", "gs.sec")
         (mask("gs3.dob"), WITHOUT_NHS, 5.5 + 7 + 14.5 - 2),
         (mask("gs.sec"), WITHOUT_NHS, 7 + 10 + 9 - 4.5),
         (mask("dob.sec"), mask("dob.sec"), 14.5 + 9),
+        (mask("dob.pc"), mask("dob.pc"), 14.5 + 13),  # no forename to differ: no twin
         (0, 0, 0),
     ],
 )
