@@ -64,6 +64,7 @@ MODULES: Final = {
     ),
     "gateway/linkage/score.py": ("unit/test_linkage_score.py",),
     "gateway/linkage/resolve.py": (
+        "unit/test_mutants_linkage.py",
         "unit/test_linkage_resolve.py",
         "property/test_linkage_resolve_properties.py",
     ),

@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+from fakes import an_exchange
 from jobworld import HEADER, LIST, Job, a_job
 
 from gateway.bundle.agreement import countersign
 from gateway.domain.errors import BadInputError, ConflictError, NotAllowedError, NotFoundError
-from gateway.domain.exchange import Status
+from gateway.domain.exchange import Granularity, Status
 from gateway.intake import BadListError
 from gateway.service import agreements, answers, dispatch, release, results
 from gateway.service.sealing import get_sealed
@@ -235,14 +236,14 @@ def test_another_partner_s_exchange_does_not_exist(job):
 def test_a_release_counts_what_it_gave(job):
     """The number of units with a flag is committed in the entry, and is the true one."""
     exchange = job.sent()
-    answer = job.partner.answer(job, exchange, {0: [FLAG], 2: [FLAG]})
+    answer = job.partner.answer(job, exchange, {2: [FLAG]})
     answers.receive_answer(job.context, job.registered, exchange, answer)
     assert release.release(job.context, exchange) is Status.RELEASED
     with job.store.begin() as uow:
         openings = get_sealed(job.context, uow, exchange, f"openings/{last_leaf(job)['id']}")
         with pytest.raises(NotFoundError):
             uow.vault.get(exchange, "flags")
-    assert openings["counts/units_flagged"]["value"] == 2
+    assert openings["counts/units_flagged"]["value"] == 1
 
 
 def test_a_release_twice_says_released(job):
@@ -266,3 +267,22 @@ def test_a_header_alone_is_no_list(job):
     with pytest.raises(BadInputError, match="not one row"):
         job.submit(HEADER)
     assert not job.store.committed.exchanges
+
+
+def test_a_result_by_person_names_person_and_household():
+    """Where flags are by person each unit is a person in the household that its handle stands for."""
+    exchange = an_exchange(granularity=Granularity.PERSON_INDICATORS)
+    slots = {"households": ["h1", "h2"], "people": [["p3", 1], ["p1", 0]]}
+    answer = {"flags": [[FLAG], []], "register_date": "2026-11-01", "register_complete": {}}
+    assert release._result(exchange, answer, slots)["units"] == [
+        {"household_id": "h2", "person_id": "p3", "flags": [FLAG]},
+        {"household_id": "h1", "person_id": "p1", "flags": []},
+    ]
+
+
+def test_flags_and_units_must_be_as_many():
+    """Flags for more or fewer units than were asked about are given to nobody."""
+    slots = {"households": ["h1", "h2"], "people": []}
+    answer = {"flags": [[FLAG]], "register_date": "2026-11-01", "register_complete": {}}
+    with pytest.raises(ValueError, match="zip"):
+        release._result(an_exchange(), answer, slots)
