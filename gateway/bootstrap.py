@@ -149,6 +149,7 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
 
 @contextlib.contextmanager
 def _urls(settings: Settings) -> Iterator[Urls]:
+    _create_home(settings.home)
     given = (
         settings.database_url_migrate,
         settings.database_url,

@@ -91,4 +91,5 @@ def read_settings(**given: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = "FLAGSTONE_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise ConfigurationError(first["msg"], place=place if first["loc"] else "settings") from None
+        reason = first["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(reason, place=place if first["loc"] else "settings") from None

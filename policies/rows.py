@@ -24,6 +24,7 @@ _STUDENT_TO: Final = 18
 SCHEMA: Final = pl.Schema(
     {"line": pl.UInt32, "household_id": pl.String, "person_id": pl.String, "reason": pl.String}
 )
+NOTHING_WITHHELD: Final = pl.DataFrame(schema=SCHEMA)
 
 
 def withhold(people: HouseholdList, policy: DatasetPolicy, framework: Framework, on: date) -> pl.DataFrame:

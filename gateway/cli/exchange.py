@@ -12,7 +12,7 @@ from gateway.cli.client import GatewayError, api, call
 from gateway.cli.files import check_folder, check_size, chunks
 from gateway.cli.lists import Rejects, show_row_errors, write_rejects
 from gateway.cli.output import count, emit, out, say, table
-from gateway.cli.results import show_refusal, show_results
+from gateway.cli.results import show_refusal, show_results, show_withheld
 from gateway.domain.errors import BadInputError, ConflictError, FlagstoneError, PartnerError
 from gateway.intake import RowError
 
@@ -194,5 +194,6 @@ def _explain(error: GatewayError, rejects: Path | None, *, json_: bool) -> None:
         ) from None
     elif problem.get("decision"):
         show_refusal(problem["decision"])
+        show_withheld(problem.get("withheld") or [])
         say("Refused. Nothing was sent; the refusal stands in the log")
         raise typer.Exit(error.exit_code)

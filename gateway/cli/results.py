@@ -39,6 +39,13 @@ def show_refusal(decision: dict[str, Any], console: Console = err) -> None:
     console.print(table(title, *headers, rows=rows, lines=True))
 
 
+def show_withheld(rows: Sequence[dict[str, Any]], console: Console = err) -> None:
+    """Rows that the policy's row rules withhold, by line and reason."""
+    if rows:
+        reasons = ((str(row["line"]), REASONS.get(row["reason"], row["reason"])) for row in rows)
+        console.print(table("Withheld by the row rules", "Line", "Reason", rows=reasons))
+
+
 def _limited(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]], limit: int | None) -> None:
     out.print(table(title, *headers, rows=rows[:limit]))
     if limit is not None and len(rows) > limit:

@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.domain.errors import VerificationError
+from gateway.domain.errors import ConflictError, VerificationError
 from gateway.domain.identity import Identity
 from gateway.ports import Partner
 from gateway.service.context import Context
@@ -17,7 +17,7 @@ def add(ctx: Context, document: Mapping[str, Any], fingerprint: str) -> Identity
     Raises:
         BadInputError: the document is not an identity document.
         VerificationError: the fingerprint is another one.
-        ConflictError: a partner of this short name is registered.
+        ConflictError: the short name is a registered partner's, or the council's own.
     """
     identity = Identity.from_json(document)
     given = fingerprint.replace(" ", "").replace("-", "").upper()
@@ -28,6 +28,8 @@ def add(ctx: Context, document: Mapping[str, Any], fingerprint: str) -> Identity
             way_out="Ask the partner to read out the fingerprint that `flagstone agent init` printed; "
             "if it still differs, the document was altered on its way",
         )
+    if identity.slug == ctx.keys.identity.slug:
+        raise ConflictError("a partner needs another short name than the council's", place="partner add")
     with ctx.store.begin() as uow:
         uow.partners.add(Partner(identity, ctx.clock()))
         body = {"partner": identity.slug, "fingerprint": identity.fingerprint}

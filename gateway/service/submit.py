@@ -6,7 +6,7 @@ exchange will run to its end, whatever is killed and restarted.
 
 import hmac
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
@@ -37,7 +37,7 @@ from gateway.service.recording import SMALL, actor_of, record, record_exchange, 
 from gateway.service.sealing import put_sealed
 from policies.decision import AgreementTerms, Decision, Question, Unmet, decide
 from policies.model import DatasetPolicy
-from policies.rows import withhold
+from policies.rows import NOTHING_WITHHELD, withhold
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,11 @@ class Checked:
 
 
 class ExchangeRefusedError(RefusedError):
-    """The policy refuses; `decision` names every unmet requirement."""
+    """The policy refuses. `decision` names every unmet requirement, `withheld` rows by line and reason."""
 
-    def __init__(self, decision: dict[str, Any]) -> None:
+    def __init__(self, decision: dict[str, Any], withheld: Sequence[dict[str, Any]] = ()) -> None:
         self.decision = decision
+        self.withheld = tuple(withheld)
         unmet = "; ".join(item["requirement"] for item in decision["unmet"])
         super().__init__(f"refused: {unmet}", place="exchange")
 
@@ -161,7 +162,7 @@ def _repeat(earlier: Submission, request: _Request) -> Submitted:
         )
     told = json.loads(earlier.outcome)
     if earlier.exchange is None:
-        raise ExchangeRefusedError(told["decision"])
+        raise ExchangeRefusedError(told["decision"], told["withheld"])
     return Submitted(
         earlier.exchange, told["decision"], tuple(told["withheld"]), request.intake.rejected, True
     )
@@ -182,10 +183,10 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
     kept = HouseholdList(people.frame.join(withheld, on="person_id", how="anti", maintain_order="left"))
     if not len(kept):
         refusal = replace(decision, permitted=False, unmet=(_EVERY_ROW_WITHHELD,), basis=None)
-        _keep_refusal(ctx, uow, request, refusal, at)
+        _keep_refusal(ctx, uow, request, refusal, at, withheld)
     decision = _decide(ctx, request, agreed, kept, at)
     if not decision.permitted:  # what is left may be smaller than the policy allows
-        _keep_refusal(ctx, uow, request, decision, at)
+        _keep_refusal(ctx, uow, request, decision, at, withheld)
     exchange_id = ExchangeId(UUID(bytes=ctx.entropy(16), version=4))
     partner, prekey = _recipient(uow, standing, exchange_id, at)
     until = at + timedelta(days=policy.answer_days)
@@ -271,9 +272,14 @@ def _under_way(twin: ExchangeId) -> ConflictError:
 
 
 def _keep_refusal(
-    ctx: Context, uow: UnitOfWork, request: _Request, decision: Decision, at: datetime
+    ctx: Context,
+    uow: UnitOfWork,
+    request: _Request,
+    decision: Decision,
+    at: datetime,
+    withheld: pl.DataFrame = NOTHING_WITHHELD,
 ) -> NoReturn:
-    told = decision.to_json()
+    told, rows = decision.to_json(), _by_line(withheld)
     shown, _ = split_counts(people=len(request.intake.people), households=request.intake.people.households)
     body: dict[str, Json] = {
         # an unknown name was typed by somebody and may be anything: it stays out of the log
@@ -283,10 +289,15 @@ def _keep_refusal(
         "counts_withheld_below": SMALL,
     }
     record(ctx, uow, "exchange.refused", actor=actor_of(ctx, request.user), body=body, at=at)
-    outcome = json.dumps({"decision": told}).encode()
+    outcome = json.dumps({"decision": told, "withheld": rows}).encode()
     uow.submissions.remember(Submission(request.user.id, request.key_hash, request.digest, None, outcome))
     uow.commit()
-    raise ExchangeRefusedError(told)
+    raise ExchangeRefusedError(told, rows)
+
+
+def _by_line(withheld: pl.DataFrame) -> list[dict[str, Any]]:
+    """What the programme team is told at once: no reference of a person or household."""
+    return withheld.select("line", "reason").to_dicts()
 
 
 def _keep_permit(
@@ -299,7 +310,7 @@ def _keep_permit(
     withheld: pl.DataFrame,
 ) -> Submitted:
     told = decision.to_json()
-    rows = withheld.select("line", "reason").to_dicts()
+    rows = _by_line(withheld)
     uow.exchanges.add(exchange)
     uow.vault.put(exchange.id, "request", prepared.bundle)
     put_sealed(ctx, uow, exchange.id, "slots", prepared.slot_map)

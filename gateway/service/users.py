@@ -2,19 +2,25 @@
 
 from uuid import UUID
 
+from gateway.domain.errors import BadInputError
 from gateway.domain.exchange import Role
 from gateway.ports import UnitOfWork, User
 from gateway.service.access import new_user_token, token_hash
 from gateway.service.context import Context
 from gateway.service.recording import record, the_operator
 
+_MAX_NAME = 200
+
 
 def add(ctx: Context, name: str, role: Role) -> str:
     """Add a user and return the token, which is shown once and kept as a hash.
 
     Raises:
+        BadInputError: the name is empty, longer than 200 characters or not printable.
         ConflictError: a user in force has this name.
     """
+    if not 0 < len(name.strip()) <= _MAX_NAME or not name.isprintable():
+        raise BadInputError("not a name of 1 to 200 printable characters", place="user name")
     token = new_user_token(ctx.entropy(32))
     user = User(UUID(bytes=ctx.entropy(16), version=4), name, role, token_hash(token), ctx.clock())
     with ctx.store.begin() as uow:

@@ -36,6 +36,13 @@ class RowProblem(BaseModel):
     reason: str
 
 
+class WithheldRow(BaseModel):
+    """A row that would stay out of the request, and the code of the reason."""
+
+    line: int
+    reason: str
+
+
 class ParameterProblem(BaseModel):
     """A parameter that is missing or malformed. `place`: path, query or header."""
 
@@ -56,6 +63,7 @@ class Problem(BaseModel):
     instance: str = Field(examples=["urn:uuid:6f9619ff-8b86-4d01-b42d-00c04fc964ff"])
     rows: list[RowProblem] | None = Field(None, description="Bad rows of an upload")
     decision: dict[str, Any] | None = Field(None, description="The refusal, every unmet requirement named")
+    withheld: list[WithheldRow] | None = Field(None, description="Rows that the row rules withhold")
     parameters: list[ParameterProblem] | None = Field(None, description="Parameters to correct")
 
 
@@ -107,12 +115,14 @@ async def _ours(request: Request, error: FlagstoneError) -> JSONResponse:
 
 
 def _details(error: FlagstoneError) -> dict[str, object]:
-    """What some errors carry beside their text: the rows of a bad list, the decision that refused."""
+    """What some errors carry beside their text: bad rows, the decision that refused, withheld rows."""
     details: dict[str, object] = {}
     if rows := getattr(error, "rows", None):
         details["rows"] = [{"line": row.line, "column": row.column, "reason": row.reason} for row in rows]
     if decision := getattr(error, "decision", None):
         details["decision"] = decision
+    if withheld := getattr(error, "withheld", None):
+        details["withheld"] = list(withheld)
     return details
 
 

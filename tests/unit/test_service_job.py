@@ -8,14 +8,13 @@ from jobworld import HEADER, LIST, a_job
 
 from gateway.bundle.errors import WrongSignatureError
 from gateway.bundle.refusal import RefusalCode, make_refusal
-from gateway.domain.errors import ConflictError, NotAllowedError, NotFoundError, PartnerError
-from gateway.domain.exchange import Status
+from gateway.domain.errors import BadInputError, ConflictError, NotAllowedError, NotFoundError, PartnerError
+from gateway.domain.exchange import Role, Status
 from gateway.domain.labels import TYP_ANSWER
 from gateway.intake import BadListError
-from gateway.service import agreements, answers, exchanges, partners, results
+from gateway.service import agreements, answers, exchanges, partners, results, users
 from gateway.service.sealing import SECRET
 from gateway.service.submit import ExchangeRefusedError
-
 
 PARENT = "p1,h1,Ann,Example,1985-03-02,f,LS1 4AP,crime.asb_intervention_12m,yes,no\n"
 
@@ -140,17 +139,15 @@ def test_accept_valid_goes_on(job):
 
 
 @pytest.mark.parametrize(
-    "rows",
-    [
-        PARENT,
-        PARENT + PARENT.replace("p1", "p2").replace("Ann", "Bob"),
-    ],
+    ("rows", "lines"),
+    [(PARENT, []), (PARENT + PARENT.replace("p1", "p2").replace("Ann", "Bob"), [2, 3])],
     ids=["a household of one", "no dependent child"],
 )
-def test_lists_that_would_single_out_or_have_no_child(job, rows):
+def test_lists_that_would_single_out_or_have_no_child(job, rows, lines):
     """A household of one and a list with no dependent child are refused, logged, and nothing leaves."""
-    with pytest.raises(ExchangeRefusedError):
+    with pytest.raises(ExchangeRefusedError) as refused:
         job.submit(HEADER + rows)
+    assert [row["line"] for row in refused.value.withheld] == lines
     assert job.kinds()[-1] == "exchange.refused"
     assert not job.transport.sent
 
@@ -311,3 +308,17 @@ def test_results_wait_for_their_release(job):
     exchange = job.submit().exchange
     with pytest.raises(ConflictError, match="prepared"):
         results.read(job.context, job.analyst, exchange)
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 201])
+def test_users_have_printable_names(job, name):
+    """A user's name is 1 to 200 printable characters."""
+    with pytest.raises(BadInputError, match="name"):
+        users.add(job.context, name, Role.PROGRAMME)
+
+
+def test_the_council_is_not_its_own_partner(job):
+    """The council's own identity document is refused in enrolment."""
+    own = job.context.keys.identity
+    with pytest.raises(ConflictError, match="council"):
+        partners.add(job.context, own.to_json(), own.fingerprint)
