@@ -43,9 +43,14 @@ _JOB: Final = (
     "fault/test_review_findings.py",
     "fault/test_log_before_send.py",
     "unit/test_mutants_service.py",
+    "unit/test_mutants_replies.py",
 )
 MODULES: Final = {
-    "audit/merkle.py": ("unit/test_mutants_merkle.py", "property/test_merkle_properties.py"),
+    "audit/merkle.py": (
+        "unit/test_mutants_merkle.py",
+        "unit/test_published_vectors.py",
+        "property/test_merkle_properties.py",
+    ),
     "audit/checkpoint.py": ("unit/test_audit_checkpoint.py", "unit/test_mutants_notes.py"),
     "policies/decision.py": _POLICIES,
     "policies/grounds.py": _POLICIES,
@@ -68,7 +73,11 @@ MODULES: Final = {
         "unit/test_linkage_resolve.py",
         "property/test_linkage_resolve_properties.py",
     ),
-    "gateway/service/submit.py": ("unit/test_service_job.py", "unit/test_review_service.py"),
+    "gateway/service/submit.py": (
+        "unit/test_service_job.py",
+        "unit/test_mutants_service.py",
+        "unit/test_review_service.py",
+    ),
     "gateway/service/dispatch.py": _JOB,
     "gateway/service/answers.py": _JOB,
     "gateway/service/release.py": _JOB,
