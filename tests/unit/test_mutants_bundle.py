@@ -1,12 +1,13 @@
 """Bundles at the very edge of what is accepted; found by mutation (tests/mutation.py)."""
 
+import io
 from datetime import timedelta
 
 import polars as pl
 import pytest
 from bundle_world import NOW, Inbox, answer, attestation, read_answer, request, resign
 
-from gateway.bundle import errors
+from gateway.bundle import errors, tables
 from gateway.bundle.open import RequestLimits
 from gateway.bundle.tables import TOKEN_BYTES, bitmap_bytes, check_values, pack, unpack, write_table
 from gateway.domain.people import IDENTIFYING
@@ -132,3 +133,20 @@ def test_a_bitmap_of_another_length_is_not_unpacked() -> None:
     for bitmap in (b"", b"\x80\x00"):
         with pytest.raises(errors.WrongLengthError):
             unpack(bitmap, ("a",), 3)
+
+
+def test_a_table_is_written_without_statistics() -> None:
+    """Least and greatest tokens stand nowhere but in the rows."""
+    bare, with_statistics = (io.BytesIO() for _ in range(2))
+    rows(0, 1).write_parquet(bare, compression="uncompressed", statistics=False)
+    rows(0, 1).write_parquet(with_statistics, compression="uncompressed", statistics=True)
+    assert write_table(rows(0, 1), COLUMNS, 2) == bare.getvalue() != with_statistics.getvalue()
+
+
+def test_the_rows_that_were_read_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Should the reader find other rows than the structure stated, the table is refused all the same."""
+    data = write_table(rows(0, 1), COLUMNS, 2)
+    monkeypatch.setattr(tables, "check_profile", lambda *_: None)
+    assert tables.read_table(data, COLUMNS, slots=2, households=2).equals(rows(0, 1))
+    with pytest.raises(errors.WrongLengthError):
+        tables.read_table(data, COLUMNS, slots=3, households=2)

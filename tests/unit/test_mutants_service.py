@@ -9,7 +9,13 @@ from fakes import an_exchange
 from jobworld import HEADER, LIST, Job, a_job
 
 from gateway.bundle.agreement import countersign
-from gateway.domain.errors import BadInputError, ConflictError, NotAllowedError, NotFoundError
+from gateway.domain.errors import (
+    BadInputError,
+    ConflictError,
+    NotAllowedError,
+    NotFoundError,
+    StoreAlteredError,
+)
 from gateway.domain.exchange import Granularity, Status
 from gateway.intake import BadListError
 from gateway.service import agreements, answers, dispatch, release, results
@@ -286,3 +292,13 @@ def test_flags_and_units_must_be_as_many():
     answer = {"flags": [[FLAG]], "register_date": "2026-11-01", "register_complete": {}}
     with pytest.raises(ValueError, match="zip"):
         release._result(an_exchange(), answer, slots)
+
+
+def test_a_prekey_that_nobody_signed_is_named(job):
+    """A stored prekey whose document does not verify is an altered store, and nothing is sealed for it."""
+    prekeys = job.store.committed.prekeys
+    for key, record in prekeys.items():
+        prekeys[key] = replace(record, jws="nobody.signed.this")
+    with pytest.raises(StoreAlteredError, match="prekey"):
+        job.submit()
+    assert not job.store.committed.exchanges
