@@ -12,7 +12,7 @@ from gateway.cli.client import GatewayError, api, call
 from gateway.cli.files import check_folder, check_size, chunks
 from gateway.cli.lists import Rejects, show_row_errors, write_rejects
 from gateway.cli.output import count, emit, out, say, table
-from gateway.cli.results import show_refusal, show_results, show_withheld
+from gateway.cli.results import basis, show_refusal, show_results, show_withheld
 from gateway.domain.errors import BadInputError, ConflictError, FlagstoneError, PartnerError
 from gateway.intake import RowError
 
@@ -172,7 +172,7 @@ def _show_permit(told: dict[str, Any]) -> None:
     if told["repeated"]:
         say("Submitted before with this key: nothing new was sent")
     say("Permitted under:")
-    for citation in dict.fromkeys(ground["citation"] for ground in told["decision"]["basis"]):
+    for citation in basis(told["decision"]):
         say(f"  {citation}")
     if told["withheld"]:
         say(f"{count(len(told['withheld']), 'row')} withheld: flagstone exchange results gives the reasons")

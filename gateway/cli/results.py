@@ -31,6 +31,13 @@ def show_results(told: dict[str, Any], *, limit: int | None = None) -> None:
         _limited("Withheld: these rows never left", ("Line", "Household", "Reason"), rows, limit)
 
 
+def basis(decision: dict[str, Any]) -> list[str]:
+    """Each provision that a permit rests on, once; those whose text nobody has confirmed yet say so."""
+    unconfirmed = decision["unconfirmed"]
+    citations = dict.fromkeys(ground["citation"] for ground in decision["basis"])
+    return [f"{citation} (unconfirmed)" if citation in unconfirmed else citation for citation in citations]
+
+
 def show_refusal(decision: dict[str, Any], console: Console = err) -> None:
     """Every unmet requirement, its citation, and the smallest change that would meet it."""
     rows = ((f"{unmet['requirement']}\n{unmet['citation']}", unmet["remedy"]) for unmet in decision["unmet"])

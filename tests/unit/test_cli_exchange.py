@@ -13,7 +13,10 @@ ID = "7a3f2a54-cda8-49c1-b5db-5fcccf0eb816"
 ASK = ["--dataset", "health-trust", "--purpose", "identify"]
 PERMITTED = {
     "exchange": ID,
-    "decision": {"basis": [{"citation": "Children Act 2004 s.10"}]},
+    "decision": {
+        "basis": [{"citation": "Children Act 2004 s.10"}],
+        "unconfirmed": ["Children Act 2004 s.10"],
+    },
     "withheld": [],
     "rejected": [{"line": 4, "column": "dob", "reason": "before 1900"}],
     "repeated": False,
@@ -63,6 +66,13 @@ def families(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "families.csv").write_text("household_id,person_id,forename\nA,1,Ann\n")
     return tmp_path
+
+
+def test_unconfirmed_law_says_so(gateway, families, capsys):
+    """A permit that rests on law which nobody has confirmed at its source says so beside the citation."""
+    gateway.answer(201, PERMITTED)
+    assert run(["exchange", "submit", "families.csv", *ASK]) == 0
+    assert "Children Act 2004 s.10 (unconfirmed)" in capsys.readouterr().err
 
 
 def test_bad_rows_left_out_go_to_a_file(gateway, families, capsys):

@@ -10,6 +10,7 @@ from gateway.cli.demo.offline import Verdict
 from gateway.cli.demo.score import Score
 from gateway.cli.demo.world import World
 from gateway.cli.output import out, table
+from gateway.cli.results import basis
 
 
 def show_people(case: Case) -> None:
@@ -30,7 +31,7 @@ def show_people(case: Case) -> None:
 def show_basis(decision: dict[str, Any]) -> None:
     """The law that the permit rests on."""
     out.print("Permitted under:")
-    for citation in dict.fromkeys(ground["citation"] for ground in decision["basis"]):
+    for citation in basis(decision):
         out.print(f"  {citation}")
 
 
