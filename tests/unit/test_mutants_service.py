@@ -20,7 +20,7 @@ from gateway.domain.exchange import Granularity, Status
 from gateway.intake import BadListError
 from gateway.service import agreements, answers, dispatch, release, results
 from gateway.service.sealing import get_sealed
-from gateway.service.submit import ExchangeRefusedError, check
+from gateway.service.submit import ExchangeRefusedError, _Request, check
 
 FLAG = "health.adult_mental_health"
 
@@ -302,3 +302,16 @@ def test_a_prekey_that_nobody_signed_is_named(job):
     with pytest.raises(StoreAlteredError, match="prekey"):
         job.submit()
     assert not job.store.committed.exchanges
+
+
+def test_no_partner_named_is_one_thing(job):
+    """An empty partner and none at all are the same request, and repeat under one key."""
+    first = job.submit(idempotency_key="the-same-key")
+    again = job.submit(idempotency_key="the-same-key", partner="")
+    assert (again.exchange, again.repeated) == (first.exchange, True)
+
+
+def test_the_key_of_the_digests_stands_in_no_repr():
+    """A traceback that shows the request does not show the key that its digests are made with."""
+    request = _Request(None, "health-trust", "identify", "local", None, "k", None, b"a key of digests")
+    assert "a key of digests" not in repr(request)
