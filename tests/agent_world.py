@@ -6,6 +6,7 @@ The gateway is a fake; bundles, keys, prekeys, agreements, matching and the agen
 import hashlib
 import json
 import secrets
+import weakref
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
@@ -145,7 +146,9 @@ class World:
         """An agent as a new process would build it: nothing but the folder's files is kept."""
         sign_in = SignIn(self.partner, "council", self.clock, secrets.token_bytes)
         http = httpx.Client(base_url="http://127.0.0.1", transport=httpx.MockTransport(self.gateway))
-        log = Log(FileStore(self.folder / "log"), self.signer)
+        store = FileStore(self.folder / "log")
+        log = Log(store, self.signer)
+        weakref.finalize(log, store.close)  # as the kernel does for a process that is gone
         entropy = secrets.token_bytes
         agent = Agent(
             keys=self.partner,

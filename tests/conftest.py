@@ -1,6 +1,7 @@
 """What every test gets: no network for the pure kinds, and a check that each test says what it pins."""
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,10 @@ _MAY_SKIP = (
     "only root can give a file away",
 )
 _PURE = {"unit", "property", "spec"}
+
+# what an ordinary user has on Debian: tests that leave files open fail on every machine alike
+_HARD = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, _HARD), _HARD))
 
 settings.register_profile(
     "house", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
