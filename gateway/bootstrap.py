@@ -19,7 +19,7 @@ from gateway.db.embedded import EmbeddedPostgres
 from gateway.db.engine import make_engine
 from gateway.db.roles import Urls
 from gateway.db.uow import PostgresStore
-from gateway.db.upgrade import upgrade
+from gateway.db.upgrade import DBOS_SCHEMA, upgrade
 from gateway.domain.errors import ConfigurationError, ConflictError
 from gateway.domain.identity import Identity
 from gateway.service.context import Context
@@ -133,7 +133,13 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
     telemetry = Telemetry(sys.stderr)
     with opened(settings, decorate) as installation, _only_one(settings.home) as executor:
         upgrade(installation.urls.migrate)
-        workflows = Workflows(installation.worker, installation.urls.worker, executor, telemetry.moved)
+        workflows = Workflows(
+            installation.worker,
+            url=installation.urls.worker,
+            schema=DBOS_SCHEMA,
+            executor=executor,
+            moved=telemetry.moved,
+        )
         workflows.launch()
         try:
             yield create_app(

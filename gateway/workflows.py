@@ -22,7 +22,6 @@ from gateway.service.context import Context
 
 logger = logging.getLogger(__name__)
 
-SCHEMA: Final = "dbos"
 VERSION: Final = "flagstone-1"
 """Raised when the shape of a workflow changes; until then a newer release recovers an older one's work."""
 _SWEEP = "0 * * * * *"  # every minute, on the minute
@@ -31,16 +30,21 @@ _PASSING = (LogUnavailableError, PartnerError, StoreUnavailableError)
 
 
 class Workflows:
-    """The process's one DBOS instance. `url` is the worker's; `executor` is unique to this installation."""
+    """The process's one DBOS instance.
 
-    def __init__(self, ctx: Context, url: str, executor: str, moved: Callable[[Status], None]) -> None:
+    `url` is the worker's, `schema` DBOS' own there; `executor` is unique to this installation.
+    """
+
+    def __init__(
+        self, ctx: Context, *, url: str, schema: str, executor: str, moved: Callable[[Status], None]
+    ) -> None:
         """`moved` is told of every status that a step leaves behind, for the metrics."""
         self._ctx = ctx
         self._moved = moved
         config: DBOSConfig = {
             "name": "flagstone",
             "system_database_url": url,
-            "dbos_system_schema": SCHEMA,
+            "dbos_system_schema": schema,
             "serializer": DBOSPortableJSONSerializer(),
             "executor_id": executor,
             "application_version": VERSION,

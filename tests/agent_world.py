@@ -15,6 +15,7 @@ import httpx
 import polars as pl
 import structlog
 from agent_gateway import FakeGateway, MemoryPrekeys
+from bundle_world import agreement
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fakes import FakeClock, FakePartyKeys
 
@@ -33,7 +34,7 @@ from audit.checkpoint import NoteSigner
 from audit.entry import Entry
 from audit.log import Log
 from audit.store import FileStore
-from gateway.bundle.agreement import AgreementDocument, propose, verify_countersignature
+from gateway.bundle.agreement import propose, verify_countersignature
 from gateway.bundle.documents import canonical
 from gateway.bundle.manifest import RequestHeader
 from gateway.bundle.open import open_answer
@@ -121,21 +122,8 @@ class World:
         self.gateway.puts.clear()
 
     def agreement(self, number="A-1", *, policy=None, **changes):
-        policy = policy or POLICY
-        fields = {
-            "number": number,
-            "council": self.council.identity,
-            "partner": self.partner.identity,
-            "dataset": "health-trust",
-            "policy": policy,
-            "policy_digest": hashlib.sha256(canonical(policy)).hexdigest(),
-            "scheme": "v1",
-            "valid_from": date(2026, 1, 1),
-            "valid_to": date(2026, 12, 31),
-            "dpia": "DPIA 12",
-            "appropriate_policy_document": "APD 3",
-        }
-        return AgreementDocument(**(fields | changes))
+        parties = {"council": self.council.identity, "partner": self.partner.identity}
+        return agreement(number=number, policy=policy or POLICY, **(parties | changes))
 
     def propose(self, document, keys=None):
         jws = propose(document, (keys or self.council).sign)

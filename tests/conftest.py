@@ -27,9 +27,6 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, _HARD), _HARD))
 settings.register_profile(
     "house", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.register_profile(
-    "long", deadline=None, max_examples=5000, suppress_health_check=[HealthCheck.too_slow]
-)
 settings.load_profile("house")
 
 

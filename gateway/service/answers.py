@@ -17,7 +17,7 @@ from gateway.linkage.selftest import self_test
 from gateway.ports import Partner, UnitOfWork
 from gateway.service.closing import close
 from gateway.service.context import Context
-from gateway.service.dispatch import BEFORE_ANSWER, cancel_for, decide_again
+from gateway.service.dispatch import BEFORE_ANSWER, decide_again, still_permitted
 from gateway.service.recording import record_exchange, the_partner
 from gateway.service.sealing import SECRET, put_sealed
 
@@ -57,13 +57,11 @@ def receive_answer(ctx: Context, partner: Partner, exchange_id: ExchangeId, data
         at = ctx.clock()
         if at >= exchange.expires_at:
             raise ConflictError("no answer is awaited: its time is over", place="answer")
-        decision = decide_again(ctx, uow, exchange, at)
-        if decision.permitted:
+        permitted = still_permitted(ctx, uow, exchange, at)
+        if permitted:
             _keep(ctx, uow, exchange, partner, data, at)
-        else:
-            cancel_for(ctx, uow, exchange, decision, at)
         uow.commit()
-    if not decision.permitted:
+    if not permitted:
         close(ctx, exchange_id)
         raise ConflictError("the answer is no longer permitted, and was not opened", place="answer")
 

@@ -30,9 +30,7 @@ def authorise(ctx: Context, exchange_id: ExchangeId) -> Status:
         if exchange.status is not Status.PREPARED:
             return exchange.status
         at = ctx.clock()
-        decision = decide_again(ctx, uow, exchange, at)
-        if not decision.permitted:
-            cancel_for(ctx, uow, exchange, decision, at)
+        if not still_permitted(ctx, uow, exchange, at):
             uow.commit()
             return Status.CANCELLED
         if at >= exchange.expires_at:  # the gateway was down for days
@@ -68,9 +66,7 @@ def send(ctx: Context, exchange_id: ExchangeId) -> None:
         if exchange.status is not Status.AUTHORISED:
             return
         at = ctx.clock()
-        decision = decide_again(ctx, uow, exchange, at)
-        if not decision.permitted:
-            cancel_for(ctx, uow, exchange, decision, at)
+        if not still_permitted(ctx, uow, exchange, at):
             uow.commit()
             return
         bundle = uow.vault.get(exchange_id, "request")
@@ -104,7 +100,15 @@ def decide_again(ctx: Context, uow: UnitOfWork, exchange: Exchange, at: datetime
     return decide(question, ctx.policies, at)
 
 
-def cancel_for(ctx: Context, uow: UnitOfWork, exchange: Exchange, decision: Decision, at: datetime) -> None:
+def still_permitted(ctx: Context, uow: UnitOfWork, exchange: Exchange, at: datetime) -> bool:
+    """Decide anew; where nothing permits it any more, cancel. The caller commits in both cases."""
+    decision = decide_again(ctx, uow, exchange, at)
+    if not decision.permitted:
+        _cancel_for(ctx, uow, exchange, decision, at)
+    return decision.permitted
+
+
+def _cancel_for(ctx: Context, uow: UnitOfWork, exchange: Exchange, decision: Decision, at: datetime) -> None:
     """Cancel because the decision no longer permits, and say why in the log."""
     if not uow.exchanges.advance(exchange.id, Status.CANCELLED, frm=[exchange.status]):
         return

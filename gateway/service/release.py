@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway.domain.exchange import Exchange, ExchangeId, Granularity, Status
 from gateway.service.context import Context
-from gateway.service.dispatch import cancel_for, decide_again
+from gateway.service.dispatch import still_permitted
 from gateway.service.recording import record_exchange, the_gateway
 from gateway.service.sealing import get_sealed, put_sealed
 
@@ -20,9 +20,7 @@ def release(ctx: Context, exchange_id: ExchangeId) -> Status:
         if exchange.status is not Status.DELIVERED:
             return exchange.status
         at = ctx.clock()
-        decision = decide_again(ctx, uow, exchange, at)
-        if not decision.permitted:
-            cancel_for(ctx, uow, exchange, decision, at)
+        if not still_permitted(ctx, uow, exchange, at):
             uow.commit()
             return Status.CANCELLED
         if not uow.exchanges.advance(exchange_id, Status.RELEASED, frm=[Status.DELIVERED]):

@@ -7,7 +7,7 @@ exchange will run to its end, whatever is killed and restarted.
 import hmac
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 from uuid import UUID
@@ -35,7 +35,7 @@ from gateway.service.context import Context
 from gateway.service.preparing import Prepared, prepare
 from gateway.service.recording import SMALL, actor_of, record, record_exchange, split_counts
 from gateway.service.sealing import put_sealed
-from policies.decision import AgreementTerms, Decision, Question, Unmet, decide
+from policies.decision import AgreementTerms, Decision, Question, Unmet, decide, refuse
 from policies.model import DatasetPolicy
 from policies.rows import NOTHING_WITHHELD, withhold
 
@@ -182,8 +182,7 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
     withheld = withhold(people, policy, framework, legal_date(at))
     kept = HouseholdList(people.frame.join(withheld, on="person_id", how="anti", maintain_order="left"))
     if not len(kept):
-        refusal = replace(decision, permitted=False, unmet=(_EVERY_ROW_WITHHELD,), basis=None)
-        _keep_refusal(ctx, uow, request, refusal, at, withheld)
+        _keep_refusal(ctx, uow, request, refuse(decision, _EVERY_ROW_WITHHELD), at, withheld)
     decision = _decide(ctx, request, agreed, kept, at)
     if not decision.permitted:  # what is left may be smaller than the policy allows
         _keep_refusal(ctx, uow, request, decision, at, withheld)
