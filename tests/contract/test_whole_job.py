@@ -271,7 +271,8 @@ def test_a_gigabyte_is_refused_before_it_is_sent(world, flagstone, tmp_path):
         code, said = flagstone(*command, noise, *(SUBMIT[3:] if command[0] == "exchange" else ()))
         assert code == 3
         assert "larger than" in said
-    assert peak_mib(world.gateway) == before
+    # a received list would stand in memory whole; the gateway's own sweeps move the peak by less
+    assert peak_mib(world.gateway) < before + 16
 
 
 def test_a_gigabyte_of_noise_is_cut_at_the_gateway(world):
