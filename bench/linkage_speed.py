@@ -17,7 +17,7 @@ from datetime import date
 import polars as pl
 from results import circumstances, put, table
 
-from gateway.linkage.normalise import NICKNAMES
+from gateway.linkage.names import NICKNAMES
 from gateway.linkage.resolve import candidates, resolve
 from gateway.linkage.scheme import V1
 from gateway.linkage.secret import token_keys

@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 
 from gateway.domain.errors import VerificationError
-from gateway.linkage.normalise import NICKNAMES
+from gateway.linkage.names import NICKNAMES
 from gateway.linkage.scheme import V1, Scheme
 from gateway.linkage.secret import token_keys
 from gateway.linkage.tokens import tokenise

@@ -5,7 +5,8 @@ from datetime import date
 import polars as pl
 import pytest
 
-from gateway.linkage.normalise import NICKNAMES, SEPARATOR, normalise
+from gateway.linkage.names import NICKNAMES
+from gateway.linkage.normalise import SEPARATOR, normalise
 
 
 def parts(**cells):
