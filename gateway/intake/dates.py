@@ -1,7 +1,8 @@
 """Dates of birth: ISO or UK day-first, one format a file, and never a guess between day and month."""
 
+from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Final, Self
 
 import polars as pl
 
@@ -39,36 +40,75 @@ def _parsed(line: pl.Series, text: pl.Series) -> pl.DataFrame:
     )
 
 
-def _first_line(parsed: pl.DataFrame, flag: str) -> int | None:
-    line = parsed.filter(pl.col(flag))["line"].min()
-    return line if isinstance(line, int) else None
+@dataclass(frozen=True, slots=True)
+class DateFacts:
+    """What all dates of a file say together about how to read one. Facts of its parts add up.
+
+    `iso`, `slash`: how many are of that format. The others: the first line of the kind, None where none is.
+    """
+
+    iso: int = 0
+    slash: int = 0
+    first_iso: int | None = None
+    first_slash: int | None = None
+    first_day_first: int | None = None
+    first_month_first: int | None = None
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(
+            self.iso + other.iso,
+            self.slash + other.slash,
+            _earlier(self.first_iso, other.first_iso),
+            _earlier(self.first_slash, other.first_slash),
+            _earlier(self.first_day_first, other.first_day_first),
+            _earlier(self.first_month_first, other.first_month_first),
+        )
 
 
-def _file_rules(parsed: pl.DataFrame) -> pl.Expr:
+def _earlier(*lines: int | None) -> int | None:
+    return min((line for line in lines if line is not None), default=None)
+
+
+def date_facts(line: pl.Series, text: pl.Series) -> DateFacts:
+    """The facts of these rows' dates."""
+    return _facts(_parsed(line, text))
+
+
+def _facts(parsed: pl.DataFrame) -> DateFacts:
+    kinds = ("is_iso", "is_slash", "day_first", "month_first")
+    counts, lines = pl.col(kinds[:2]).sum(), [pl.col("line").filter(kind).min() for kind in kinds]
+    return DateFacts(
+        *parsed.select(counts).row(0),
+        *parsed.select(first.alias(kind) for first, kind in zip(lines, kinds, strict=True)).row(0),
+    )
+
+
+def _file_rules(facts: DateFacts) -> pl.Expr:
     """What one row's date is refused for because of the others."""
     reason = pl.lit(None, pl.String)
-    month_line = _first_line(parsed, "month_first")
-    if month_line is not None:
-        day_line = _first_line(parsed, "day_first")
-        clash = f"line {month_line} has the month first" + (
-            f" and line {day_line} the day" if day_line is not None else ""
+    if facts.first_month_first is not None:
+        clash = f"line {facts.first_month_first} has the month first" + (
+            f" and line {facts.first_day_first} the day" if facts.first_day_first is not None else ""
         )
         reason = pl.when("unclear").then(pl.lit(f"day and month can't be told apart: {clash}"))
-    if parsed["is_iso"].any() and parsed["is_slash"].any():
-        iso_leads = parsed["is_iso"].sum() >= parsed["is_slash"].sum()
-        main, other = ("is_iso", "is_slash") if iso_leads else ("is_slash", "is_iso")
-        text = f"not in the format of most dates here, as on line {_first_line(parsed, main)}: use one format"
+    if facts.iso and facts.slash:
+        iso_leads = facts.iso >= facts.slash
+        other, first = ("is_slash", facts.first_iso) if iso_leads else ("is_iso", facts.first_slash)
+        text = f"not in the format of most dates here, as on line {first}: use one format"
         reason = pl.when(other).then(pl.lit(text)).otherwise(reason)
     return reason
 
 
-def read_dates(line: pl.Series, text: pl.Series, today: date) -> pl.DataFrame:
+def read_dates(line: pl.Series, text: pl.Series, today: date, facts: DateFacts | None = None) -> pl.DataFrame:
     """Columns `dob` (Date, null where refused) and `reason` (String, null where fine), row for row.
+
+    `facts`: those of the whole file, where these rows are a part of it.
 
     Slashes, dots and hyphens may part day, month and year. Where every such date is ambiguous, the rule
     stands: the day comes first. One that can only be month-first takes that trust away from the ambiguous.
     """
     parsed = _parsed(line, text)
+    of_file = _file_rules(facts or _facts(parsed))
     reason = (
         pl.when(pl.col("text").is_null())
         .then(None)
@@ -78,8 +118,8 @@ def read_dates(line: pl.Series, text: pl.Series, today: date) -> pl.DataFrame:
         .then(pl.lit("not a date: write YYYY-MM-DD or DD/MM/YYYY"))
         .when("month_first")
         .then(pl.lit("month before day: write YYYY-MM-DD or DD/MM/YYYY"))
-        .when(_file_rules(parsed).is_not_null())
-        .then(_file_rules(parsed))
+        .when(of_file.is_not_null())
+        .then(of_file)
         .when(pl.col("value").is_null())
         .then(pl.lit("no such day in the calendar"))
         .when(pl.col("value") > today)

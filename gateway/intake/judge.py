@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 
 from gateway.domain.people import LIST_SCHEMA
-from gateway.intake.dates import read_dates
+from gateway.intake.dates import DateFacts, date_facts, read_dates
 from gateway.intake.raw import RawTable
 from gateway.intake.rules import rules_for
 
@@ -27,8 +27,27 @@ class Judged:
     frame: pl.DataFrame
     errors: pl.DataFrame
 
+    def usable(self) -> pl.DataFrame:
+        """The rows that are a person of their own, bad cells null."""
+        return self.frame.join(self.unusable(), on="line", how="anti", maintain_order="left")
+
+    def unusable(self) -> pl.DataFrame:
+        """Errors that leave a whole row out, however lenient the reader."""
+        return self.errors.filter(pl.col("column").is_in(["row", "person_id"]))
+
     def __repr__(self) -> str:
         return f"Judged({self.frame.height} rows, {self.errors.height} errors)"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Elsewhere:
+    """What a part of a file must be told of the rest of it, to be judged as the whole is.
+
+    `dates`: of all its dates. `twice`: `line` and `other` (UInt32), as `repeated` gives them for all its ids.
+    """
+
+    dates: DateFacts
+    twice: pl.DataFrame
 
 
 def _errors(cells: pl.DataFrame, bad: pl.Expr, column: str, reason: str | pl.Expr) -> pl.DataFrame:
@@ -71,10 +90,12 @@ def _typed(cells: pl.DataFrame, *, postcode_check: bool) -> tuple[pl.DataFrame, 
     return cells, errors
 
 
-def _dated(cells: pl.DataFrame, today: date) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+def _dated(
+    cells: pl.DataFrame, today: date, facts: DateFacts | None
+) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
     if "dob" not in cells.columns:
         return cells, []
-    read = read_dates(cells["line"], cells["dob"], today)
+    read = read_dates(cells["line"], cells["dob"], today, facts)
     cells = cells.with_columns(read["dob"], reason=read["reason"])
     errors = _errors(cells, pl.col("reason").is_not_null(), "dob", pl.col("reason"))
     return cells.drop("reason"), [errors]
@@ -94,18 +115,36 @@ def _present(cells: pl.DataFrame, required: Collection[str], raw: pl.DataFrame) 
     )
 
 
-def _unique(cells: pl.DataFrame) -> pl.DataFrame:
-    """Each person id that stands twice, on all its lines, naming another of them."""
+def dates_of(raw: RawTable, max_cell: int) -> DateFacts:
+    """What the dates of birth in a part of a file say; there must be a column of them."""
+    cells, _ = _text(raw.cells.select("line", "dob"), max_cell)
+    return date_facts(cells["line"], cells["dob"])
+
+
+def ids_of(raw: RawTable, max_cell: int) -> pl.DataFrame:
+    """`line` and `person_id` as `judge` takes it, of the rows that have a good one."""
+    cells, _ = _text(raw.cells.select("line", "person_id"), max_cell)
+    cells, _ = _typed(cells, postcode_check=False)
+    return cells.drop_nulls()
+
+
+def repeated(ids: pl.DataFrame) -> pl.DataFrame:
+    """Each `line` whose person id stands twice, with the line of an `other` of them."""
     lines = pl.col("line").sort()
     firsts = (
-        cells.filter(pl.col("person_id").is_not_null())
+        ids.filter(pl.col("person_id").is_not_null())
         .group_by("person_id")
         .agg(first=lines.get(0), second=lines.get(1, null_on_oob=True))
         .filter(pl.col("second").is_not_null())
     )
     other = pl.when(pl.col("line") == pl.col("first")).then("second").otherwise("first")
-    twice = cells.select("line", "person_id").join(firsts, on="person_id")
-    return _errors(twice, pl.lit(True), "person_id", pl.format("the same as on line {}", other))
+    return ids.join(firsts, on="person_id").select("line", other=other)
+
+
+def _unique(cells: pl.DataFrame, twice: pl.DataFrame) -> pl.DataFrame:
+    """Each person id that stands twice, on all its lines, naming another of them."""
+    found = cells.select("line").join(twice, on="line")
+    return _errors(found, pl.lit(True), "person_id", pl.format("the same as on line {}", "other"))
 
 
 def _shaped(cells: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
@@ -127,6 +166,7 @@ def judge(
     today: date,
     max_cell: int,
     postcode_check: bool,
+    elsewhere: Elsewhere | None = None,
 ) -> Judged:
     """Apply every rule to every row.
 
@@ -137,14 +177,15 @@ def judge(
         today: dates of birth after it are refused.
         max_cell: bytes of UTF-8 that a cell may hold.
         postcode_check: False takes any short alphanumeric code for a postcode.
+        elsewhere: what the whole file says, where `raw` is a part of it.
     """
     cells, errors = _text(raw.cells, max_cell)
     errors.append(_errors(raw.too_long.to_frame("line"), pl.lit(True), "row", "more cells than the header"))
     errors.extend(_present(cells, required, raw.cells))
     cells, found = _typed(cells, postcode_check=postcode_check)
     errors += found
-    cells, found = _dated(cells, today)
+    cells, found = _dated(cells, today, elsewhere.dates if elsewhere else None)
     errors += found
-    errors.append(_unique(cells))
+    errors.append(_unique(cells, elsewhere.twice if elsewhere else repeated(cells)))
     table = pl.concat(errors).cast(ERROR_SCHEMA).sort("line", "column", maintain_order=True)
     return Judged(_shaped(cells, columns), table)

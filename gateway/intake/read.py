@@ -76,8 +76,7 @@ def _kept(judged: Judged, *, accept_valid: bool) -> tuple[pl.DataFrame, tuple[Ro
 
 def _forgiven(judged: Judged) -> tuple[pl.DataFrame, tuple[RowError, ...]]:
     """The rows with bad cells null, without those whose very row or id is bad; and all errors."""
-    unusable = Judged(judged.frame, judged.errors.filter(pl.col("column").is_in(["row", "person_id"])))
-    frame, _ = _kept(unusable, accept_valid=True)
+    frame, _ = _kept(Judged(judged.frame, judged.unusable()), accept_valid=True)
     return frame, _row_errors(judged.errors)
 
 
