@@ -3,7 +3,8 @@
 import csv
 import io
 import re
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Self
 
 import polars as pl
 
@@ -17,6 +18,26 @@ _DELIMITERS: Final = ",;\t"
 _STRAY_QUOTE: Final = re.compile(r'(?<=[^,;\t\n"])"(?=[^,;\t\r\n"])')  # neither opens, closes nor is doubled
 _EXTRA: Final = "extra"
 _HEAD: Final = 65_536  # bytes within which the header row must end
+
+
+@dataclass(frozen=True, slots=True)
+class CsvShape:
+    """What the head of a CSV says of its rows. `width`: cells of the header; `lines`: its physical lines."""
+
+    delimiter: str
+    width: int
+    lines: int
+    header: Header
+
+    @classmethod
+    def of(cls, text: bytes, header_reader: HeaderReader) -> Self:
+        """From UTF-8 text that holds the whole header row.
+
+        Raises:
+            BadInputError: the header won't do.
+        """
+        delimiter, cells, lines = _sniff(text[:_HEAD].decode(errors="ignore"))
+        return cls(delimiter, len(cells), lines, header_reader(cells))
 
 
 def _first_row(head: str, delimiter: str) -> tuple[list[str], int]:
@@ -34,7 +55,8 @@ def _sniff(head: str) -> tuple[str, list[str], int]:
     return max(tries, key=lambda one: (sum(column_of(cell) is not None for cell in one[1]), len(one[1])))
 
 
-def _after_lines(data: bytes, lines: int) -> bytes:
+def after_lines(data: bytes, lines: int) -> bytes:
+    """What follows the first `lines` physical lines."""
     position = 0
     for _ in range(lines):
         end = data.find(b"\n", position)
@@ -56,16 +78,16 @@ def _parse(body: bytes, names: list[str], delimiter: str, max_rows: int) -> pl.D
     )
 
 
-def _bad_quotes(text: str, delimiter: str) -> BadInputError:
+def _bad_quotes(text: str, delimiter: str, first: int) -> BadInputError:
     """Name the row whose quotes do not match, by reading once more, strictly. Error path only."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     stray = _STRAY_QUOTE.search(text)
-    start = 1
+    start = first
     above = text.count("\n", 0, stray.start()) if stray else 0
-    place = f"line {above + 1}" if stray else "upload"
+    place = f"line {above + first}" if stray else "upload"
     try:
         for _ in reader:
-            start = reader.line_num + 1
+            start = reader.line_num + first
     except csv.Error:
         place = f"line {start}"
     return BadInputError(
@@ -89,21 +111,29 @@ def read_csv(data: bytes, limits: Limits, header_reader: HeaderReader) -> RawTab
         TooLargeError: more rows than allowed.
     """
     text = to_utf8(data)
-    delimiter, cells, header_lines = _sniff(text[:_HEAD].decode(errors="ignore"))
-    header = header_reader(cells)
-    body = _after_lines(text, header_lines)
-    names = [f"c{index}" for index in range(len(cells))]
+    shape = CsvShape.of(text, header_reader)
+    return read_rows(after_lines(text, shape.lines), shape, limits, shape.lines + 1)
+
+
+def read_rows(body: bytes, shape: CsvShape, limits: Limits, first: int) -> RawTable:
+    """Read whole rows of a CSV, UTF-8, without its header; `first`: the physical line where they begin.
+
+    Raises:
+        BadInputError: quotes.
+        TooLargeError: more rows than allowed.
+    """
+    names = [f"c{index}" for index in range(shape.width)]
     try:
-        table = _parse(body, names, delimiter, limits.max_rows + 1)
+        table = _parse(body, names, shape.delimiter, limits.max_rows + 1)
     except pl.exceptions.PolarsError:
         # from None: the message of Polars quotes the cell
-        raise _bad_quotes(text.decode(), delimiter) from None
+        raise _bad_quotes(body.decode(), shape.delimiter, first) from None
     if table.height > limits.max_rows:
         raise TooLargeError(f"more than {limits.max_rows} rows", place="upload")
-    table = _with_lines(table, header_lines + 1)
+    table = _with_lines(table, first)
     if table["height"].sum() != body.count(b"\n") + (not body.endswith(b"\n") and bool(body)):
-        raise _bad_quotes(text.decode(), delimiter)
-    return _raw(table, header)
+        raise _bad_quotes(body.decode(), shape.delimiter, first)
+    return _raw(table, shape.header)
 
 
 def _raw(table: pl.DataFrame, header: Header) -> RawTable:

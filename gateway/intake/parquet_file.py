@@ -13,7 +13,12 @@ from gateway.intake.raw import HeaderReader, RawTable
 _PLAIN: Final = (pl.String, pl.Boolean, pl.Date)
 
 
-def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
+def as_text(name: str, dtype: pl.DataType) -> pl.Expr:
+    """A column of any type that a CSV could show, as that text.
+
+    Raises:
+        BadInputError: it is of another type.
+    """
     column = pl.col(name)
     if isinstance(dtype, _PLAIN) or dtype.is_integer():
         return column.cast(pl.String)
@@ -49,7 +54,7 @@ def read_parquet(data: bytes, limits: Limits, header_reader: HeaderReader) -> Ra
         schema = _schema(data, limits)
         header = header_reader(schema.names())
         names = {column: schema.names()[index] for column, index in header.positions.items()}
-        texts = {column: _as_text(name, schema[name]) for column, name in names.items()}
+        texts = {column: as_text(name, schema[name]) for column, name in names.items()}
         cells = pl.read_parquet(io.BytesIO(data), columns=list(names.values())).select(**texts)
     except pl.exceptions.PolarsError:
         raise not_readable() from None

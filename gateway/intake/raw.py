@@ -22,5 +22,12 @@ class RawTable:
     header: Header
     too_long: pl.Series
 
+    def with_ids(self) -> "RawTable":
+        """Itself; where there is no `person_id` column, with the line number as the id."""
+        if "person_id" in self.header.positions:
+            return self
+        cells = self.cells.with_columns(person_id=pl.col("line").cast(pl.String))
+        return RawTable(cells, self.header, self.too_long)
+
     def __repr__(self) -> str:
         return f"RawTable({self.cells.height} rows)"

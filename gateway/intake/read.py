@@ -134,11 +134,7 @@ def read_person_file(
     and its row stays, as a register is read; only rows that are no person of their own are left out.
     """
     limits = limits or PERSON_FILE_LIMITS
-    raw = _table(collect(data, limits), limits, PERSON_COLUMNS, ())
-    if "person_id" not in raw.header.positions:
-        raw = RawTable(
-            raw.cells.with_columns(person_id=pl.col("line").cast(pl.String)), raw.header, raw.too_long
-        )
+    raw = _table(collect(data, limits), limits, PERSON_COLUMNS, ()).with_ids()
     judged = judge(
         raw,
         PERSON_SCHEMA.names(),
