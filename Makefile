@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	&& { echo $$p; break; }; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes
 
-.PHONY: help setup demo demo-febrl test test-long check bench openapi clean
+.PHONY: help setup demo demo-febrl test test-long check bench bench-attacks openapi clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
@@ -64,6 +64,9 @@ bench: setup $(VENV)/.dev ## the benches, as ratios; results in bench/RESULTS.md
 	@$(BIN)/python bench/exchange.py
 	@$(BIN)/python bench/linkage_speed.py
 	@$(BIN)/python bench/audit_verify.py
+
+bench-attacks: setup $(VENV)/.dev ## what each adversary gets out of tokens; bench/ATTACKS.md
+	@$(BIN)/python -m bench.attacks
 
 openapi: setup ## write openapi/gateway.v1.json anew
 	@$(BIN)/python -m gateway.web.openapi
