@@ -12,6 +12,7 @@ import polars as pl
 CHECK_LETTERS: Final = "ABCDEFGHJKLMNPQRTUVWXYZ"
 """The 23 letters of UPN and PNC check characters: no I, O or S."""
 
+_NHS_WEIGHTS: Final = pl.Series([list(range(10, 0, -1))], dtype=pl.Array(pl.UInt16, 10))
 _PNC_LETTERS: Final = CHECK_LETTERS[-1] + CHECK_LETTERS[:-1]  # remainder 1 is A, remainder 0 is Z
 _NINO_FORBIDDEN_PREFIXES: Final = ("BG", "GB", "KN", "NK", "NT", "TN", "ZZ")
 _POSTCODE: Final = (
@@ -52,18 +53,18 @@ def canonical_nhs_number(text: pl.Expr) -> pl.Expr:
 
 
 def valid_nhs_number(text: pl.Expr) -> pl.Expr:
-    """Ten digits, weights 10 to 2, modulus 11.
+    """Ten digits, weights 10 to 1, modulus 11.
 
     A number of one digit repeated passes the checksum and is refused by name: all zeros and all nines are
     what systems write for "not known".
     """
-    number = text.cast(pl.Int64, strict=False)
-    check = 11 - _weighted(number // 10, range(10, 1, -1)) % 11
-    shape = text.str.contains(r"^[0-9]{10}$")
-    repeated = number % 1_111_111_111 == 0
-    # check 11 stands for digit 0; check 10 equals no digit, so it refuses by itself
-    agrees = pl.when(check == 11).then(0).otherwise(check) == number % 10  # noqa: PLR2004
-    return _verdict(text, shape & agrees & ~repeated)
+    # null unless of ten bytes; registers have millions of these, and arrays take a quarter of digits' time
+    digits = text.cast(pl.Binary).bin.reinterpret(dtype=pl.Array(pl.UInt8, 10))
+    lowest, highest = digits.arr.min(), digits.arr.max()
+    # "0" is 48, and 48 times the sum of the weights is a multiple of 11
+    total = digits.cast(pl.Array(pl.UInt16, 10)).arr.dot(pl.lit(_NHS_WEIGHTS))
+    shape = (lowest >= ord("0")) & (highest <= ord("9"))
+    return _verdict(text, shape & (total % 11 == 0) & (lowest != highest))
 
 
 def canonical_upn(text: pl.Expr) -> pl.Expr:

@@ -29,9 +29,11 @@ def normalise(people: pl.DataFrame, scheme: Scheme = V1) -> pl.DataFrame:
         else pl.repeat(None, people.height, dtype=kind).alias(column)
         for column, kind in IDENTIFYING.items()
     )
-    # names and postcodes repeat: their dozen passes run over the distinct ones only
+    numbers = _nhs(rows["nhs_number"])
+    # names, dates and postcodes repeat: their dozen passes run over the distinct ones only
     rows = _join(rows, "forename", forename_parts(rows, scheme.placeholders))
     rows = _join(rows, "surname", surname_parts(rows, scheme.placeholders))
+    rows = _join(rows, "dob", _births(rows, scheme.placeholders))
     rows = _join(rows, "postcode", _places(rows, scheme.placeholders))
     return rows.select(
         "gk",
@@ -43,10 +45,12 @@ def normalise(people: pl.DataFrame, scheme: Scheme = V1) -> pl.DataFrame:
         "gS",
         "s3",
         "sS",
-        *_birth(scheme.placeholders),
+        pl.col("day").alias("dob"),
+        "md",
+        "y",
         "pc",
         "sec",
-        _nhs(),
+        numbers,
     )
 
 
@@ -63,13 +67,17 @@ def _pair(one: str, other: str) -> pl.Expr:
     )
 
 
-def _birth(placeholders: Placeholders) -> list[pl.Expr]:
-    birth = pl.when(~pl.col("dob").is_in(placeholders.births)).then(pl.col("dob"))
-    return [
-        birth.dt.strftime("%Y%m%d").alias("dob"),
-        birth.dt.strftime("%m%d").alias("md"),
-        birth.dt.strftime("%Y").alias("y"),
-    ]
+def _births(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFrame:
+    """Parts of each distinct date of birth: the whole `day`, its month and day, its year."""
+    known = pl.when(~pl.col("dob").is_in(placeholders.births)).then("dob")
+    distinct = rows.select(pl.col("dob").drop_nulls().unique()).with_columns(known=known)
+    day = pl.col("known").dt.to_string("%Y%m%d")
+    return distinct.with_columns(day=day).select(
+        "dob",
+        "day",
+        pl.col("known").dt.to_string("%m%d").alias("md"),
+        pl.col("known").dt.to_string("%Y").alias("y"),
+    )
 
 
 def _places(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFrame:
@@ -90,6 +98,7 @@ def _places(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFrame:
     )
 
 
-def _nhs() -> pl.Expr:
-    number = canonical_nhs_number(pl.col("nhs_number"))
-    return pl.when(valid_nhs_number(number)).then(number).alias("nhs")
+def _nhs(numbers: pl.Series) -> pl.Series:
+    # in stages: an expression is worked out anew wherever it is used
+    number = numbers.to_frame("nhs").select(canonical_nhs_number(pl.col("nhs")))
+    return number.select(pl.when(valid_nhs_number(pl.col("nhs"))).then("nhs")).to_series()

@@ -13,10 +13,14 @@ import polars_hash as plh
 from gateway.domain.errors import BadInputError
 from gateway.domain.people import IDENTIFYING
 from gateway.linkage.normalise import SEPARATOR, normalise
-from gateway.linkage.scheme import V1, MatchKey, Scheme
+from gateway.linkage.scheme import V1, Scheme
 
 TOKEN_BYTES: Final = 16
 KEY_BYTES: Final = 32
+
+_ROWS: Final = 50_000  # at once: what they take stays in the processor's cache
+_NO_DIGITS: Final = b"0" * 2 * TOKEN_BYTES
+_PAIRS: Final = pl.Array(pl.UInt16, TOKEN_BYTES)
 
 
 def tokenise(
@@ -41,12 +45,39 @@ def tokenise(
         raise BadInputError("not columns that linkage may read", place="identifiers")
     forbidden = set(IDENTIFYING) - allowed
     parts = normalise(people.with_columns(pl.lit(None).alias(column) for column in forbidden), scheme)
-    return parts.select(_token(key, keys[key.label]) for key in scheme.keys)
+    return tokens_of(parts, keys, scheme)
 
 
-def _token(match_key: MatchKey, key: bytes) -> pl.Expr:
-    message = plh.concat_str(match_key.parts, separator=SEPARATOR)  # null where a part is null
-    digest = message.chash.hmac_sha256(key=key.hex())
-    # cutting the hexadecimal text as bytes is twice as fast as slicing characters
-    cut = digest.cast(pl.Binary).bin.head(2 * TOKEN_BYTES).bin.decode("hex")
-    return cut.alias(match_key.label)
+def tokens_of(parts: pl.DataFrame, keys: Mapping[str, bytes], scheme: Scheme = V1) -> pl.DataFrame:
+    """As `tokenise`, of the parts that `normalise` makes."""
+    slices = parts.iter_slices(_ROWS) if parts.height else [parts]
+    return pl.concat([_decoded(_digests(rows, keys, scheme)) for rows in slices], rechunk=True)
+
+
+def _digests(parts: pl.DataFrame, keys: Mapping[str, bytes], scheme: Scheme) -> pl.DataFrame:
+    """64 hexadecimal digits of each message, null where a part is null."""
+    return parts.select(
+        plh.concat_str(key.parts, separator=SEPARATOR)
+        .chash.hmac_sha256(key=keys[key.label].hex())
+        .alias(key.label)
+        for key in scheme.keys
+    )
+
+
+def _decoded(digests: pl.DataFrame) -> pl.DataFrame:
+    """The first `TOKEN_BYTES` bytes that the digits say.
+
+    All columns in arithmetic over pairs of digits, the first digit in the low byte: a tenth of the time that
+    `bin.decode` takes, which would be a third of the whole.
+    """
+    unknown = {column for column in digests.columns if digests[column].null_count()}
+    cut = digests.select(pl.all().cast(pl.Binary).bin.head(2 * TOKEN_BYTES))
+    # nulls would fall out of the flat columns, which must stay equally long
+    filled = cut.with_columns(pl.col(column).fill_null(_NO_DIGITS) for column in unknown)
+    pairs = filled.select(pl.all().bin.reinterpret(dtype=_PAIRS).arr.explode())
+    # the low half of 0-9 is the digit's value; of a-f, which have bit 6 set, it is 9 less
+    values = pairs.select(((pl.all() + (pl.all() & 0x4040) // 0x40 * 9) & 0x0F0F).name.keep())
+    # 0x0b0a * 0x1001 has ab in its high byte
+    flat = values.select((pl.all() * 0x1001 // 0x100).cast(pl.UInt8))
+    tokens = flat.select(pl.all().reshape((-1, TOKEN_BYTES)).arr.to_list().cast(pl.Binary))
+    return tokens.with_columns(pl.when(digests[column].is_not_null()).then(column) for column in unknown)
