@@ -1,0 +1,134 @@
+"""The Spark engine of `flagstone tokens make`.
+
+Three passes, because a row is judged by its whole file: how the dates are written, which ids stand twice,
+then the tokens. The first is left out where dates are typed, the second where line numbers are the ids.
+"""
+
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from gateway.domain import errors
+from gateway.domain.errors import BadInputError, FlagstoneError
+from gateway.intake.columns import PERSON_COLUMNS
+from gateway.intake.dates import DateFacts
+from gateway.intake.judge import Elsewhere, repeated
+from gateway.linkage.scheme import V1
+from gateway.spark.key_file import KeyFile
+from gateway.spark.sources import Source, open_source
+from gateway.spark.worker import (
+    FACTS_SCHEMA,
+    IDS_SCHEMA,
+    TOKENS_SCHEMA,
+    Bad,
+    MakeTokens,
+    ReadDates,
+    ReadIds,
+    Tally,
+)
+
+MAX_TWICE: Final = 1_000_000
+"""Rows that share their person id with another, at most; they are held by the driver."""
+
+_OURS: Final = re.compile(r"^gateway\.domain\.errors\.(\w+): (.+)$", re.MULTILINE)
+_NO_ONE_TWICE: Final = pl.DataFrame(schema={"line": pl.UInt32, "other": pl.UInt32})
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What came of a file. `rows`: read. `people`: with tokens. `bad`: (column, reason) -> how often."""
+
+    rows: int
+    people: int
+    bad: Mapping[tuple[str, str], int]
+
+
+def make(
+    spark: Any, file: Path, out: Path, *, key: KeyFile, today: date, metadata: Mapping[str, str]
+) -> Made:
+    """Pseudonymise a person file (CSV in UTF-8, or Parquet) into one Parquet file, mode 0600.
+
+    `person_id` and one column for each match key, bit for bit those of one process; the rows' order is not
+    kept. `spark`: a session; `file` and the key file stand at the same path on every machine.
+
+    Raises:
+        BadInputError: the file as a whole can't be used, or no row of it.
+        FlagstoneError: what a worker raised.
+    """
+    with _translated(), tempfile.TemporaryDirectory(prefix=".tokens-", dir=out.parent) as own:
+        source = open_source(spark, file)
+        elsewhere = Elsewhere(_dates(spark, source), _twice(spark, source))
+        tally = spark.sparkContext.accumulator({}, Tally())
+        work = MakeTokens(source, elsewhere, today, key, tally)
+        tokens = source.frame(spark, PERSON_COLUMNS).mapInArrow(work, TOKENS_SCHEMA)
+        parts = Path(own, "parts")
+        # tokens are random bytes: nothing to compress, nothing that occurs twice
+        tokens.write.option("compression", "none").option("parquet.enable.dictionary", "false").parquet(
+            str(parts)
+        )
+        rows = sum(seen for seen, _ in tally.value.values())
+        bad = sum((bad for _, bad in tally.value.values()), Bad())
+        return Made(rows, _gather(parts, Path(own, "whole"), out, rows, metadata), bad)
+
+
+def _dates(spark: Any, source: Source) -> DateFacts:
+    if not source.dates_are_text:
+        return DateFacts()
+    facts = source.frame(spark, ("dob",)).mapInArrow(ReadDates(source), FACTS_SCHEMA).collect()
+    return reduce(add, (DateFacts(*row) for row in facts), DateFacts())
+
+
+def _twice(spark: Any, source: Source) -> pl.DataFrame:
+    """`line` and `other` of rows that share their person id."""
+    if "person_id" not in source.header.positions:
+        return _NO_ONE_TWICE
+    ids = source.frame(spark, ("person_id",)).mapInArrow(ReadIds(source), IDS_SCHEMA)
+    shared = ids.groupBy("person_id").count().where("count > 1").select("person_id")
+    if shared.isEmpty():
+        return _NO_ONE_TWICE
+    rows = ids.join(shared, "person_id", "left_semi").limit(MAX_TWICE + 1).toArrow()
+    if rows.num_rows > MAX_TWICE:
+        raise BadInputError(
+            f"more than {MAX_TWICE} rows share their person_id with another",
+            place="person_id",
+            way_out="Name the column that tells people apart person_id",
+        )
+    return repeated(pl.DataFrame(pl.from_arrow(rows)).with_columns(pl.col("line").cast(pl.UInt32)))
+
+
+def _gather(parts: Path, whole: Path, out: Path, rows: int, metadata: Mapping[str, str]) -> int:
+    """One file of Spark's parts, in the place of `out`; how many rows it has."""
+    if not rows:
+        raise BadInputError("a header, but not one row", place="upload")
+    tokens = pl.scan_parquet(parts / "*.parquet").select("person_id", *V1.labels)
+    people: int = tokens.select(pl.len()).collect().item()
+    if not people:
+        raise BadInputError("not one row that can be used", place="upload")
+    whole.touch(mode=0o600)
+    tokens.sink_parquet(whole, metadata=dict(metadata))
+    whole.replace(out)
+    return people
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Spark's errors as ours: a worker's own by their text, all others by their kind alone."""
+    from py4j.protocol import Py4JError  # noqa: PLC0415 - an extra; see session
+    from pyspark.errors import PySparkException  # noqa: PLC0415 - see above
+
+    try:
+        yield
+    except (PySparkException, Py4JError) as error:
+        found = _OURS.search(str(error))
+        kind = getattr(errors, found[1], FlagstoneError) if found else FlagstoneError
+        reason = found[2] if found else f"Spark failed with {type(error).__name__}"
+        raise kind(reason, place="Spark") from None

@@ -1,0 +1,24 @@
+"""The key as Spark may know it: by the name of a file."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.linkage.scheme import V1
+from gateway.linkage.secret import token_keys
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """Where the secret stands, and how it is read: by each task, at the same path on every machine.
+
+    Spark serialises, caches and may log whatever a task is made of, so a task is never made of a key.
+    `read`: a function of a module, so that it travels by its name; it raises when the file is unsafe.
+    """
+
+    path: Path
+    read: Callable[[Path], bytes]
+
+    def token_keys(self) -> dict[str, bytes]:
+        """The keys of scheme v1, for as long as the caller holds them."""
+        return token_keys(self.read(self.path), V1)

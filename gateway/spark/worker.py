@@ -1,0 +1,140 @@
+"""What runs in Spark's Python processes: Arrow batches in, Polars between, Arrow batches out.
+
+Each class here is a function for `mapInArrow` that Spark serialises: it holds no person and no key.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from datetime import date
+from typing import Any, Final
+
+import polars as pl
+
+from gateway.domain.errors import FlagstoneError
+from gateway.domain.people import PERSON_SCHEMA
+from gateway.intake.dates import DateFacts
+from gateway.intake.judge import Elsewhere, dates_of, ids_of, judge
+from gateway.intake.limits import PERSON_FILE_LIMITS
+from gateway.intake.raw import RawTable
+from gateway.linkage.scheme import V1
+from gateway.linkage.tokens import tokenise
+from gateway.spark.key_file import KeyFile
+from gateway.spark.sources import Source
+
+MAX_CELL: Final = PERSON_FILE_LIMITS.max_cell
+Bad = Counter[tuple[str, str]]
+"""(column, reason) -> how often."""
+
+FACTS_SCHEMA: Final = ", ".join(f"{field.name} long" for field in fields(DateFacts))
+IDS_SCHEMA: Final = "line long, person_id string"
+TOKENS_SCHEMA: Final = ", ".join(["person_id string", *(f"`{label}` binary" for label in V1.labels)])
+
+
+@dataclass(frozen=True, slots=True)
+class ReadDates:
+    """The facts of each batch's dates, a row each; schema FACTS_SCHEMA."""
+
+    source: Source
+
+    def __call__(self, batches: Iterator[Any]) -> Iterator[Any]:
+        return _by_table(self.source, batches, self._facts)
+
+    def _facts(self, raw: RawTable) -> pl.DataFrame:
+        facts = dates_of(raw, MAX_CELL)
+        names = [field.name for field in fields(facts)]
+        return pl.DataFrame(
+            {name: [getattr(facts, name)] for name in names}, schema=dict.fromkeys(names, pl.Int64)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReadIds:
+    """Every person id with its line; schema IDS_SCHEMA."""
+
+    source: Source
+
+    def __call__(self, batches: Iterator[Any]) -> Iterator[Any]:
+        return _by_table(self.source, batches, self._ids)
+
+    def _ids(self, raw: RawTable) -> pl.DataFrame:
+        return ids_of(raw, MAX_CELL).select(pl.col("line").cast(pl.Int64), "person_id")
+
+
+@dataclass(frozen=True, slots=True)
+class MakeTokens:
+    """A row of tokens for every usable row; schema TOKENS_SCHEMA. `tally`: an accumulator of `Tally`."""
+
+    source: Source
+    elsewhere: Elsewhere
+    today: date
+    key: KeyFile
+    tally: Any
+
+    def __call__(self, batches: Iterator[Any]) -> Iterator[Any]:
+        from pyspark import TaskContext  # noqa: PLC0415 - an extra; see session
+
+        keys = self.key.token_keys()
+        seen, bad = 0, Bad()
+
+        def made(raw: RawTable) -> pl.DataFrame:
+            nonlocal seen
+            judged = judge(
+                raw.with_ids(),
+                PERSON_SCHEMA.names(),
+                ("person_id",),
+                today=self.today,
+                max_cell=MAX_CELL,
+                postcode_check=False,
+                elsewhere=self.elsewhere,
+            )
+            seen += raw.cells.height
+            bad.update(dict(_counted(judged.errors)))
+            people = judged.usable()
+            return tokenise(people, keys).insert_column(0, people["person_id"])
+
+        yield from _by_table(self.source, batches, made)
+        # by partition: one that Spark runs twice counts once
+        self.tally.add({TaskContext.get().partitionId(): (seen, bad)})
+
+
+class Tally:
+    """Adds up what the partitions counted (an `AccumulatorParam`): partition -> (rows read, bad cells)."""
+
+    def zero(self, _: object) -> dict[int, tuple[int, Bad]]:
+        return {}
+
+    def addInPlace(  # noqa: N802 - Spark's name
+        self, one: dict[int, tuple[int, Bad]], other: dict[int, tuple[int, Bad]]
+    ) -> dict[int, tuple[int, Bad]]:
+        return one | other
+
+
+def _counted(errors: pl.DataFrame) -> Iterator[tuple[tuple[str, str], int]]:
+    for column, reason, count in errors.group_by("column", "reason").len().iter_rows():
+        yield (column, reason), count
+
+
+def _by_table(
+    source: Source, batches: Iterator[Any], work: Callable[[RawTable], pl.DataFrame]
+) -> Iterator[Any]:
+    """Arrow batches of what `work` makes of each table. A foreign error loses its text, which may quote one."""
+    try:
+        for batch in batches:
+            frame = pl.DataFrame(pl.from_arrow(batch))
+            for raw in source.tables(frame):
+                yield from _arrow(work(raw))
+    except FlagstoneError:
+        raise
+    except Exception as error:  # noqa: BLE001 - see above
+        raise FlagstoneError(f"unexpected {type(error).__name__} in a batch", place="Spark worker") from None
+
+
+def _arrow(frame: pl.DataFrame) -> list[Any]:
+    """Batches of the plain Arrow types that Spark takes: Polars' own are views, and large."""
+    import pyarrow as pa  # noqa: PLC0415 - an extra; see session
+
+    plain = {pl.String: pa.string(), pl.Binary: pa.binary(), pl.Int64: pa.int64()}
+    schema = pa.schema([(name, plain[dtype.base_type()]) for name, dtype in frame.schema.items()])
+    batches: list[Any] = frame.to_arrow().cast(schema).to_batches()
+    return batches
