@@ -9,6 +9,7 @@ import polars as pl
 
 from gateway.domain.people import LIST_SCHEMA
 from gateway.intake.dates import DateFacts, date_facts, read_dates
+from gateway.intake.plain import PlainRows, plain_rows
 from gateway.intake.raw import RawTable
 from gateway.intake.rules import rules_for
 
@@ -90,9 +91,7 @@ def _typed(cells: pl.DataFrame, *, postcode_check: bool) -> tuple[pl.DataFrame, 
     return cells, errors
 
 
-def _dated(
-    cells: pl.DataFrame, today: date, facts: DateFacts | None
-) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+def _dated(cells: pl.DataFrame, today: date, facts: DateFacts) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
     if "dob" not in cells.columns:
         return cells, []
     read = read_dates(cells["line"], cells["dob"], today, facts)
@@ -132,7 +131,7 @@ def repeated(ids: pl.DataFrame) -> pl.DataFrame:
     """Each `line` whose person id stands twice, with the line of an `other` of them."""
     lines = pl.col("line").sort()
     firsts = (
-        ids.filter(pl.col("person_id").is_not_null())
+        ids.filter(pl.col("person_id").is_not_null() & pl.col("person_id").is_duplicated())
         .group_by("person_id")
         .agg(first=lines.get(0), second=lines.get(1, null_on_oob=True))
         .filter(pl.col("second").is_not_null())
@@ -179,13 +178,28 @@ def judge(
         postcode_check: False takes any short alphanumeric code for a postcode.
         elsewhere: what the whole file says, where `raw` is a part of it.
     """
-    cells, errors = _text(raw.cells, max_cell)
+    plain = plain_rows(
+        raw.cells, required, _NAMING, today=today, max_cell=max_cell, postcode_check=postcode_check
+    )
+    dates = elsewhere.dates if elsewhere else _dates(raw, plain, max_cell)
+    if dates.slash > dates.iso:
+        plain = plain.undated(raw.cells)
+    others = raw.cells.filter(~plain.mask)
+    cells, errors = _text(others, max_cell)
     errors.append(_errors(raw.too_long.to_frame("line"), pl.lit(True), "row", "more cells than the header"))
-    errors.extend(_present(cells, required, raw.cells))
+    errors.extend(_present(cells, required, others))
     cells, found = _typed(cells, postcode_check=postcode_check)
     errors += found
-    cells, found = _dated(cells, today, elsewhere.dates if elsewhere else None)
+    cells, found = _dated(cells, today, dates)
     errors += found
+    cells = plain.rows if cells.is_empty() else plain.rows.merge_sorted(cells, "line")
     errors.append(_unique(cells, elsewhere.twice if elsewhere else repeated(cells)))
     table = pl.concat(errors).cast(ERROR_SCHEMA).sort("line", "column", maintain_order=True)
     return Judged(_shaped(cells, columns), table)
+
+
+def _dates(raw: RawTable, plain: PlainRows, max_cell: int) -> DateFacts:
+    if "dob" not in raw.cells.columns:
+        return DateFacts()
+    others = RawTable(raw.cells.filter(~plain.mask), raw.header, raw.too_long)
+    return plain.facts() + dates_of(others, max_cell)
