@@ -1,12 +1,14 @@
 """The attacks of bench/attacks.py find a weakness that is planted, and only then: so the bench can fail."""
 
+import re
 from datetime import date
+from pathlib import Path
 from types import SimpleNamespace
 
 import polars as pl
 import pytest
 
-from bench import attacks, attacks_tokens
+from bench import attacks, attacks_exchanges, attacks_tokens
 from bench.attacks_differ import differing, singled_out
 from bench.attacks_frequency import alignment, buckets, crowds, graph_attack, signatures
 from bench.attacks_guess import dictionaries, dictionary_attack, population_attack
@@ -26,6 +28,7 @@ from gateway.linkage.scheme import V1
 from gateway.service.preparing import _shuffle
 
 WHOLE = "100%"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -245,6 +248,26 @@ def test_the_place_in_the_table_comes_from_random_numbers_alone(small):
 def test_the_report_runs_and_numbers_its_tables(monkeypatch):
     """Every table is made at a small size, each with a title of its own."""
     monkeypatch.setattr(attacks_tokens, "BORN", (date(2000, 1, 1), date(2000, 3, 1)))
+    monkeypatch.setattr(attacks_exchanges, "REPEATS", 2)
     told = list(attacks.report("7", 30, 1500))
     assert len({each.title for each in told}) == len(told) > 10
     assert all("nan" not in each.markdown(1) for each in told)
+
+
+def test_the_privacy_page_names_tests_and_modules_that_exist():
+    """Each test and each module that docs/privacy.md leans on is there."""
+    page = " ".join((ROOT / "docs" / "privacy.md").read_text().split())
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)
+    assert len(named) > 20
+    assert [name for path, name in named if f"def {name}(" not in (ROOT / path).read_text()] == []
+    modules = re.findall(r"`((?:gateway|policies|adapters)/[\w/]+\.py)`", page)
+    assert [path for path in modules if not (ROOT / path).exists()] == []
+
+
+def test_the_privacy_page_cites_tables_that_exist():
+    """Each table that docs/privacy.md cites opens a title in bench/ATTACKS.md, and each of those is cited."""
+    page = " ".join((ROOT / "docs" / "privacy.md").read_text().split())
+    cited = set(re.findall(r'table "([^"]+)"', page))
+    titles = re.findall(r"^## Table \d+\. (.+)$", (ROOT / "bench" / "ATTACKS.md").read_text(), re.MULTILINE)
+    assert all(sum(title.startswith(name) for title in titles) == 1 for name in cited)
+    assert all(any(title.startswith(name) for name in cited) for title in titles)
