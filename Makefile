@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	&& { echo $$p; break; }; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes
 
-.PHONY: help setup demo demo-febrl test test-long check bench bench-attacks openapi clean
+.PHONY: help setup demo demo-febrl test test-long test-spark java check bench bench-attacks bench-spark openapi clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
@@ -47,7 +47,26 @@ build/febrl/dataset4a.csv: requirements/febrl.lock $(VENV)/.setup
 	@rm -rf build/febrl-package
 
 test: setup $(VENV)/.dev ## pass all tests
-	@$(BIN)/python -m pytest -m "not long"
+	@$(BIN)/python -m pytest -m "not long and not spark"
+
+# Spark is large: an environment of its own, only for those who want it
+SPARK := build/spark-venv
+SPARK_LOCKS := $(LOCKS) requirements/dev.lock requirements/spark.lock
+
+java:
+	@test -x "$$JAVA_HOME/bin/java" || command -v java >/dev/null || { \
+		echo "Spark needs Java 17 or newer: sudo apt install default-jre-headless" >&2; exit 1; }
+
+$(SPARK)/.setup: $(SPARK_LOCKS) | java $(VENV)/.setup
+	@echo "Setting up Spark in $(SPARK) ..."
+	@rm -rf $(SPARK)
+	@$(BIN)/python -m venv $(SPARK)
+	@$(SPARK)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes $(addprefix -r ,$(SPARK_LOCKS))
+	@$(SPARK)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+test-spark: java $(SPARK)/.setup ## the tests of the Spark engine; needs Java
+	@$(SPARK)/bin/python -m pytest -m "spark"
 
 test-long: setup $(VENV)/.dev ## the long ones: kill, tamper, fuzz, mutation runs
 	@$(BIN)/python -m pytest -m "long" --timeout 3600
@@ -67,6 +86,9 @@ bench: setup $(VENV)/.dev ## the benches, as ratios; results in bench/RESULTS.md
 
 bench-attacks: setup $(VENV)/.dev ## what each adversary gets out of tokens; bench/ATTACKS.md
 	@$(BIN)/python -m bench.attacks
+
+bench-spark: java $(SPARK)/.setup ## tokens on Spark beside Polars; needs Java; into bench/RESULTS.md
+	@$(SPARK)/bin/python bench/spark_speed.py
 
 openapi: setup ## write openapi/gateway.v1.json anew
 	@$(BIN)/python -m gateway.web.openapi

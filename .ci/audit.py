@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-LOCKS = ("requirements/runtime.lock", "requirements/dev.lock")
+LOCKS = ("requirements/runtime.lock", "requirements/dev.lock", "requirements/spark.lock")
 
 
 def main() -> int:

@@ -43,6 +43,8 @@ appender.none.type = Null
 appender.none.name = none
 rootLogger.level = off
 rootLogger.appenderRef.none.ref = none
+logger.repl.name = org.apache.spark.repl.Main
+logger.repl.level = off
 """
 
 
@@ -63,7 +65,7 @@ def check_installed() -> None:
         raise ConfigurationError(
             "Spark needs Java 17 or newer",
             place="engine spark",
-            way_out="sudo apt install openjdk-17-jre-headless",
+            way_out="sudo apt install default-jre-headless",
         )
 
 

@@ -68,7 +68,7 @@ class ParquetSource:
 
 @dataclass(frozen=True, slots=True)
 class CsvSource:
-    """A CSV file in UTF-8. Spark hands out the numbers of its parts; the workers read them with intake's own reader."""
+    """A CSV file in UTF-8. Spark hands out the numbers of its parts; the workers read them as intake does."""
 
     path: Path
     shape: CsvShape

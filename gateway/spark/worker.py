@@ -118,7 +118,7 @@ def _counted(errors: pl.DataFrame) -> Iterator[tuple[tuple[str, str], int]]:
 def _by_table(
     source: Source, batches: Iterator[Any], work: Callable[[RawTable], pl.DataFrame]
 ) -> Iterator[Any]:
-    """Arrow batches of what `work` makes of each table. A foreign error loses its text, which may quote one."""
+    """Arrow batches of what `work` makes of each table. A foreign error loses its text: it may quote one."""
     try:
         for batch in batches:
             frame = pl.DataFrame(pl.from_arrow(batch))

@@ -37,9 +37,11 @@ AWKWARD = [
 
 
 def people(size: int) -> pl.DataFrame:
-    """Text cells as a register might hold them: each awkward row often, beside plain ones and repeated ids."""
+    """Text cells as a register might hold them: awkward rows among plain ones, some ids twice."""
     births = [(date(1950, 1, 1) + timedelta(days=7 * row)).strftime("%d/%m/%Y") for row in range(size)]
-    plain = [(f"Ann{row % 97}", f"Lee{row % 89}", births[row], f"M{row % 9 + 1} 1AE", None) for row in range(size)]
+    plain = [
+        (f"Ann{row % 97}", f"Lee{row % 89}", births[row], f"M{row % 9 + 1} 1AE", None) for row in range(size)
+    ]
     rows = [AWKWARD[row % len(AWKWARD)] if row % 5 == 0 else plain[row] for row in range(size)]
     columns = ["Given Name", "surname", "date of birth", "Post Code", "NHS No."]
     ids = [f"p{min(row, size - 3)}" if row != 700 else " p12 " for row in range(size)]
@@ -86,15 +88,14 @@ def assert_alike(spark, path, key):
     assert made.people == tokens.height
 
 
-@pytest.mark.parametrize("rows_in_group", [5000, 500, 77])
+@pytest.mark.parametrize("rows_in_group", [5000, 400])
 def test_tokens_of_a_parquet_file_are_those_of_one_process(spark, key, tmp_path, rows_in_group):
     """Bit for bit, with the same counts of bad cells, however the file is cut into row groups."""
     people(3000).write_parquet(tmp_path / "people.parquet", row_group_size=rows_in_group)
     assert_alike(spark, tmp_path / "people.parquet", key)
 
 
-@pytest.mark.parametrize("delimiter", [",", ";"])
-@pytest.mark.parametrize("size", [10_000, 1 << 23])
+@pytest.mark.parametrize(("size", "delimiter"), [(30_000, ","), (1 << 23, ";")])
 def test_tokens_of_a_csv_file_are_those_of_one_process(spark, key, tmp_path, monkeypatch, size, delimiter):
     """Bit for bit, quoted line breaks and ragged rows included, however the file is cut into ranges."""
     ranges = sources.ranges
