@@ -1,0 +1,125 @@
+"""The figures in parts: of each match key alone and left out, and of each group of people."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+from linkage_quality_data import Case
+from linkage_quality_methods import Outcome, scored
+from linkage_quality_metrics import judged, wilson
+
+from gateway.linkage.scheme import V1, Scheme
+from gateway.linkage.score import threshold
+
+DIMENSIONS = ("origin", "sex", "age", "missing")
+MOST_UNDER = 0.03
+"""Recall further under the whole's, among complete records, is marked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A match key. precision, recall: of all pairs that agree on it. recall_lost, f1_lost: of the scheme without it."""
+
+    label: str
+    precision: float
+    recall: float
+    recall_lost: float
+    f1_lost: float
+
+
+def keys(pairs: pl.DataFrame, case: Case, register_size: int) -> list[Key]:
+    """`pairs`: candidates, with their masks."""
+    whole = _at_threshold(pairs, case, register_size, V1)
+    return [_key(pairs, case, register_size, bit, whole) for bit in range(len(V1.labels))]
+
+
+def _key(
+    pairs: pl.DataFrame, case: Case, register_size: int, bit: int, whole: tuple[float, float]
+) -> Key:
+    links = case.truth["record"].count()
+    alone = judged(pairs.filter(pl.col("agree") & (1 << bit) != 0).with_columns(score=0.0), case.truth)
+    right = alone["right"].sum()
+    rest = pairs.select("slot", "record", _without(bit, "agree"), _without(bit, "both")).filter(pl.col("agree") != 0)
+    recall, f1 = _at_threshold(rest, case, register_size, without(V1, bit))
+    precision = right / alone.height if alone.height else 1.0
+    return Key(V1.labels[bit], precision, right / links, whole[0] - recall, whole[1] - f1)
+
+
+def without(scheme: Scheme, bit: int) -> Scheme:
+    return replace(scheme, keys=scheme.keys[:bit] + scheme.keys[bit + 1 :])
+
+
+def _without(bit: int, mask: str) -> pl.Expr:
+    """The mask without that bit, those above it moved down."""
+    below, above = pl.col(mask) & ((1 << bit) - 1), pl.col(mask) // (1 << (bit + 1)) * (1 << bit)
+    return (below + above).cast(pl.UInt32).alias(mask)
+
+
+def _at_threshold(pairs: pl.DataFrame, case: Case, register_size: int, scheme: Scheme) -> tuple[float, float]:
+    """Recall and F1 of the scheme at its own threshold."""
+    enough = threshold(register_size, case.overlap, scheme)
+    accepted = judged(scored(pairs, scheme).filter(pl.col("score") >= enough), case.truth)
+    right, links = accepted["right"].sum(), case.truth["record"].count()
+    return right / links, 2 * right / (accepted.height + links)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """People of a list who have something in common.
+
+    recall, precision: of all of them. complete: those on the register with no field missing on either side;
+    recall_complete and its Wilson interval: theirs.
+    """
+
+    dimension: str
+    name: str
+    links: int
+    recall: float
+    precision: float
+    complete: int
+    recall_complete: float
+    low: float
+    high: float
+    marked: bool
+
+
+def groups(outcome: Outcome, case: Case, enough: float) -> list[Group]:
+    """The whole first, then each group of each of `DIMENSIONS`."""
+    truth = case.truth.with_row_index("slot")
+    found = judged(outcome.pairs.filter(pl.col("score") >= enough), case.truth)
+    people = truth.join(found.select("slot", "right"), on="slot", how="left", maintain_order="left")
+    people = people.with_columns(pl.col("missing").cast(pl.String))
+    whole = _group("everybody", "", people, None)
+    parts = (
+        _group(dimension, name, people.filter(pl.col(dimension) == name), whole)
+        for dimension, name in _names(people, DIMENSIONS)
+    )
+    return [whole, *parts]
+
+
+def _names(people: pl.DataFrame, dimensions: Sequence[str]) -> Iterator[tuple[str, str]]:
+    return ((each, name) for each in dimensions for name in sorted(people[each].unique().drop_nulls()))
+
+
+def _group(dimension: str, name: str, people: pl.DataFrame, whole: Group | None) -> Group:
+    """`right`: null where no pair was accepted."""
+    links = people.filter(pl.col("record").is_not_null())
+    complete = links.filter(pl.col("missing") == "0")
+    hits, hits_complete = (each["right"].fill_null(value=False).sum() for each in (links, complete))
+    accepted = people["right"].count()
+    recall = _share(hits_complete, complete.height)
+    return Group(
+        dimension,
+        name,
+        links.height,
+        _share(hits, links.height),
+        _share(people["right"].sum(), accepted),
+        complete.height,
+        recall,
+        *wilson(hits_complete, complete.height),
+        marked=whole is not None and recall < whole.recall_complete - MOST_UNDER,
+    )
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 1.0
