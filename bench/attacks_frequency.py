@@ -99,8 +99,11 @@ def signatures(tokens: pl.DataFrame, rounds: int = ROUNDS) -> pl.Series:
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """Shares of the rows attacked: `unique` in their look; paired with the right, with a wrong row."""
+    """Shares of the rows attacked: `looks` that differ; `unique` in their look; paired with the right, with a
+    wrong row. Nobody who has equality alone can name more than `looks`: of rows of one look one is drawn.
+    """
 
+    looks: float
     unique: float
     rightly: float
     wrongly: float
@@ -112,11 +115,14 @@ def graph_attack(stolen: pl.DataFrame, own: pl.DataFrame, truth: pl.Series) -> P
     `own`: tokens that the attacker made of a file of its own under any key at all, since only equality
     counts; `truth`: for each stolen row the row in `own` of the same person, or null.
     """
-    theirs, mine = (_unique(signatures(table)) for table in (stolen, own))
+    looks = [signatures(table) for table in (stolen, own)]
+    theirs, mine = map(_unique, looks)
     paired = theirs.join(mine, on="look", suffix="_own")
     right = (paired["row_own"] == truth.cast(pl.UInt32).gather(paired["row"])).fill_null(value=False).sum()
     rows = stolen.height
-    return Paired(theirs.height / rows, right / rows, (paired.height - right) / rows)
+    return Paired(
+        looks[0].n_unique() / rows, theirs.height / rows, right / rows, (paired.height - right) / rows
+    )
 
 
 def _unique(looks: pl.Series) -> pl.DataFrame:

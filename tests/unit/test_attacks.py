@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import polars as pl
 import pytest
+from bundle_world import COUNCIL, PREKEY, TRUST, header, secret_of
 
 from bench import attacks, attacks_exchanges, attacks_tokens
 from bench.attacks_differ import differing, singled_out
@@ -25,6 +26,7 @@ from bench.attacks_size import (
 from bench.attacks_world import OTHER_SECRET, SECRET, SOMEBODY, fields_of, only, tokens_of, world
 from examples.generator import POLICE_INDICATORS, generate
 from gateway.linkage.scheme import V1
+from gateway.linkage.secret import exchange_secret, one_time_public, x25519
 from gateway.service.preparing import _shuffle
 
 WHOLE = "100%"
@@ -252,6 +254,22 @@ def test_the_report_runs_and_numbers_its_tables(monkeypatch):
     told = list(attacks.report("7", 30, 1500))
     assert len({each.title for each in told}) == len(told) > 10
     assert all("nan" not in each.markdown(1) for each in told)
+
+
+def test_both_static_keys_open_nothing():
+    """Whoever steals both parties' static keys afterwards gets no secret out of any pair of keys it has."""
+    manifest = header()
+    one_time, prekey = manifest.one_time, one_time_public(PREKEY)
+    council, trust = COUNCIL.identity.exchange, TRUST.identity.exchange
+    static = x25519(COUNCIL.static, trust)
+    within_reach = [
+        x25519(stolen.static, public)
+        for stolen in (COUNCIL, TRUST)
+        for public in (one_time, prekey, council, trust)
+    ]
+    secrets = {exchange_secret(found, static, manifest.secret_context) for found in within_reach}
+    assert len(secrets) > 4
+    assert secret_of(manifest) not in secrets
 
 
 def test_the_privacy_page_names_tests_and_modules_that_exist():
