@@ -1,6 +1,7 @@
 """Seeded randomness by column: the same numbers on every machine and under every version of Polars."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,6 +43,11 @@ class Draws:
         """Integers in [low, high)."""
         return (self.uniform(name, size) * (high - low)).floor().cast(pl.Int64) + low
 
+    def bell(self, name: str, size: int, low: int, high: int) -> pl.Series:
+        """Integers in [low, high), most of them near the middle: the mean of three uniform numbers."""
+        three = [self.uniform(f"{name}/{part}", size) for part in range(3)]
+        return ((three[0] + three[1] + three[2]) / 3 * (high - low)).floor().cast(pl.Int64) + low
+
     def choice(self, name: str, size: int, weights: dict[int, float]) -> pl.Series:
         """Keys of `weights`, by weight."""
         values = pl.Series(list(weights), dtype=pl.Int64)
@@ -49,6 +55,10 @@ class Draws:
         return values.gather(bounds.search_sorted(self.uniform(name, size) * bounds[-1], side="right")).alias(
             name
         )
+
+    def one_of(self, name: str, size: int, values: Sequence[str]) -> pl.Series:
+        """Texts, each as likely as the others."""
+        return pl.Series(values, dtype=pl.String).gather(self.whole(name, size, 0, len(values))).alias(name)
 
     def order(self, name: str, size: int) -> pl.Series:
         """The indices 0 to size - 1, shuffled."""
@@ -74,10 +84,12 @@ class Groups:
         return cls(table["name"], table["bound"], spans)
 
     def draw(self, groups: pl.Series, uniform: pl.Series) -> pl.Series:
-        """One text for each group named, by its own uniform number."""
+        """One text for each group named, by its own uniform number; null where there is no such group."""
         asked = pl.DataFrame({"group": groups, "u": uniform})
         place = asked.join(self.spans, on="group", how="left", maintain_order="left").select(
             pl.col("low") + pl.col("u") * (pl.col("high") - pl.col("low"))
         )
-        found = self.bounds.search_sorted(place.to_series(), side="right")
-        return self.texts.gather(found)
+        known = place.to_series().is_not_null()
+        found = self.bounds.search_sorted(place.to_series().fill_null(0.0), side="right")
+        drawn = self.texts.gather(found.clip(0, len(self.texts) - 1))
+        return pl.select(pl.when(known).then(drawn)).to_series()

@@ -41,7 +41,8 @@ _OBJECTED: Final = 0.03
 _CONSENT: Final[dict[int, float]] = {1: 85, 0: 10, -1: 5}  # yes, no, not recorded
 _AWAY: Final = 0.05
 _NO_NHS_NUMBER_ON_REGISTER: Final = 0.03
-_PEOPLE_A_HOUSEHOLD: Final = 1.9  # fewer than everybody's households hold on average
+_PEOPLE_A_HOUSEHOLD: Final = 2.1  # fewer than everybody's households hold on average
+_SPARE: Final = 12  # households, lest a few of them happen to be small
 _HAS_OTHER_NUMBER: Final = 0.4  # listed people with a UPN or a NINO
 _AREA, _NEXT_AREA = "Norbridge", "Eastmere"  # no such places
 _SCHOOL, _ADULT, _OLDEST_PUPIL = 5, 16, 18
@@ -114,7 +115,7 @@ def generate(
     if profile not in PROFILES:
         raise BadInputError(f"no such profile; there are {', '.join(PROFILES)}", place="profile")
     draws, rates = Draws(str(seed)), PROFILES[profile]
-    strangers = int(max((spec.size for spec in registers), default=0) / _PEOPLE_A_HOUSEHOLD) + 1
+    strangers = int(max((spec.size for spec in registers), default=0) / _PEOPLE_A_HOUSEHOLD) + _SPARE
     area = households + strangers
     listed = _with_ids(population(draws.under("list"), households, FAMILIES, area))
     others = _strangers(draws.under("others"), households, strangers)
@@ -186,7 +187,7 @@ def _register(
     no_number = draws.below(
         "no-number", members.height, _NO_NHS_NUMBER_ON_REGISTER if spec.nhs_numbers else 1
     )
-    return write_down(draws, members, rates, households).select(
+    return write_down(draws, members, rates, households, share=rates.register).select(
         pl.format("{}-{}", pl.lit(spec.name), _padded(pl.int_range(1, pl.len() + 1), 7)).alias("person_id"),
         "forename",
         "surname",

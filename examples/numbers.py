@@ -1,9 +1,9 @@
 """Identifiers that pass every check and belong to nobody.
 
-NHS numbers come from the test range 999. It holds 909,090 valid numbers; beyond them people have none.
+NHS numbers come from the test range 999. It holds 909,090 valid numbers; more people take them from 998, 997
+and so on down to 990, ranges that are not issued either.
 UPNs carry authority 999, which is not allocated. NINOs carry the prefix PP, one of HMRC's administrative
-prefixes that no person is given: QQ, the usual mark of an example, would fail validation. Postcodes lie in
-areas that begin with J, of which Royal Mail has none.
+prefixes that no person is given: QQ, the usual mark of an example, would fail validation.
 """
 
 from collections.abc import Sequence
@@ -16,10 +16,8 @@ from gateway.domain.identifiers import CHECK_LETTERS
 
 _NHS_RANGE: Final = 1_000_000
 _NO_CHECK: Final = 10  # a remainder that no check digit can show
-_AREAS: Final = ("JB", "JD", "JN")
-_UNIT_LETTERS: Final = "ABDEFGHJLNPQRSTUWXYZ"
-_DISTRICTS: Final = 20
-_HOUSEHOLDS_A_POSTCODE: Final = 12
+_TEST_RANGE, _LAST_RANGE = 999, 990
+_VALID_OF_A_RANGE: Final = 900_000  # at least
 
 
 def _checked(number: pl.Expr, weights: Sequence[int]) -> pl.Expr:
@@ -28,8 +26,9 @@ def _checked(number: pl.Expr, weights: Sequence[int]) -> pl.Expr:
 
 
 def nhs_numbers(draws: Draws, size: int) -> pl.Series:
-    """Distinct valid numbers in random order, then nulls when the range is used up."""
-    body = pl.int_range(_NHS_RANGE, dtype=pl.Int64) + 999 * _NHS_RANGE
+    """Distinct valid numbers in random order, then nulls when the ranges are used up."""
+    first = max(_LAST_RANGE, _TEST_RANGE - size // _VALID_OF_A_RANGE)
+    body = pl.int_range(first * _NHS_RANGE, (_TEST_RANGE + 1) * _NHS_RANGE, dtype=pl.Int64)
     check = (11 - _checked(body, range(10, 1, -1)) % 11) % 11
     numbers = pl.select(body * 10 + check).to_series().filter(pl.select(check < _NO_CHECK).to_series())
     numbers = numbers.filter(numbers % 1_111_111_111 != 0)
@@ -50,19 +49,3 @@ def ninos(size: int) -> pl.Series:
     index = pl.int_range(size, dtype=pl.Int64)
     suffix = (index // 1_000_000 % 4).replace_strict([0, 1, 2, 3], list("ABCD"), return_dtype=pl.String)
     return pl.select("PP" + (index % 1_000_000).cast(pl.String).str.zfill(6) + suffix).to_series()
-
-
-def postcodes(draws: Draws, name: str, size: int, households: int) -> pl.Series:
-    """Postcodes of an area as large as `households` need, about twelve households to each."""
-    index = pl.lit(draws.whole(name, size, 0, max(60, households // _HOUSEHOLDS_A_POSTCODE)))
-    area, rest = index % len(_AREAS), index // len(_AREAS)
-    district, rest = rest % _DISTRICTS + 1, rest // _DISTRICTS
-    sector, rest = rest % 10, rest // 10
-    letters = list(enumerate(_UNIT_LETTERS))
-
-    def letter(number: pl.Expr) -> pl.Expr:
-        return number.replace_strict(dict(letters), return_dtype=pl.String)
-
-    unit = letter(rest % len(letters)) + letter(rest // len(letters) * 7 % len(letters))
-    outward = area.replace_strict(dict(enumerate(_AREAS)), return_dtype=pl.String) + district.cast(pl.String)
-    return pl.select((outward + " " + sector.cast(pl.String) + unit).alias(name)).to_series()
