@@ -1,86 +1,197 @@
-"""Names to the parts of match keys, once for each distinct spelling: accents, marks, nicknames, phonetics.
+"""Names to the parts of match keys, once for each distinct spelling (docs/normalisation.md has the steps).
 
-Every part is null or a text of letters alone.
+Every part is null or a text of letters alone. `names.toml`, `nicknames.csv` and `surnames.csv` are the tables.
 """
 
 import csv
-from typing import Final
+import tomllib
+from collections.abc import Iterable
+from typing import Any, Final
 
 import polars as pl
 
-from gateway.linkage.phonetic import soundex
+from gateway.linkage.phonetic import sound
 from gateway.linkage.scheme import Placeholders, package_text
 
-# letters that Unicode does not decompose
-_LETTERS: Final = {
-    "Æ": "AE",
-    "Œ": "OE",
-    "Ø": "O",
-    "Ł": "L",
-    "Đ": "D",
-    "Ð": "D",
-    "Þ": "TH",
-    "Ħ": "H",
-    "ẞ": "SS",
+
+def _table(name: str) -> dict[str, str]:
+    return {row["name"]: row["canonical"] for row in csv.DictReader(package_text(name).splitlines())}
+
+
+def _any(words: Iterable[str]) -> str:
+    """A pattern for any of the words; of two with one beginning, the longer is tried first."""
+    return "(?:" + "|".join(sorted(words, key=lambda word: (-len(word), word))) + ")"
+
+
+_RULES: Final[dict[str, Any]] = tomllib.loads(package_text("names.toml"))
+_WORDS: Final[dict[str, list[str]]] = _RULES["words"]
+NICKNAMES: Final = _table("nicknames.csv")
+SURNAMES: Final = _table("surnames.csv")
+
+_LETTERS: Final[dict[str, str]] = _RULES["letters"]
+_APOSTROPHES: Final = "'`\u00b4\u2018\u2019\u201b\u2032\u02b9\u02bb\u02bc\u02bd\u02be\u02bf\ua78b\ua78c\uff07"
+# U+00C0 to U+017F (Latin letters with marks) and quotes, dashes and the no-break space, as their UTF-8 bytes read when
+# taken for Windows-1252; not where bytes are lacking there, or read as letters that may stand behind one another
+_MISREAD: Final = {
+    sign.encode().decode("windows-1252"): sign
+    for sign in [*map(chr, range(0xC0, 0x180)), "\u2018", "\u2019", "\u2013", "\u2014", "\u00a0", "\u00ad"]
+    if not {0x81, 0x8D, 0x8F, 0x90, 0x9D, *"ŠŽŒšžœƒ".encode("windows-1252")} & set(sign.encode())
 }
-NICKNAMES: Final = {
-    row["name"]: row["canonical"] for row in csv.DictReader(package_text("nicknames.csv").splitlines())
-}
+_SPELT: Final = {f" {word} ": f" {other} " for word, other in _RULES["spelt"].items()}
+_SYLLABLES: Final = _any({word for syllables in _RULES["syllables"].values() for word in syllables.split()})
+_PLAIN: Final = "^[A-Za-z]{2,}$"
+_TAIL: Final = 3
 
 
 def _words(text: pl.Expr) -> pl.Expr:
     """Capitals without accents, one space between words; hyphens part words, other marks vanish."""
-    plain = text.str.normalize("NFKD").str.to_uppercase().str.replace_many(_LETTERS)
-    parted = plain.str.replace_all(r"[\s\p{Pd}_.,]+", " ")
-    return parted.str.replace_all(r"[^\p{L} ]", "").str.strip_chars(" ")
+    repaired = text.str.replace_many(_MISREAD, leftmost=True)
+    plain = (
+        repaired.str.replace_all(f"[{_APOSTROPHES}]", "")
+        .str.normalize("NFKD")
+        .str.to_uppercase()
+        .str.replace_many(_LETTERS)
+    )
+    current = plain.str.replace(r"(\p{L}[^(\[{]*)[(\[{].*$", "$1")
+    spelt = (
+        current.str.replace_all(r"0(\p{L})", "O$1")
+        .str.replace_all(r"(\p{L})0", "${1}O")
+        .str.replace_all(r"1(\p{L})", "I$1")
+    )
+    parted = spelt.str.replace_all(r"[\s\p{Pd}_.,;:/\\&+|]+", " ").str.replace_all(
+        r"[^\p{Lu}\p{Ll}\p{Lo} ]", ""
+    )
+    single = parted.str.replace_all(" +", " ").str.strip_chars(" ")
+    untitled = single.str.replace(f"^(?:{_any(_WORDS['titles'])} )+", "").str.replace(
+        f"(?: {_any(_WORDS['suffixes'])})+$", ""
+    )
+    return untitled
+
+
+def _spelled(rows: pl.DataFrame, column: str) -> pl.DataFrame:
+    """Each distinct spelling with its `words`; most are one plain word, which only wants capitals."""
+    distinct = rows.select(pl.col(column).drop_nulls().unique())
+    plain = pl.col(column).str.contains(_PLAIN)
+    return pl.concat(
+        [
+            distinct.filter(plain).with_columns(words=pl.col(column).str.to_uppercase()),
+            distinct.filter(~plain).with_columns(words=_words(pl.col(column))),
+        ]
+    )
 
 
 def _known(name: pl.Expr, whole: pl.Expr, placeholders: frozenset[str]) -> pl.Expr:
-    """`name`, or null where it or the whole entry stands for "not known", or is one letter repeated."""
-    unknown = name.is_in(placeholders) | whole.is_in(placeholders)
+    """`name`, or null where it or the whole entry stands for "not known". Both are read often: give columns.
+
+    One letter repeated does (but for the surnames Ee and Oo), and the XX and ZZ that mark test records.
+    """
+    unknown = name.is_in(placeholders) | whole.is_in(placeholders) | whole.str.contains("^(?:XX|ZZ)")
     repeated = (name.str.len_chars() > 1) & (name.str.strip_chars(name.str.slice(0, 1)) == "")
-    return pl.when((name != "") & ~unknown & ~repeated).then(name)
+    return pl.when((name != "") & ~unknown & ~(repeated & ~name.is_in(["EE", "OO"]))).then(name)
+
+
+def _longer(name: pl.Expr) -> pl.Expr:
+    """`name`, or null where it is one letter. It is read twice: give a column."""
+    return pl.when(name.str.len_chars() > 1).then(name)
+
+
+def _put(name: pl.Expr, rules: list[dict[str, str]]) -> pl.Expr:
+    for rule in rules:
+        name = name.str.replace(rule["find"], rule["put"])
+    return name
+
+
+def _called(words: pl.Expr) -> pl.Expr:
+    """The forename in use: behind Mohammed or Syed, with what makes one name with it, without Oluwa."""
+    bare = words.str.replace(f"^(?:{_any(_WORDS['honorifics'])} )+(\\p{{L}}{{2}})", "$1")
+    served = bare.str.replace(f"^{_any(_WORDS['servant'])} (\\p{{L}}{{2}})", "ABDUL$1")
+    joined = served.str.replace(f"^({_SYLLABLES}) ({_SYLLABLES})$", "$1$2")
+    return _put(joined.str.extract("^([^ ]+)"), _RULES["forename"])
 
 
 def forename_parts(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFrame:
-    """Parts of each distinct forename: its first word; a lone initial is a `g1` and nothing more."""
-    words, name = pl.col("words"), pl.col("name")
-    known = _known(
-        words.str.extract("^([^ ]+)"),
-        words.str.replace_all(" ", "", literal=True),
-        placeholders.names | placeholders.forenames,
-    )
-    full = pl.when(name.str.len_chars() > 1).then(name)
-    distinct = rows.select(pl.col("forename").drop_nulls().unique())
+    """Parts of each distinct `forename`, one row a spelling, in no order.
+
+    `gk` the canonical forename in use, `gk3` its first and `gE` its last three letters; `g1`, `g3` of the first word
+    as written (a lone initial is a `g1` and nothing more); `gS` how the first word's canonical name sounds.
+    """
+    words, first, whole, name = pl.col("words"), pl.col("first"), pl.col("whole"), pl.col("name")
+    called, full, canonical = pl.col("called"), pl.col("full"), pl.col("gk")
+    unknown = placeholders.names | placeholders.forenames
     return (
-        distinct.with_columns(words=_words(pl.col("forename")))
-        .with_columns(name=known)
+        _spelled(rows, "forename")
+        .with_columns(
+            first=words.str.extract("^([^ ]+)"),
+            whole=words.str.replace_all(" ", "", literal=True),
+            called=_called(words),
+        )
+        .with_columns(name=_known(first, whole, unknown), called=_known(called, called, unknown))
+        .with_columns(full=_longer(name))
+        .with_columns(gk=pl.when(full.is_not_null()).then(pl.coalesce(called, full)).replace(NICKNAMES))
+        .with_columns(canonical=full.replace(NICKNAMES))
         .select(
             "forename",
-            full.replace(NICKNAMES).alias("gk"),
-            full.replace(NICKNAMES).str.slice(0, 3).alias("gk3"),
+            "gk",
+            canonical.str.slice(0, 3).alias("gk3"),
             name.str.slice(0, 1).alias("g1"),
             full.str.slice(0, 3).alias("g3"),
-            soundex(name).alias("gS"),
+            sound(pl.col("canonical")).alias("gS"),
+            canonical.str.tail(_TAIL).alias("gE"),
         )
     )
 
 
+def _family(name: pl.Expr) -> pl.Expr:
+    return _put(name, _RULES["surname"]).replace(SURNAMES)
+
+
+def _current(words: pl.Expr) -> pl.Expr:
+    """A surname of several words without a former name, a leading Kaur or Singh; El as Al, Saint as St."""
+    now = words.str.replace(f"^(.+?) {_any(_WORDS['formerly'])} .*$", "$1")
+    own = now.str.replace(f"^(?:{_any(_WORDS['sikh'])} )+", "")
+    return (pl.lit(" ") + own + pl.lit(" ")).str.replace_many(_SPELT, leftmost=True).str.strip_chars(" ")
+
+
+def _barrels(words: pl.Expr) -> pl.Expr:
+    """The words of a surname, articles left out and prefixes joined to what follows."""
+    bare = words.str.replace_all(f"\\b{_any(_WORDS['articles'])} ", "")
+    return bare.str.replace_all(f"\\b({_any(_WORDS['joined'])}) ", "$1")
+
+
 def surname_parts(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFrame:
-    """Parts of each distinct surname, written as one word; a lone letter is none."""
-    joined, name = pl.col("joined"), pl.col("name")
-    known = pl.when(joined.str.len_chars() > 1).then(_known(joined, joined, placeholders.names))
-    distinct = rows.select(pl.col("surname").drop_nulls().unique())
+    """Parts of each distinct `surname`, one row a spelling, in no order; a lone letter is none.
+
+    `s` the surname as one word, `s3` its first and `sE` its last three letters, `sS` how it sounds; `sk`, `sk3` as if
+    it were a forename, for pairs in either order; `sf`, `sl` its first and last barrel.
+    """
+    words, joined, known, s = pl.col("words"), pl.col("joined"), pl.col("known"), pl.col("s")
+    several = words.str.contains(" ", literal=True)
+    spelled = _spelled(rows, "surname")
+    one = spelled.filter(~several).with_columns(joined=words, sf=None, sl=None)
+    barrels = pl.col("barrels")
+    more = (
+        spelled.filter(several)
+        .with_columns(words=_current(words))
+        .with_columns(joined=words.str.replace_all(" ", "", literal=True), barrels=_barrels(words))
+        .with_columns(sf=barrels.str.extract("^([^ ]+)"), sl=barrels.str.extract("([^ ]+)$"))
+        .with_columns(_known(pl.col(part), pl.col(part), placeholders.names) for part in ("sf", "sl"))
+        .with_columns(_family(_longer(pl.col(part))) for part in ("sf", "sl"))
+        .drop("barrels")
+    )
+    barrel = {part: pl.when(s.is_not_null()).then(pl.coalesce(part, s)) for part in ("sf", "sl")}
     return (
-        distinct.with_columns(joined=_words(pl.col("surname")).str.replace_all(" ", "", literal=True))
-        .with_columns(name=known)
+        pl.concat([one.cast(pl.String), more])
+        .with_columns(known=_known(joined, joined, placeholders.names))
+        .with_columns(s=_family(_longer(known)))
+        .with_columns(sk=s.replace(NICKNAMES))
         .select(
             "surname",
-            name.alias("s"),
-            name.str.slice(0, 3).alias("s3"),
-            soundex(name).alias("sS"),
-            # in the order-free pairs a surname may stand where the other side has the forename
-            name.replace(NICKNAMES).alias("sk"),
-            name.replace(NICKNAMES).str.slice(0, 3).alias("sk3"),
+            "s",
+            s.str.slice(0, 3).alias("s3"),
+            sound(s).alias("sS"),
+            "sk",
+            pl.col("sk").str.slice(0, 3).alias("sk3"),
+            **barrel,
+            sE=s.str.tail(_TAIL),
         )
     )

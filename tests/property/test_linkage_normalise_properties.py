@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.linkage.normalise import SEPARATOR, normalise
-from gateway.linkage.phonetic import soundex
 from gateway.linkage.scheme import V1
 from gateway.linkage.secret import token_keys
 from gateway.linkage.tokens import tokenise
@@ -98,25 +97,3 @@ def test_tokens_are_the_hmac_of_the_parts(rows):
             message = None if None in values else SEPARATOR.join(values).encode()
             secret = KEYS[key.label].hex().encode()
             assert found[key.label] == (message and hmac.digest(secret, message, "sha256")[:16])
-
-
-def _soundex(name):
-    """Soundex letter by letter, written from its rules."""
-    codes = dict.fromkeys("BFPV", "1") | dict.fromkeys("CGJKQSXZ", "2") | dict.fromkeys("DT", "3")
-    codes |= {"L": "4", "M": "5", "N": "5", "R": "6"}
-    found, last = "", codes.get(name[0])
-    for letter in name[1:]:
-        if letter in "HW":
-            continue
-        code = codes.get(letter)
-        if code and code != last:
-            found += code
-        last = code
-    return name[0] + found[:3].ljust(3, "0")
-
-
-@given(st.lists(names, max_size=20))
-def test_soundex_is_soundex(words):
-    """The expression gives what the rules give letter by letter."""
-    coded = pl.DataFrame({"name": words}, schema={"name": pl.String}).select(soundex(pl.col("name")))
-    assert coded.to_series().to_list() == [_soundex(word) for word in words]
