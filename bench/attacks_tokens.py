@@ -140,9 +140,15 @@ def _graph(made: World, tokens: pl.DataFrame, register: pl.DataFrame) -> Told:
     everybody = tokens_of(made.files[WHOLE], OTHER_SECRET)
     half = tokens_of(made.files["50%"], OTHER_SECRET)
     itself = tokens_of(made.listed, OTHER_SECRET)
+    homes = made.listed["household_id"]
     cases = {
         "Register stolen; attacker has that very register in plain": (register, everybody, _same(register)),
         "List stolen; attacker has that very list in plain": (tokens, itself, _same(tokens)),
+        "The same, household handles with it": (
+            tokens.with_columns(homes),
+            itself.with_columns(homes),
+            _same(tokens),
+        ),
         "List stolen; attacker has a file of everybody": (tokens, everybody, made.truth[WHOLE]),
         "List stolen; attacker has a file of half of them": (tokens, half, made.truth["50%"]),
     }
@@ -157,7 +163,7 @@ def _graph(made: World, tokens: pl.DataFrame, register: pl.DataFrame) -> Told:
             ),
         ),
         "Weisfeiler-Leman refinement over all match keys at once; no key is needed, equality is all it uses. "
-        "Different looks, of the rows: what blind drawing among rows of one look names, given the very table.",
+        "Different looks, of the rows: what drawing blindly among rows of one look names, given that table.",
     )
 
 
