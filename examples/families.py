@@ -106,7 +106,9 @@ def _customs(draws: Draws, people: pl.DataFrame) -> pl.DataFrame:
     people = people.with_columns(custom)
     for follow in (_muslim, _sikh, _patronymic, _slavic, _iberian):
         people = follow(draws, people)
-    return people
+    # of those with one name alone it is the forename and the surname, until a source writes them down
+    single = pl.lit(draws.below("one-name", people.height, of_origin(people["origin"], "one_name")))
+    return people.with_columns(surname=pl.when(single).then("forename").otherwise("surname"))
 
 
 def _is(custom: str) -> pl.Expr:

@@ -24,6 +24,7 @@ _NEWBORN: Final = REFERENCE - timedelta(
 _UNNAMED: Final = 0.3
 _MIDDLE_INITIAL: Final = 0.35  # of the middle names that are written
 _LAST_PART: Final = 0.6  # of surnames of which one part is left
+_AS_SURNAME, _IN_BOTH = 0.4, 0.75  # bounds: of those with one name, as surname; as forename; then in both
 _JOINED: Final = 0.5  # of names with other marks: "Obrien", not "O Brien"
 _LEAVES_HOME: Final = (17, 35)
 _YOUNG_MOVE: Final = 3.0  # times as often as others do people of that age move alone
@@ -72,7 +73,7 @@ PROFILES: Final = {
         register=0.4, moved=0.05, moved_alone=0.012, renamed=0.04, short_name=0.045,
         other_spelling=0.012, middle_written=0.03, middle_only=0.004, initial_only=0.002,
         plain_letters=0.35, marks=0.12, one_surname=0.15, forename_slip=0.012, surname_slip=0.012,
-        names_swapped=0.003, day_month_swapped=0.003, dob_slip=0.007, postcode_slip=0.007,
+        names_swapped=0.003, day_month_swapped=0.003, dob_slip=0.008, postcode_slip=0.007,
         sex_wrong=0.003, placeholder=0.0005, no_forename=0.001, no_dob=0.003, no_postcode=0.015,
         no_sex=0.005, capitals=0.1, no_nhs_number=0.5, wrong_nhs_number=0.003,
     ),
@@ -80,7 +81,7 @@ PROFILES: Final = {
         register=0.4, moved=0.125, moved_alone=0.025, renamed=0.10, short_name=0.13,
         other_spelling=0.05, middle_written=0.07, middle_only=0.012, initial_only=0.010,
         plain_letters=0.5, marks=0.3, one_surname=0.3, forename_slip=0.045, surname_slip=0.05,
-        names_swapped=0.011, day_month_swapped=0.010, dob_slip=0.024, postcode_slip=0.022,
+        names_swapped=0.011, day_month_swapped=0.010, dob_slip=0.031, postcode_slip=0.022,
         sex_wrong=0.008, placeholder=0.002, no_forename=0.006, no_dob=0.011, no_postcode=0.05,
         no_sex=0.02, capitals=0.2, no_nhs_number=0.7, wrong_nhs_number=0.005,
     ),
@@ -150,6 +151,7 @@ def _addresses(hand: _Hand, profile: Profile, households: int) -> None:
 
 def _other_names(hand: _Hand, profile: Profile) -> None:
     """Names that are the person's as well."""
+    _one_name(hand)
     hand.err("short-name", profile.short_name, forename=pl.col("known_as"))
     hand.err("renamed", profile.renamed, surname=pl.col("old_surname"))
     for column in ("forename", "surname"):
@@ -164,6 +166,16 @@ def _other_names(hand: _Hand, profile: Profile) -> None:
         pl.when(pl.col("u") < _LAST_PART).then(parts.struct.field("two")).otherwise(parts.struct.field("one"))
     )
     hand.err("one-surname", profile.one_surname, surname=one)
+
+
+def _one_name(hand: _Hand) -> None:
+    """Who has one name alone stands with it in one field, the other empty, or in both."""
+    single = pl.col("forename") == pl.col("surname")
+    u = pl.lit(hand.draws.uniform("one-name", hand.people.height))
+    hand.people = hand.people.with_columns(
+        forename=pl.when(~(single & (u < _AS_SURNAME))).then("forename"),
+        surname=pl.when(~(single & (u >= _AS_SURNAME) & (u < _IN_BOTH))).then("surname"),
+    )
 
 
 def _spelling(draws: Draws, names: pl.Series) -> pl.Series:

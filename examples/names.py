@@ -72,10 +72,12 @@ def _surnames() -> dict[str, Groups]:
 
 @cache
 def _spellings() -> Groups:
-    """Every name of the table -> the other spellings of it; the first is twice as likely as the last."""
+    """Every name of the table -> the other spellings of it, each as likely as the others."""
     rows = table("spellings").select(pl.col("names").str.split(" ")).with_row_index("row")
     every = rows.explode("names")
-    other = every.join(every, on="row").filter(pl.col("names") != pl.col("names_right"))
+    other = every.join(every, on="row", maintain_order="left_right").filter(
+        pl.col("names") != pl.col("names_right")
+    )
     return Groups.of(other.select(group="names", name="names_right", weight=pl.lit(1.0)))
 
 

@@ -94,8 +94,8 @@ def _ages(draws: Draws, size: int, kind: pl.Series) -> dict[str, pl.Series]:
         .when(kind == CARE_LEAVER)
         .then(years("leaver", 16.5, 22))
         .when(kind == COUPLE)
-        .then(middling("couple", 18, 94))
-        .otherwise(years("single", 20, 96))
+        .then(middling("couple", 20, 103))
+        .otherwise(years("single", 25, 98))
     )
     eldest = (
         pl.when(kind.is_in(_WITH_GROWN)).then(years("grown", 18, 36)).otherwise(years("eldest", 0.3, 18.9))

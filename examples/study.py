@@ -19,6 +19,7 @@ PERSON_COLUMNS: Final = ("person_id", "forename", "surname", "dob", "sex", "post
 _PEOPLE_A_HOUSEHOLD: Final = 2.2  # fewer than there are on average
 _SPARE: Final = 100
 _IN_FAMILIES: Final = 0.8  # of listed people: in households with a child
+_TO_CHOOSE_FROM: Final = 2.5  # people for each listed one, so that there are families enough
 _CHILD: Final = 18
 _NO_NHS_NUMBER_ON_REGISTER: Final = 0.03
 _BY_HOUSEHOLD: Final = 0.5  # of the people not on the register
@@ -62,8 +63,7 @@ def study(
         raise BadInputError("must differ and lie between 0 and 1", place="overlaps")
     draws, rates = Draws(f"study/{seed}"), PROFILES[profile]
     absent = sum(listed * (1 - overlap) for overlap in overlaps)
-    # lists must find enough families, and the register enough others
-    people = size + absent + len(overlaps) * listed * (1 if size < len(overlaps) * listed * 3 else 0)
+    people = max(size + absent, _TO_CHOOSE_FROM * listed * len(overlaps))
     households = int(people / _PEOPLE_A_HOUSEHOLD) + _SPARE
     everyone = population(draws, households, EVERYBODY, households)
     everyone = everyone.with_columns(nhs_numbers(draws, everyone.height).alias("nhs_number"))

@@ -4,7 +4,7 @@ import io
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import polars as pl
 import pytest
@@ -222,8 +222,8 @@ def test_a_missing_febrl_folder_says_what_to_do(tmp_path):
 
 @pytest.mark.long
 def test_a_million_rows_fit_in_a_minute():
-    """The largest size of the benchmarks is made in under sixty seconds."""
-    start = perf_counter()
+    """The largest size of the benchmarks is made in under sixty seconds of processor time."""
+    start = process_time()
     made = generate(1, 10_000, default_registers(1_000_000, 0.85)[:1])
     assert made.registers["health"].height == 1_000_000
-    assert perf_counter() - start < 60
+    assert process_time() - start < 60
