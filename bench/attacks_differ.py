@@ -69,5 +69,9 @@ def singled_out(households: pl.Series, flags: pl.Series) -> Singled:
     """
     people = pl.DataFrame({"household": households, "flag": flags}).filter(pl.len().over("household") > 1)
     others = pl.col("flag").sum().over("household") - pl.col("flag").cast(pl.UInt32)
-    told = people.with_columns(told=others == 0)
-    return Singled(float(told["told"].mean() or 0), float(told.filter("flag")["told"].mean() or 0))
+    told = people.select("flag", told=others == 0)
+    return Singled(_share(told["told"]), _share(told.filter("flag")["told"]))
+
+
+def _share(rows: pl.Series) -> float:
+    return int(rows.sum()) / len(rows) if len(rows) else 0.0

@@ -35,7 +35,7 @@ def buckets(column: pl.Series) -> Buckets:
     entropy = float(-(share * share.log(2)).sum())
     alone = int((sizes == 1).sum()) / rows
     return Buckets(
-        1 - rows / len(column), alone, int(sizes.max()), entropy, float(pl.Series([rows]).log(2)[0])
+        1 - rows / len(column), alone, sizes.sort().to_list()[-1], entropy, float(pl.Series([rows]).log(2)[0])
     )
 
 
@@ -118,7 +118,9 @@ def graph_attack(stolen: pl.DataFrame, own: pl.DataFrame, truth: pl.Series) -> P
     looks = [signatures(table) for table in (stolen, own)]
     theirs, mine = map(_unique, looks)
     paired = theirs.join(mine, on="look", suffix="_own")
-    right = (paired["row_own"] == truth.cast(pl.UInt32).gather(paired["row"])).fill_null(value=False).sum()
+    right = int(
+        (paired["row_own"] == truth.cast(pl.UInt32).gather(paired["row"])).fill_null(value=False).sum()
+    )
     rows = stolen.height
     return Paired(
         looks[0].n_unique() / rows, theirs.height / rows, right / rows, (paired.height - right) / rows
@@ -139,7 +141,7 @@ class Crowds:
 
     slots: float
     least: int | None
-    median: float | None
+    median: int | None
     named: float
 
 
@@ -153,9 +155,8 @@ def crowds(stolen: pl.DataFrame, own: pl.DataFrame) -> Crowds:
     sharing = _kinds(stolen).join(kinds, on="agree").group_by("row").agg(pl.col("crowd").min())
     alone = (stolen.height - sharing.height) / own.height
     named = (float((1 / sharing["crowd"]).sum()) + alone) / stolen.height
-    crowd = sharing["crowd"]
-    middle = None if crowd.is_empty() else float(crowd.sort()[crowd.len() // 2])
-    return Crowds(sharing.height / stolen.height, crowd.min(), middle, named)
+    crowd: list[int | None] = sharing["crowd"].sort().to_list() or [None]
+    return Crowds(sharing.height / stolen.height, crowd[0], crowd[len(crowd) // 2], named)
 
 
 def _kinds(tokens: pl.DataFrame) -> pl.DataFrame:

@@ -42,7 +42,8 @@ def population_attack(
     covered = max(1 - truth.null_count() / len(truth), 0.01)
     size, overlap = (file.height, covered) if careful else (1, 1.0)
     matched = resolve(pl.concat(found), register_size=size, overlap=overlap)
-    right = (matched["record"] == truth.cast(pl.UInt32).gather(matched["slot"])).fill_null(value=False).sum()
+    same = matched["record"] == truth.cast(pl.UInt32).gather(matched["slot"])
+    right = int(same.fill_null(value=False).sum())
     return Named(right / tokens.height, (matched.height - right) / tokens.height)
 
 

@@ -35,7 +35,7 @@ def shown(tokens: pl.DataFrame, households: pl.Series, labels: Sequence[str]) ->
     )
 
 
-_PAIR = {"one": pl.UInt32, "other": pl.UInt32}
+_PAIR = pl.Schema({"one": pl.UInt32, "other": pl.UInt32})
 
 
 def _pairs(rows: pl.DataFrame, label: str) -> pl.DataFrame:
