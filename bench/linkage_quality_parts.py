@@ -1,13 +1,14 @@
 """The figures in parts: of each match key alone and left out, and of each group of people."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
-from linkage_quality_data import Case
-from linkage_quality_methods import Outcome, scored
-from linkage_quality_metrics import judged, wilson
 
+from bench.linkage_quality_data import Case
+from bench.linkage_quality_methods import Outcome, scored
+from bench.linkage_quality_metrics import judged, wilson
 from gateway.linkage.scheme import V1, Scheme
 from gateway.linkage.score import threshold
 
@@ -18,7 +19,9 @@ MOST_UNDER = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A match key. precision, recall: of all pairs that agree on it. recall_lost, f1_lost: of the scheme without it."""
+    """A match key. precision, recall: of all pairs that agree on it; *_lost: what the scheme loses without
+    it.
+    """
 
     label: str
     precision: float
@@ -33,13 +36,13 @@ def keys(pairs: pl.DataFrame, case: Case, register_size: int) -> list[Key]:
     return [_key(pairs, case, register_size, bit, whole) for bit in range(len(V1.labels))]
 
 
-def _key(
-    pairs: pl.DataFrame, case: Case, register_size: int, bit: int, whole: tuple[float, float]
-) -> Key:
+def _key(pairs: pl.DataFrame, case: Case, register_size: int, bit: int, whole: tuple[float, float]) -> Key:
     links = case.truth["record"].count()
     alone = judged(pairs.filter(pl.col("agree") & (1 << bit) != 0).with_columns(score=0.0), case.truth)
     right = alone["right"].sum()
-    rest = pairs.select("slot", "record", _without(bit, "agree"), _without(bit, "both")).filter(pl.col("agree") != 0)
+    rest = pairs.select("slot", "record", _without(bit, "agree"), _without(bit, "both")).filter(
+        pl.col("agree") != 0
+    )
     recall, f1 = _at_threshold(rest, case, register_size, without(V1, bit))
     precision = right / alone.height if alone.height else 1.0
     return Key(V1.labels[bit], precision, right / links, whole[0] - recall, whole[1] - f1)
@@ -98,7 +101,15 @@ def groups(outcome: Outcome, case: Case, enough: float) -> list[Group]:
 
 
 def _names(people: pl.DataFrame, dimensions: Sequence[str]) -> Iterator[tuple[str, str]]:
-    return ((each, name) for each in dimensions for name in sorted(people[each].unique().drop_nulls()))
+    return (
+        (each, name) for each in dimensions for name in sorted(people[each].unique().drop_nulls(), key=_order)
+    )
+
+
+def _order(name: str) -> tuple[int, str]:
+    """Bands by their first number, then words."""
+    first = re.match("[0-9]+", name)
+    return (int(first[0]), name) if first else (1_000, name)
 
 
 def _group(dimension: str, name: str, people: pl.DataFrame, whole: Group | None) -> Group:

@@ -1,4 +1,4 @@
-"""From two raw files to scored pairs: the command line of ours and Splink, by turns, and what each record costs."""
+"""From two raw files to scored pairs: the command line of ours and Splink, by turns."""
 
 import resource
 import subprocess
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from linkage_quality_data import World
-from linkage_quality_methods import PEERS, Spent
+from bench.linkage_quality_data import World
+from bench.linkage_quality_methods import PEERS, Spent
 
 
 @dataclass(frozen=True, slots=True)

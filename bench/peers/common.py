@@ -1,8 +1,8 @@
 """What the peers share: arguments, reading people, the clock, and the form of their answers.
 
-A peer is a script in an environment of its own (requirements/peers.lock). It is handed a register and lists of
-people, CSV or Parquet, with the columns of `COLUMNS`; a row's number is its id. For each list it writes the pairs
-it found, `slot` (row of the list), `record` (row of the register) and `score`, to a Parquet of the list's name.
+A peer is a script in an environment of its own (requirements/peers.lock). It is handed a register and lists
+of people, CSV or Parquet, with `COLUMNS`; a row's number is its id. For each list it writes the pairs it
+found, `slot` (row of the list), `record` (row of the register) and `score`, to a Parquet of the list's name.
 """
 
 import argparse
@@ -21,8 +21,8 @@ COLUMNS = ("forename", "surname", "dob", "sex", "postcode", "nhs_number")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What the driver asks for. nhs: the NHS number may be used. uk: postcodes are of the UK. variant: a form of
-    the peer, where it has several.
+    """nhs: the NHS number may be used. uk: postcodes are of the UK. variant: a form of the peer, if it has
+    any.
     """
 
     register: Path
@@ -54,7 +54,9 @@ class Task:
         spent["cpu"] += _cpu() - cpu
 
     def write(self, people: Path, pairs: pl.DataFrame) -> None:
-        pairs.cast({"slot": pl.UInt32, "record": pl.UInt32}).write_parquet(self.out / f"{people.stem}.parquet")
+        pairs.cast({"slot": pl.UInt32, "record": pl.UInt32}).write_parquet(
+            self.out / f"{people.stem}.parquet"
+        )
         (self.out / "spent.json").write_text(json.dumps(self.spent), encoding="utf-8")
 
 
@@ -84,7 +86,7 @@ def plain_name(column: str) -> pl.Expr:
 def one_to_one(pairs: pl.DataFrame) -> pl.DataFrame:
     """Greedy: the best pair first, then the best of what is left; equal scores in order of rows.
 
-    Worked out as rounds: a pair that is best for both of its rows is the next that greed would take from them.
+    Worked out in rounds: a pair that is best for both of its rows is the one greed would take from them.
     """
     order = ["score", "slot", "record"]
     rest = pairs.sort(order, descending=[True, False, False]).with_row_index("rank")

@@ -1,7 +1,7 @@
-"""`clkhash` and `anonlink`: a Bloom filter of 1,024 bits for each person, compared by Dice, one to one by greed.
+"""`clkhash` and `anonlink`: a Bloom filter of 1,024 bits a person, compared by Dice, one to one by greed.
 
-Names as pairs of letters, dates and postcodes as characters by place; the bits of each field were tried out on the
-seed that the scheme was fitted on. Names are cleaned as Splink's are. Every pair of rows is compared: no blocking.
+Names as pairs of letters, dates and postcodes as characters by place. Names are cleaned as Splink's are.
+Every pair of rows is compared: no blocking.
 """
 
 import os
@@ -53,7 +53,8 @@ def _encoded(path: Path, schema: Schema) -> list[bitarray]:
 
     rows = people(path).select(plain(field.identifier) for field in schema.fields).rows()
     filters = generate_clks(rows, schema, _SECRET, validate=False)
-    active_children()  # clkhash leaves its processes to be waited for; their CPU time counts once they are
+    for child in active_children():  # clkhash leaves them; their CPU time counts once they are waited for
+        child.join()
     return filters
 
 
@@ -72,7 +73,8 @@ def _matched(listed: Sequence[bitarray], register: Sequence[bitarray]) -> pl.Dat
     with context.Pool(len(os.sched_getaffinity(0))) as pool:
         parts = pool.map(_chunk, starts, chunksize=1)
     pairs = pl.concat(
-        pl.DataFrame({"slot": slots, "record": records, "score": scores}) for scores, _, (slots, records) in parts
+        pl.DataFrame({"slot": slots, "record": records, "score": scores})
+        for scores, _, (slots, records) in parts
     ).sort("score", descending=True, maintain_order=True)
     return _one_to_one(pairs)
 

@@ -1,4 +1,4 @@
-"""One HMAC-SHA-256 of surname, forename and date of birth: linked where a token stands once on either side."""
+"""One HMAC-SHA-256 of surname, forename and date of birth: linked where it stands once on either side."""
 
 import hmac
 

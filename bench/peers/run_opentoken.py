@@ -1,9 +1,10 @@
-"""OpenToken's five published rules (github.com/TruvetaPublic/OpenToken, pages/concepts), written from that text.
+"""OpenToken's five published rules (github.com/TruvetaPublic/OpenToken, pages/concepts), from that text.
 
-T1 surname, initial, sex, birth; T2 surname, forename, birth, first three of the postcode; T3 surname, forename,
-sex, birth; T4 identifier, sex, birth (the NHS number stands for the SSN); T5 surname, three letters, sex. Values
-are normalised as published: capitals without accents, titles and suffixes off, first word of a forename of several,
-letters alone, placeholders and dates before 1910 refused. Where no sex is known to anybody, all have one.
+T1 surname, initial, sex, birth; T2 surname, forename, birth, first three of the postcode; T3 surname,
+forename, sex, birth; T4 identifier, sex, birth (the NHS number stands for the SSN); T5 surname, three
+letters, sex. Values are normalised as published: capitals without accents, titles and suffixes off, the
+first word of several, letters alone, placeholders and dates before 1910 refused. Where no sex is known of
+anybody, all have the same.
 
 The project leaves to its user how tokens decide (its "matching strategies": any rule, or several). So `rules`
 comes with each pair: bit i is set where rule i+1 agrees; the driver picks the decision that flatters most.
@@ -19,8 +20,8 @@ _TITLES = r"^(?:(?:DR|MR|MRS|MS|MISS|PROF)\.?\s+)+"
 _SUFFIXES = r"[\s,]+(?:JR|SR|II|III|IV|PHD|MD)\.?$"
 _FIRST_PART = r"^(\p{L}{3,})[\s./].*$"
 _PLACEHOLDERS = [
-    "UNKNOWN", "NA", "NONE", "TEST", "SAMPLE", "DONOR", "PATIENT", "AUTOMATIONTEST", "PATIENTNOTFOUND", "MASKED",
-    "ANONYMOUS", "ZZZTRASH", "MISSING", "UNAVAILABLE", "NOTAVAILABLE",
+    "UNKNOWN", "NA", "NONE", "TEST", "SAMPLE", "DONOR", "PATIENT", "AUTOMATIONTEST", "PATIENTNOTFOUND",
+    "MASKED", "ANONYMOUS", "ZZZTRASH", "MISSING", "UNAVAILABLE", "NOTAVAILABLE",
 ]  # fmt: skip
 _EARLIEST = "1910-01-01"
 _SHORT_SURNAME = "^(?:[AEIOUY].|.[AEIOUY]|NG)$|^.{3,}$"
@@ -28,7 +29,9 @@ _MOST = 1_000  # rows of a register that share a token; a fuller bucket names no
 
 
 def _name(column: str) -> pl.Expr:
-    spelt = ascii_letters(pl.col(column).str.strip_chars()).str.replace(_TITLES, "").str.replace(_SUFFIXES, "")
+    spelt = (
+        ascii_letters(pl.col(column).str.strip_chars()).str.replace(_TITLES, "").str.replace(_SUFFIXES, "")
+    )
     name = spelt.str.replace(_FIRST_PART, "${1}").str.replace_all("[^A-Z]", "")
     return pl.when(~spelt.str.contains("[0-9]") & (name != "") & ~name.is_in(_PLACEHOLDERS)).then(name)
 
@@ -59,7 +62,9 @@ def _tokens(people: pl.DataFrame, nhs: bool) -> pl.DataFrame:
     parts = _attributes(people)
     rules = {name: rule for name, rule in _RULES.items() if nhs or name != "T4"}
     signatures = parts.select(pl.concat_str(rule, separator="|").alias(name) for name, rule in rules.items())
-    return signatures.select(pl.Series(signed.name, _hashed(signed), dtype=pl.Binary) for signed in signatures)
+    return signatures.select(
+        pl.Series(signed.name, _hashed(signed), dtype=pl.Binary) for signed in signatures
+    )
 
 
 def _hashed(signatures: pl.Series) -> list[bytes | None]:

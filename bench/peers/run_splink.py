@@ -1,7 +1,8 @@
 """Splink on plain text: Fellegi and Sunter's model, trained by its documentation on the same two files.
 
 Names are cleaned first (capitals, no accents, letters alone), as its documentation asks. u is estimated from
-random pairs, m by expectation maximisation under four blocking rules in turn, the prior from deterministic rules.
+random pairs, m by expectation maximisation under four blocking rules in turn, the prior from deterministic
+rules.
 Two forms, for neither is better everywhere: `together` has one comparison of both names, with their reversal;
 `apart` has one for each, with the frequencies of its values at every level that allows it.
 """
@@ -16,6 +17,20 @@ from splink.internals.comparison_creator import ComparisonCreator
 _U_PAIRS = 5e6
 _U_SEED = 1
 _RECALL = 0.8  # of the deterministic rules: what the tutorial calls an informed guess
+_BLOCKING = (
+    ("surname", "forename"),
+    ("surname", "dob"),
+    ("forename", "dob"),
+    ("dob", "postcode"),
+    ("surname", "postcode"),
+    ("forename", "postcode"),
+    ("dob", "left(forename, 1)", "left(surname, 1)"),
+    ("dob", "left(postcode, 4)"),
+    ("postcode", "left(dob, 4)"),
+    ("postcode", "right(dob, 5)"),
+)
+_SINGLE = (("surname",), ("forename",), ("dob",), ("postcode",))
+_LARGE = 50_000  # records of a register above which no single field may block
 _LEAST = 0.001  # match probability under which pairs are not kept
 
 
@@ -26,6 +41,7 @@ def _load(connection: duckdb.DuckDBPyConnection, name: str, path: str) -> None:
     def letters(column: str) -> str:
         return f"nullif(regexp_replace(upper(strip_accents({column})), '[^A-Z]', '', 'g'), '')"
 
+    columns = ", ".join(COLUMNS)
     connection.execute(f"""
         create table {name} as select
             row_number() over () - 1 as unique_id,
@@ -33,11 +49,11 @@ def _load(connection: duckdb.DuckDBPyConnection, name: str, path: str) -> None:
             {letters("surname")} as surname,
             forename || ' ' || surname as name,
             cast(dob as varchar) as dob,
-            regexp_replace(upper(postcode), '[^A-Z0-9]', '', 'g') as plain,
-            case when length(plain) > 4 then plain[:-4] || ' ' || plain[-3:] else nullif(plain, '') end as postcode,
+            nullif(regexp_replace(upper(postcode), '[^A-Z0-9]', '', 'g'), '') as code,
+            case when length(code) > 4 then code[:-4] || ' ' || code[-3:] else code end as postcode,
             nullif(nhs_number, '') as nhs_number
-        from (select {", ".join(COLUMNS)} from {read}('{path}'{options}))
-    """)
+        from (select {columns} from {read}('{path}'{options}))
+    """)  # noqa: S608 - our own columns and files
 
 
 def _postcode(uk: bool) -> ComparisonCreator:
@@ -53,24 +69,13 @@ def _names(variant: str) -> list[ComparisonCreator]:
     return [cl.ForenameSurnameComparison("forename", "surname", forename_surname_concat_col_name="name")]
 
 
-def _settings(task: Task) -> SettingsCreator:
+def _settings(task: Task, large: bool) -> SettingsCreator:
     comparisons = [
         *_names(task.variant),
         cl.DateOfBirthComparison("dob", input_is_string=True),
         _postcode(task.uk),
     ]
-    rules = [
-        ("surname", "forename"),
-        ("surname", "dob"),
-        ("forename", "dob"),
-        ("dob", "postcode"),
-        ("surname", "postcode"),
-        ("forename", "postcode"),
-        ("dob", "left(forename, 1)", "left(surname, 1)"),
-        ("dob", "left(postcode, 4)"),
-        ("postcode", "left(dob, 4)"),
-        ("postcode", "right(dob, 5)"),
-    ]
+    rules = list(_BLOCKING if large else _BLOCKING + _SINGLE)
     if task.nhs:
         comparisons.append(cl.ExactMatch("nhs_number"))
         rules.append(("nhs_number",))
@@ -83,9 +88,10 @@ def _settings(task: Task) -> SettingsCreator:
 
 
 def _trained(connection: duckdb.DuckDBPyConnection, task: Task) -> Linker:
+    large = connection.execute("select count(*) from register").fetchall()[0][0] > _LARGE
     linker = Linker(
         ["listed", "register"],
-        _settings(task),
+        _settings(task, large),
         DuckDBAPI(connection=connection),
         input_table_aliases=["a_listed", "b_register"],
     )
@@ -105,9 +111,9 @@ def _pairs(task: Task, listed: str) -> pl.DataFrame:
     found = _trained(connection, task).inference.predict(threshold_match_probability=_LEAST)
     pairs = task.out / "predicted.parquet"
     connection.execute(f"""
-        copy (select unique_id_l as slot, unique_id_r as record, match_weight as score from {found.physical_name})
-        to '{pairs}'
-    """)
+        copy (select unique_id_l as slot, unique_id_r as record, match_weight as score
+        from {found.physical_name}) to '{pairs}'
+    """)  # noqa: S608 - a name that Splink made up
     return pl.read_parquet(pairs)
 
 
