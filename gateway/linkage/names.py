@@ -5,12 +5,12 @@ Every part is null or a text of letters alone. `names.toml`, `nicknames.csv` and
 
 import csv
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import polars as pl
 
-from gateway.linkage.phonetic import sound
+from gateway.linkage.phonetic import once, sound
 from gateway.linkage.scheme import Placeholders, package_text
 
 
@@ -25,8 +25,6 @@ def _any(words: Iterable[str]) -> str:
 
 _RULES: Final[dict[str, Any]] = tomllib.loads(package_text("names.toml"))
 _WORDS: Final[dict[str, list[str]]] = _RULES["words"]
-NICKNAMES: Final = _table("nicknames.csv")
-SURNAMES: Final = _table("surnames.csv")
 
 _LETTERS: Final[dict[str, str]] = _RULES["letters"]
 _APOSTROPHES: Final = "'`\u00b4\u2018\u2019\u201b\u2032\u02b9\u02bb\u02bc\u02bd\u02be\u02bf\ua78b\ua78c\uff07"
@@ -39,8 +37,40 @@ _MISREAD: Final = {
 }
 _SPELT: Final = {f" {word} ": f" {other} " for word, other in _RULES["spelt"].items()}
 _SYLLABLES: Final = _any({word for syllables in _RULES["syllables"].values() for word in syllables.split()})
+_CONSONANTS: Final = "BCDFGHJKLMNPQRSTVWXZ"
 _PLAIN: Final = "^[A-Za-z]{2,}$"
 _TAIL: Final = 3
+
+
+def _put(name: pl.Expr, rules: list[dict[str, str]]) -> pl.Expr:
+    for rule in rules:
+        name = name.str.replace(rule["find"], rule["put"])
+    return name
+
+
+def _single(name: pl.Expr) -> pl.Expr:
+    """Each doubled consonant once: what most slips of the key differ in."""
+    return once(name, _CONSONANTS)
+
+
+def _bare(name: pl.Expr) -> pl.Expr:
+    """A surname without a silent last E, each doubled consonant once."""
+    return _single(_put(name, _RULES["ending"]))
+
+
+def _lookup(table: dict[str, str], fold: Callable[[pl.Expr], pl.Expr]) -> dict[str, str]:
+    """The table, its canonical names among them, by folded spelling."""
+    whole = table | {name: name for name in table.values()}
+    folded = pl.DataFrame({"name": list(whole)}).select(fold(pl.col("name"))).to_series()
+    return dict(zip(folded, whole.values(), strict=True))
+
+
+NICKNAMES: Final = _table("nicknames.csv")
+SURNAMES: Final = _table("surnames.csv")
+_FORENAMES: Final = _lookup(NICKNAMES, _single)
+_FAMILIES: Final = _lookup(SURNAMES, _bare)
+# a surname has lost its last E when it is looked up as a forename; a forename of just that spelling goes before
+_SWAPPED: Final = _lookup(NICKNAMES, _bare) | _FORENAMES
 
 
 def _words(text: pl.Expr) -> pl.Expr:
@@ -95,12 +125,6 @@ def _longer(name: pl.Expr) -> pl.Expr:
     return pl.when(name.str.len_chars() > 1).then(name)
 
 
-def _put(name: pl.Expr, rules: list[dict[str, str]]) -> pl.Expr:
-    for rule in rules:
-        name = name.str.replace(rule["find"], rule["put"])
-    return name
-
-
 def _called(words: pl.Expr) -> pl.Expr:
     """The forename in use: behind Mohammed or Syed, with what makes one name with it, without Oluwa."""
     bare = words.str.replace(f"^(?:{_any(_WORDS['honorifics'])} )+(\\p{{L}}{{2}})", "$1")
@@ -116,7 +140,7 @@ def forename_parts(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFra
     as written (a lone initial is a `g1` and nothing more); `gS` how the first word's canonical name sounds.
     """
     words, first, whole, name = pl.col("words"), pl.col("first"), pl.col("whole"), pl.col("name")
-    called, full, canonical = pl.col("called"), pl.col("full"), pl.col("gk")
+    plain, called, full, canonical = (pl.col(part) for part in ("plain", "called", "full", "gk"))
     unknown = placeholders.names | placeholders.forenames
     return (
         _spelled(rows, "forename")
@@ -125,24 +149,32 @@ def forename_parts(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFra
             whole=words.str.replace_all(" ", "", literal=True),
             called=_called(words),
         )
-        .with_columns(name=_known(first, whole, unknown), called=_known(called, called, unknown))
+        .with_columns(plain=_single(first), called=_single(called))
+        .with_columns(
+            name=_known(first, whole, unknown),
+            plain=_known(plain, plain, unknown),
+            called=_known(called, called, unknown),
+        )
+        .with_columns(name=pl.when(plain.is_not_null()).then(name))
         .with_columns(full=_longer(name))
-        .with_columns(gk=pl.when(full.is_not_null()).then(pl.coalesce(called, full)).replace(NICKNAMES))
-        .with_columns(canonical=full.replace(NICKNAMES))
+        .with_columns(
+            gk=pl.when(full.is_not_null()).then(pl.coalesce(called, plain)).replace(_FORENAMES),
+            written=pl.when(full.is_not_null()).then(plain).replace(_FORENAMES),
+        )
         .select(
             "forename",
             "gk",
             canonical.str.slice(0, 3).alias("gk3"),
             name.str.slice(0, 1).alias("g1"),
             full.str.slice(0, 3).alias("g3"),
-            sound(pl.col("canonical")).alias("gS"),
+            sound(pl.col("written")).alias("gS"),
             canonical.str.tail(_TAIL).alias("gE"),
         )
     )
 
 
 def _family(name: pl.Expr) -> pl.Expr:
-    return _put(name, _RULES["surname"]).replace(SURNAMES)
+    return _put(name, _RULES["surname"]).replace(_FAMILIES)
 
 
 def _current(words: pl.Expr) -> pl.Expr:
@@ -158,32 +190,37 @@ def _barrels(words: pl.Expr) -> pl.Expr:
     return bare.str.replace_all(f"\\b({_any(_WORDS['joined'])}) ", "$1")
 
 
+def _families(names: pl.DataFrame, columns: list[str], placeholders: Placeholders) -> pl.DataFrame:
+    """The columns folded, null where not known: a placeholder is one before it is made bare and after."""
+    known = [_known(pl.col(column), pl.col(column), placeholders.names) for column in columns]
+    bare = names.with_columns(known).with_columns(_bare(pl.col(column)) for column in columns)
+    full = bare.with_columns(known).with_columns(_longer(pl.col(column)) for column in columns)
+    return full.with_columns(_family(pl.col(column)) for column in columns)
+
+
 def surname_parts(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFrame:
     """Parts of each distinct `surname`, one row a spelling, in no order; a lone letter is none.
 
     `s` the surname as one word, `s3` its first and `sE` its last three letters, `sS` how it sounds; `sk`, `sk3` as if
     it were a forename, for pairs in either order; `sf`, `sl` its first and last barrel.
     """
-    words, joined, known, s = pl.col("words"), pl.col("joined"), pl.col("known"), pl.col("s")
+    words, barrels, s = pl.col("words"), pl.col("barrels"), pl.col("s")
     several = words.str.contains(" ", literal=True)
     spelled = _spelled(rows, "surname")
-    one = spelled.filter(~several).with_columns(joined=words, sf=None, sl=None)
-    barrels = pl.col("barrels")
+    one = spelled.filter(~several).with_columns(
+        s=words, sf=pl.lit(None, pl.String), sl=pl.lit(None, pl.String)
+    )
     more = (
         spelled.filter(several)
         .with_columns(words=_current(words))
-        .with_columns(joined=words.str.replace_all(" ", "", literal=True), barrels=_barrels(words))
+        .with_columns(s=words.str.replace_all(" ", "", literal=True), barrels=_barrels(words))
         .with_columns(sf=barrels.str.extract("^([^ ]+)"), sl=barrels.str.extract("([^ ]+)$"))
-        .with_columns(_known(pl.col(part), pl.col(part), placeholders.names) for part in ("sf", "sl"))
-        .with_columns(_family(_longer(pl.col(part))) for part in ("sf", "sl"))
         .drop("barrels")
     )
     barrel = {part: pl.when(s.is_not_null()).then(pl.coalesce(part, s)) for part in ("sf", "sl")}
     return (
-        pl.concat([one.cast(pl.String), more])
-        .with_columns(known=_known(joined, joined, placeholders.names))
-        .with_columns(s=_family(_longer(known)))
-        .with_columns(sk=s.replace(NICKNAMES))
+        pl.concat([_families(one, ["s"], placeholders), _families(more, ["s", "sf", "sl"], placeholders)])
+        .with_columns(sk=_single(s).replace(_SWAPPED))
         .select(
             "surname",
             "s",

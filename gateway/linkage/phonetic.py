@@ -15,14 +15,19 @@ _TABLE: Final[dict[str, str]] = tomllib.loads(package_text("sounds.toml"))["soun
 _LENGTH: Final = 4
 
 
+def once(text: pl.Expr, letters: str) -> pl.Expr:
+    """Each run of one of the letters as that letter alone, in one pass."""
+    runs = "|".join(f"({letter}){letter}+" for letter in letters)
+    return text.str.replace_all(runs, "".join(f"${{{at}}}" for at in range(1, len(letters) + 1)))
+
+
 def sound(name: pl.Expr) -> pl.Expr:
     """First sound (a letter) and three digits of a name in A-Z; null for other letters, one letter or null.
 
     Meant for distinct names: it is several passes over the text.
     """
     codes = (pl.lit("^") + name + pl.lit("$")).str.replace_many(_TABLE, leftmost=True)
-    for code in "0123456":
-        codes = codes.str.replace_all(f"{code}{{2,}}", code)
+    single = codes.pipe(once, "0123456")
     # the first sound's own code falls away; 0 parted equal codes and falls away too
-    short = codes.str.replace("^(.).", "$1").str.replace_all("0", "", literal=True).str.slice(0, _LENGTH)
+    short = single.str.replace("^(.).", "$1").str.replace_all("0", "", literal=True).str.slice(0, _LENGTH)
     return pl.when(name.str.contains("^[A-Z]{2,}$")).then(short.str.pad_end(_LENGTH, "0"))
