@@ -26,19 +26,36 @@ class SqlRegister:
         self, size: int, indicators: Sequence[str], *, any_postcode: bool = False
     ) -> Iterator[pl.DataFrame]:
         try:
-            engine = sa.create_engine(self.url, poolclass=sa.NullPool)
-            with engine.connect().execution_options(stream_results=True, yield_per=size) as connection:
-                result = connection.execute(sa.text(self.query))
-                names = list(result.keys())
-                for rows in result.partitions(size):
-                    yield clean(_frame(names, rows), self.columns, indicators, any_postcode=any_postcode)
-        except (sa.exc.SQLAlchemyError, ImportError, OSError, pl.exceptions.PolarsError):
-            # a driver's message may quote the URL, the query or a row: it is dropped
-            raise RegisterError(
-                "the database can't be read",
-                place="register",
-                way_out="Try the URL and the query of agent.toml with the database's own client",
-            ) from None
+            for frame in frames(self.url, self.query, size):
+                yield clean(frame, self.columns, indicators, any_postcode=any_postcode)
+        except pl.exceptions.PolarsError:
+            raise _unreadable() from None
+
+
+def frames(url: str, query: str, size: int) -> Iterator[pl.DataFrame]:
+    """What a query gives, under its own columns, at most `size` rows at a time.
+
+    Raises:
+        RegisterError: the database can't be read.
+    """
+    try:
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
+        with engine.connect().execution_options(stream_results=True, yield_per=size) as connection:
+            result = connection.execute(sa.text(query))
+            names = list(result.keys())
+            for rows in result.partitions(size):
+                yield _frame(names, rows)
+    except (sa.exc.SQLAlchemyError, ImportError, OSError, pl.exceptions.PolarsError):
+        raise _unreadable() from None
+
+
+def _unreadable() -> RegisterError:
+    """The one text for a database that fails: a driver's message may quote the URL, the query or a row."""
+    return RegisterError(
+        "the database can't be read",
+        place="register",
+        way_out="Try the URL and the query with the database's own client",
+    )
 
 
 def _frame(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> pl.DataFrame:

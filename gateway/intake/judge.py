@@ -30,7 +30,10 @@ class Judged:
 
     def usable(self) -> pl.DataFrame:
         """The rows that are a person of their own, bad cells null."""
-        return self.frame.join(self.unusable(), on="line", how="anti", maintain_order="left")
+        unusable = self.unusable()
+        if unusable.is_empty():
+            return self.frame
+        return self.frame.join(unusable, on="line", how="anti", maintain_order="left")
 
     def unusable(self) -> pl.DataFrame:
         """Errors that leave a whole row out, however lenient the reader."""

@@ -3,6 +3,8 @@
 Every part is null or a text of letters and digits alone, so that `SEPARATOR` in a message is unambiguous.
 """
 
+from collections.abc import Callable
+from threading import Lock
 from typing import Final
 
 import polars as pl
@@ -15,14 +17,48 @@ from gateway.linkage.scheme import V1, Placeholders, Scheme
 SEPARATOR: Final = "\x1f"
 """ASCII unit separator: stands between the parts of a message and occurs in none."""
 
+MAX_KNOWN: Final = 1_000_000
+"""Names that `Known` keeps, of a kind: a hundred megabytes."""
+
 _UK_POSTCODE: Final = "^[A-Z]{1,2}[0-9][A-Z0-9]?[0-9][A-Z]{2}$"
 
 
-def normalise(people: pl.DataFrame, scheme: Scheme = V1) -> pl.DataFrame:
+class Known:
+    """The parts of names met so far: batches of one register, given the same, work each name out once.
+
+    For one scheme. Threads may share it.
+    """
+
+    def __init__(self, scheme: Scheme = V1) -> None:
+        self._placeholders = scheme.placeholders
+        self._tables: dict[str, pl.DataFrame] = {}
+        self._lock = Lock()
+
+    def of(
+        self, names: pl.Series, make: Callable[[pl.DataFrame, Placeholders], pl.DataFrame]
+    ) -> pl.DataFrame:
+        """What `make` gives for the distinct ones of `names`, a column of that name."""
+        asked = names.drop_nulls().unique().to_frame()
+        with self._lock:
+            table = self._tables.get(names.name)
+            if table is None:
+                table = make(asked, self._placeholders)
+            else:
+                fresh = asked.join(table, on=names.name, how="anti")
+                table = pl.concat([table, make(fresh, self._placeholders)])
+            # past the limit the names of this batch are kept alone
+            found = table.join(asked, on=names.name, how="semi")
+            self._tables[names.name] = table if table.height <= MAX_KNOWN else found
+        return found
+
+
+def normalise(people: pl.DataFrame, scheme: Scheme = V1, known: Known | None = None) -> pl.DataFrame:
     """The parts of match keys, one String column each, null where not known; row order kept.
 
     `people` has any of the columns of `gateway.domain.people.IDENTIFYING`; a missing one counts as null.
+    `known`: what earlier batches left; it changes nothing but the time that this takes.
     """
+    known = known or Known(scheme)
     rows = people.select(
         pl.col(column).cast(kind)
         if column in people.columns
@@ -31,8 +67,8 @@ def normalise(people: pl.DataFrame, scheme: Scheme = V1) -> pl.DataFrame:
     )
     numbers = _nhs(rows["nhs_number"])
     # names, dates and postcodes repeat: their dozen passes run over the distinct ones only
-    rows = _join(rows, "forename", forename_parts(rows, scheme.placeholders))
-    rows = _join(rows, "surname", surname_parts(rows, scheme.placeholders))
+    rows = _join(rows, "forename", known.of(rows["forename"], forename_parts))
+    rows = _join(rows, "surname", known.of(rows["surname"], surname_parts))
     rows = _join(rows, "dob", _births(rows, scheme.placeholders))
     rows = _join(rows, "postcode", _places(rows, scheme.placeholders))
     return rows.select(

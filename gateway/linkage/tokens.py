@@ -12,7 +12,7 @@ import polars_hash as plh
 
 from gateway.domain.errors import BadInputError
 from gateway.domain.people import IDENTIFYING
-from gateway.linkage.normalise import SEPARATOR, normalise
+from gateway.linkage.normalise import SEPARATOR, Known, normalise
 from gateway.linkage.scheme import V1, Scheme
 
 TOKEN_BYTES: Final = 16
@@ -28,12 +28,13 @@ def tokenise(
     keys: Mapping[str, bytes],
     scheme: Scheme = V1,
     identifiers: Collection[str] | None = None,
+    known: Known | None = None,
 ) -> pl.DataFrame:
     """One `pl.Binary` column of 16 bytes for each match key's label, in the rows' order.
 
     A token is HMAC-SHA-256(hex of the key, the parts joined with U+001F), cut; null where a part is not
     known. `keys`: label -> 32 bytes. `identifiers`: the columns of `IDENTIFYING` that may feed a key; None
-    allows all.
+    allows all. `known`: as in `normalise`.
 
     Raises:
         BadInputError: the keys are not exactly one of 32 bytes for each label, or an identifier is unknown.
@@ -44,7 +45,7 @@ def tokenise(
     if not allowed <= set(IDENTIFYING):
         raise BadInputError("not columns that linkage may read", place="identifiers")
     forbidden = set(IDENTIFYING) - allowed
-    parts = normalise(people.with_columns(pl.lit(None).alias(column) for column in forbidden), scheme)
+    parts = normalise(people.with_columns(pl.lit(None).alias(column) for column in forbidden), scheme, known)
     return tokens_of(parts, keys, scheme)
 
 
