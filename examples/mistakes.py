@@ -75,7 +75,7 @@ PROFILES: Final = {
         plain_letters=0.35, marks=0.12, one_surname=0.15, forename_slip=0.012, surname_slip=0.012,
         names_swapped=0.003, day_month_swapped=0.003, dob_slip=0.008, postcode_slip=0.007,
         sex_wrong=0.003, placeholder=0.0005, no_forename=0.001, no_dob=0.003, no_postcode=0.015,
-        no_sex=0.005, capitals=0.1, no_nhs_number=0.5, wrong_nhs_number=0.003,
+        no_sex=0.005, capitals=0.1, no_nhs_number=0.5, wrong_nhs_number=0.004,
     ),
     "hard": Profile(
         register=0.4, moved=0.125, moved_alone=0.025, renamed=0.10, short_name=0.13,
@@ -83,7 +83,7 @@ PROFILES: Final = {
         plain_letters=0.5, marks=0.3, one_surname=0.3, forename_slip=0.045, surname_slip=0.05,
         names_swapped=0.011, day_month_swapped=0.010, dob_slip=0.031, postcode_slip=0.022,
         sex_wrong=0.008, placeholder=0.002, no_forename=0.006, no_dob=0.011, no_postcode=0.05,
-        no_sex=0.02, capitals=0.2, no_nhs_number=0.7, wrong_nhs_number=0.005,
+        no_sex=0.02, capitals=0.2, no_nhs_number=0.7, wrong_nhs_number=0.006,
     ),
 }  # fmt: skip
 """`typical` is a well-kept case system against a well-kept register, `hard` one filled by telephone."""
@@ -156,16 +156,20 @@ def _other_names(hand: _Hand, profile: Profile) -> None:
     hand.err("renamed", profile.renamed, surname=pl.col("old_surname"))
     for column in ("forename", "surname"):
         hand.garble(f"{column}-spelling", profile.other_spelling, column, _spelling)
-    first, middle = pl.col("forename"), pl.col("middle")
-    written = first + " " + pl.when(pl.col("u") < _MIDDLE_INITIAL).then(middle.str.head(1)).otherwise(middle)
-    hand.err("middle-only", profile.middle_only, forename=middle)
-    hand.err("initial-only", profile.initial_only, forename=first.str.head(1))
-    hand.err("middle-written", profile.middle_written, forename=written)
     parts = pl.col("surname").str.extract_groups(r"^(?<one>\p{L}{3,})[- ](?<two>\p{L}{3,})$")
     one = (
         pl.when(pl.col("u") < _LAST_PART).then(parts.struct.field("two")).otherwise(parts.struct.field("one"))
     )
     hand.err("one-surname", profile.one_surname, surname=one)
+
+
+def _middle_names(hand: _Hand, profile: Profile) -> None:
+    """In the forename's field: after it, instead of it; or an initial alone."""
+    first, middle = pl.col("forename"), pl.col("middle")
+    written = first + " " + pl.when(pl.col("u") < _MIDDLE_INITIAL).then(middle.str.head(1)).otherwise(middle)
+    hand.err("middle-only", profile.middle_only, forename=middle)
+    hand.err("initial-only", profile.initial_only, forename=first.str.head(1))
+    hand.err("middle-written", profile.middle_written, forename=written)
 
 
 def _one_name(hand: _Hand) -> None:
@@ -202,6 +206,7 @@ def _marks(hand: _Hand, profile: Profile) -> None:
 def _names(hand: _Hand, profile: Profile) -> None:
     _other_names(hand, profile)
     _marks(hand, profile)
+    _middle_names(hand, profile)
     hand.garble("forename-slip", profile.forename_slip, "forename", slips.mistyped)
     hand.garble("surname-slip", profile.surname_slip, "surname", slips.mistyped)
     times = hand.people["origin"].replace_strict(_SURNAME_FIRST, default=1.0, return_dtype=pl.Float64)
