@@ -18,6 +18,19 @@ _FORMER: Final = 0.06  # people with a surname from a marriage that has ended, o
 _SINGH_ALONE: Final = 0.5  # Sikh families without a family surname
 _WOMANS_NAME: Final = ((1985, 0.6), (2100, 0.2))  # born before: share of women, of the Muslim custom below
 _SON_APART: Final = 0.18  # Muslim men whose surname is not their father's
+_FIRST_OF_TWO: Final = (
+    "Mohammed",
+    "Muhammad",
+    "Mohammad",
+    "Mohamed",
+    "Mohamad",
+    "Md",
+    "Abdul",
+    "Syed",
+    "Abu",
+    "Shah",
+)
+_SECOND: Final = 0.8  # of those with such a forename: another, by which they are called
 _FEMININE: Final = 0.8  # Polish women who keep -ska
 _TWO_SURNAMES: Final = 0.55  # Iberian families
 _FATHERS_NAME: Final = 0.6  # Tamil families whose children have their father's forename as surname
@@ -128,7 +141,11 @@ def _muslim(draws: Draws, people: pl.DataFrame) -> pl.DataFrame:
     own = surnames(draws, "own", people["origin"].gather(apart))
     people = people.with_columns(people["surname"].scatter(apart, own))
     womens = pl.lit(draws.one_of("womens", size, _WOMENS))
-    return people.with_columns(surname=pl.when(_is("muslim") & woman).then(womens).otherwise("surname"))
+    differs = pl.col("surname") != pl.col("family")
+    people = people.with_columns(surname=pl.when(_is("muslim") & woman).then(womens).otherwise("surname"))
+    return people.with_columns(
+        old_surname=pl.when(_is("muslim") & (woman | differs)).then("family").otherwise("old_surname")
+    )
 
 
 def _sikh(draws: Draws, people: pl.DataFrame) -> pl.DataFrame:
@@ -205,7 +222,9 @@ def _juniors(draws: Draws, people: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_middle(draws: Draws, people: pl.DataFrame) -> pl.DataFrame:
-    has = draws.below("has-middle", people.height, of_origin(people["origin"], "middle"))
+    first = people["forename"].is_in(_FIRST_OF_TWO) & (people["origin"] != "british")
+    rate = pl.when(first).then(pl.lit(_SECOND)).otherwise(of_origin(people["origin"], "middle"))
+    has = draws.below("has-middle", people.height, pl.select(rate).to_series())
     drawn = pl.lit(forenames(draws, "middle", people))
     other = drawn != pl.col("forename")
     return people.with_columns(middle=pl.when(pl.lit(has) & other).then(drawn))
@@ -221,4 +240,5 @@ def named(draws: Draws, people: pl.DataFrame) -> pl.DataFrame:
     people = _with_middle(draws, _juniors(draws, _forenamed(draws, people)))
     people = _customs(draws, _sharers(draws, _surnamed(draws, people)))
     old = pl.when(pl.col("old_surname") != pl.col("surname")).then("old_surname")
-    return people.with_columns(aliases(draws, people).alias("known_as"), old_surname=old)
+    second = pl.when(pl.col("forename").is_in(_FIRST_OF_TWO) & (pl.col("origin") != "british")).then("middle")
+    return people.with_columns(known_as=pl.coalesce(second, pl.lit(aliases(draws, people))), old_surname=old)

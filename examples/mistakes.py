@@ -28,6 +28,11 @@ _AS_SURNAME, _IN_BOTH = 0.4, 0.75  # bounds: of those with one name, as surname;
 _JOINED: Final = 0.5  # of names with other marks: "Obrien", not "O Brien"
 _LEAVES_HOME: Final = (17, 35)
 _YOUNG_MOVE: Final = 3.0  # times as often as others do people of that age move alone
+_TRANSLITERATED: Final = {
+    **dict.fromkeys(("pakistani", "bangladeshi", "arabic", "somali"), 3.5),
+    **dict.fromkeys(("hindu", "tamil", "sikh", "chinese", "turkish", "polish"), 2.0),
+}
+"""How many times as often names are spelt otherwise: they were written in other letters first, or by ear."""
 _SURNAME_FIRST: Final = {"chinese": 6.0, "tamil": 4.0, "somali": 2.0, "east-african": 3.0}
 """How many times as often names are swapped between the fields."""
 
@@ -118,7 +123,7 @@ class _Hand:
         )
 
     def garble(
-        self, name: str, rate: float, column: str, slip: Callable[[Draws, pl.Series], pl.Series]
+        self, name: str, rate: float | pl.Series, column: str, slip: Callable[[Draws, pl.Series], pl.Series]
     ) -> None:
         """Replace `column` in the rows drawn by what `slip` makes of it, where it can."""
         at = (self.drawn(name, rate) & self.people[column].is_not_null()).arg_true()
@@ -153,9 +158,10 @@ def _other_names(hand: _Hand, profile: Profile) -> None:
     """Names that are the person's as well."""
     _one_name(hand)
     hand.err("short-name", profile.short_name, forename=pl.col("known_as"))
+    more = hand.people["origin"].replace_strict(_TRANSLITERATED, default=1.0, return_dtype=pl.Float64)
     hand.err("renamed", profile.renamed, surname=pl.col("old_surname"))
     for column in ("forename", "surname"):
-        hand.garble(f"{column}-spelling", profile.other_spelling, column, _spelling)
+        hand.garble(f"{column}-spelling", more * profile.other_spelling, column, _spelling)
     parts = pl.col("surname").str.extract_groups(r"^(?<one>\p{L}{3,})[- ](?<two>\p{L}{3,})$")
     one = (
         pl.when(pl.col("u") < _LAST_PART).then(parts.struct.field("two")).otherwise(parts.struct.field("one"))
