@@ -9,7 +9,7 @@ import polars as pl
 
 from gateway.domain.people import LIST_SCHEMA
 from gateway.intake.dates import DateFacts, date_facts, read_dates
-from gateway.intake.plain import PlainRows, plain_rows
+from gateway.intake.plain import iso_dates, plain_ids, plain_rows
 from gateway.intake.raw import RawTable
 from gateway.intake.rules import rules_for
 
@@ -118,16 +118,23 @@ def _present(cells: pl.DataFrame, required: Collection[str], raw: pl.DataFrame) 
 
 
 def dates_of(raw: RawTable, max_cell: int) -> DateFacts:
-    """What the dates of birth in a part of a file say; there must be a column of them."""
-    cells, _ = _text(raw.cells.select("line", "dob"), max_cell)
-    return date_facts(cells["line"], cells["dob"])
+    """What the dates of birth in a part of a file say, where there is a column of them."""
+    if "dob" not in raw.cells.columns:
+        return DateFacts()
+    iso = iso_dates(raw.cells["dob"])
+    lines = raw.cells["line"].filter(iso)
+    plain = DateFacts(iso=lines.len(), first_iso=None if lines.is_empty() else lines[0])
+    cells, _ = _text(raw.cells.select("line", "dob").filter(~iso), max_cell)
+    return plain + date_facts(cells["line"], cells["dob"])
 
 
 def ids_of(raw: RawTable, max_cell: int) -> pl.DataFrame:
-    """`line` and `person_id` as `judge` takes it, of the rows that have a good one."""
-    cells, _ = _text(raw.cells.select("line", "person_id"), max_cell)
+    """`line` and `person_id` as `judge` takes it, of the rows that have a good one, in no order."""
+    ids = raw.cells.select("line", "person_id")
+    plain = plain_ids(ids["person_id"])
+    cells, _ = _text(ids.filter(~plain), max_cell)
     cells, _ = _typed(cells, postcode_check=False)
-    return cells.drop_nulls()
+    return pl.concat([ids.filter(plain), cells.drop_nulls()])
 
 
 def repeated(ids: pl.DataFrame) -> pl.DataFrame:
@@ -184,7 +191,7 @@ def judge(
     plain = plain_rows(
         raw.cells, required, _NAMING, today=today, max_cell=max_cell, postcode_check=postcode_check
     )
-    dates = elsewhere.dates if elsewhere else _dates(raw, plain, max_cell)
+    dates = elsewhere.dates if elsewhere else dates_of(raw, max_cell)
     if dates.slash > dates.iso:
         plain = plain.undated(raw.cells)
     others = raw.cells.filter(~plain.mask)
@@ -199,10 +206,3 @@ def judge(
     errors.append(_unique(cells, elsewhere.twice if elsewhere else repeated(cells)))
     table = pl.concat(errors).cast(ERROR_SCHEMA).sort("line", "column", maintain_order=True)
     return Judged(_shaped(cells, columns), table)
-
-
-def _dates(raw: RawTable, plain: PlainRows, max_cell: int) -> DateFacts:
-    if "dob" not in raw.cells.columns:
-        return DateFacts()
-    others = RawTable(raw.cells.filter(~plain.mask), raw.header, raw.too_long)
-    return plain.facts() + dates_of(others, max_cell)

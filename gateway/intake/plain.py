@@ -11,7 +11,7 @@ from typing import Final
 import polars as pl
 
 from gateway.domain import identifiers as ids
-from gateway.intake.dates import EARLIEST, DateFacts
+from gateway.intake.dates import EARLIEST
 
 LONGEST: Final = 64
 """Bytes of the longest plain cell: no rule finds one too long."""
@@ -52,19 +52,24 @@ _PLAIN: Final[Mapping[str, _Plain]] = {
 _ANY_POSTCODE: Final = _Plain(r"^[0-9A-Z]{2,10}$", clean=_without_spaces)
 
 
+def plain_ids(ids: pl.Series) -> pl.Series:
+    """Which person ids are there, and plain."""
+    cell = pl.col(ids.name)
+    plain = (cell.str.len_bytes() <= LONGEST) & _PLAIN["person_id"].holds(cell)
+    return ids.to_frame().select(plain.fill_null(False)).to_series()
+
+
+def iso_dates(dates: pl.Series) -> pl.Series:
+    """Which dates are there, and plainly in ISO format, though perhaps of no such day."""
+    return dates.str.contains(_ISO).fill_null(False)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PlainRows:
     """`mask`: which rows are plain. `rows`: those, as `judge` would clean them."""
 
     mask: pl.Series
     rows: pl.DataFrame
-
-    def facts(self) -> DateFacts:
-        """What their dates say together: every one is ISO."""
-        if "dob" not in self.rows.columns:
-            return DateFacts()
-        dated = self.rows["line"].filter(self.rows["dob"].is_not_null())
-        return DateFacts(iso=dated.len(), first_iso=None if dated.is_empty() else dated[0])
 
     def undated(self, cells: pl.DataFrame) -> "PlainRows":
         """Without those of `cells` that have a date: where another format leads, ISO is to be judged."""
