@@ -1,6 +1,7 @@
 """Names to the parts of match keys, once for each distinct spelling (docs/normalisation.md has the steps).
 
-Every part is null or a text of letters alone. `names.toml`, `nicknames.csv` and `surnames.csv` are the tables.
+Every part is null or a text of letters; a code has digits too. The tables are `names.toml`, `nicknames.csv`
+and `surnames.csv`.
 """
 
 import csv
@@ -28,8 +29,8 @@ _WORDS: Final[dict[str, list[str]]] = _RULES["words"]
 
 _LETTERS: Final[dict[str, str]] = _RULES["letters"]
 _APOSTROPHES: Final = "'`\u00b4\u2018\u2019\u201b\u2032\u02b9\u02bb\u02bc\u02bd\u02be\u02bf\ua78b\ua78c\uff07"
-# U+00C0 to U+017F (Latin letters with marks) and quotes, dashes and the no-break space, as their UTF-8 bytes read when
-# taken for Windows-1252; not where bytes are lacking there, or read as letters that may stand behind one another
+# Latin letters with marks, quotes, dashes and the no-break space, as their UTF-8 bytes read when taken for
+# Windows-1252; not where bytes are lacking there, or read as letters that may follow one another
 _MISREAD: Final = {
     sign.encode().decode("windows-1252"): sign
     for sign in [*map(chr, range(0xC0, 0x180)), "\u2018", "\u2019", "\u2013", "\u2014", "\u00a0", "\u00ad"]
@@ -69,7 +70,7 @@ NICKNAMES: Final = _table("nicknames.csv")
 SURNAMES: Final = _table("surnames.csv")
 _FORENAMES: Final = _lookup(NICKNAMES, _single)
 _FAMILIES: Final = _lookup(SURNAMES, _bare)
-# a surname has lost its last E when it is looked up as a forename; a forename of just that spelling goes before
+# a surname has lost its last E when it is looked up as a forename; a forename of that spelling goes before
 _SWAPPED: Final = _lookup(NICKNAMES, _bare) | _FORENAMES
 
 
@@ -92,10 +93,9 @@ def _words(text: pl.Expr) -> pl.Expr:
         r"[^\p{Lu}\p{Ll}\p{Lo} ]", ""
     )
     single = parted.str.replace_all(" +", " ").str.strip_chars(" ")
-    untitled = single.str.replace(f"^(?:{_any(_WORDS['titles'])} )+", "").str.replace(
+    return single.str.replace(f"^(?:{_any(_WORDS['titles'])} )+", "").str.replace(
         f"(?: {_any(_WORDS['suffixes'])})+$", ""
     )
-    return untitled
 
 
 def _spelled(rows: pl.DataFrame, column: str) -> pl.DataFrame:
@@ -136,11 +136,11 @@ def _called(words: pl.Expr) -> pl.Expr:
 def forename_parts(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFrame:
     """Parts of each distinct `forename`, one row a spelling, in no order.
 
-    `gk` the canonical forename in use, `gk3` its first and `gE` its last three letters; `g1`, `g3` of the first word
-    as written (a lone initial is a `g1` and nothing more); `gS` how the first word's canonical name sounds.
+    `gk` the canonical forename in use, `gk3` its first and `gE` its last three letters; `g1`, `g3` of the
+    first word as written (a lone initial is a `g1` and nothing more); `gS` how its canonical name sounds.
     """
     words, first, whole, name = pl.col("words"), pl.col("first"), pl.col("whole"), pl.col("name")
-    plain, called, full, canonical = (pl.col(part) for part in ("plain", "called", "full", "gk"))
+    plain, called, full, gk = (pl.col(part) for part in ("plain", "called", "full", "gk"))
     unknown = placeholders.names | placeholders.forenames
     return (
         _spelled(rows, "forename")
@@ -158,17 +158,17 @@ def forename_parts(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFra
         .with_columns(name=pl.when(plain.is_not_null()).then(name))
         .with_columns(full=_longer(name))
         .with_columns(
-            gk=pl.when(full.is_not_null()).then(pl.coalesce(called, plain)).replace(_FORENAMES),
+            gk=pl.when(full.is_not_null()).then(pl.coalesce(_longer(called), plain)).replace(_FORENAMES),
             written=pl.when(full.is_not_null()).then(plain).replace(_FORENAMES),
         )
         .select(
             "forename",
             "gk",
-            canonical.str.slice(0, 3).alias("gk3"),
+            gk.str.slice(0, 3).alias("gk3"),
             name.str.slice(0, 1).alias("g1"),
             full.str.slice(0, 3).alias("g3"),
             sound(pl.col("written")).alias("gS"),
-            canonical.str.tail(_TAIL).alias("gE"),
+            gk.str.tail(_TAIL).alias("gE"),
         )
     )
 
@@ -201,8 +201,8 @@ def _families(names: pl.DataFrame, columns: list[str], placeholders: Placeholder
 def surname_parts(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFrame:
     """Parts of each distinct `surname`, one row a spelling, in no order; a lone letter is none.
 
-    `s` the surname as one word, `s3` its first and `sE` its last three letters, `sS` how it sounds; `sk`, `sk3` as if
-    it were a forename, for pairs in either order; `sf`, `sl` its first and last barrel.
+    `s` the surname as one word, `s3` its first and `sE` its last three letters, `sS` how it sounds; `sk`,
+    `sk3` as if it were a forename, for pairs in either order; `sf`, `sl` its first and last barrel.
     """
     words, barrels, s = pl.col("words"), pl.col("barrels"), pl.col("s")
     several = words.str.contains(" ", literal=True)

@@ -48,7 +48,7 @@ def surname(typed):
     ],
 )
 def test_forename_parts(typed, gk, g1, g3):
-    """The forename in use becomes canonical, the first word's letters stand as written; an initial is no name."""
+    """The forename in use becomes canonical, the first word stays as written; an initial is no name."""
     found = forename(typed)
     assert (found["gk"], found["g1"], found["g3"]) == (gk, g1, g3)
 
@@ -112,7 +112,7 @@ def test_the_first_letters_and_the_last_are_of_the_same_name():
 
 
 def test_canonical_forenames_are_their_own():
-    """No canonical forename is a nickname, and each table entry leads to its canonical name and stays there."""
+    """No canonical forename is a nickname, and each entry leads to its canonical name and stays there."""
     assert not set(NICKNAMES) & set(NICKNAMES.values())
     both = pl.DataFrame([*NICKNAMES.items()], schema=["forename", "canonical"], orient="row")
     found = both.join(forename_parts(both, V1.placeholders), on="forename")
@@ -132,6 +132,6 @@ def test_canonical_surnames_are_their_own():
 
 
 def test_a_name_in_both_tables_leads_to_one():
-    """Names that are forenames and surnames fold alike, so that swapped ones still meet in order-free pairs."""
+    """Names in both tables fold alike, so that swapped ones still meet in order-free pairs."""
     for name in set(SURNAMES) & set(NICKNAMES):
         assert forename(name)["gk"] == surname(name)["sk"], name
