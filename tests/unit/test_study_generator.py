@@ -47,11 +47,11 @@ def _differ(pairs, column):
 
 
 def test_two_strangers_share_a_surname_as_seldom_as_in_england(everybody):
-    """About 1 in 1,100 pairs, and 1 in 350 a forename (of one sex: 1 in 175); the tail is long."""
+    """About 1 in 1,150 pairs, and 1 in 400 a forename (two men: 175, two women: 250); the tail is long."""
     assert 1 / 2_000 < _collision(everybody["surname"]) < 1 / 900
     assert 1 / 500 < _collision(everybody["forename"]) < 1 / 250
     for sex in ("F", "M"):
-        assert 1 / 260 < _collision(everybody.filter(pl.col("sex") == sex)["forename"]) < 1 / 120
+        assert 1 / 300 < _collision(everybody.filter(pl.col("sex") == sex)["forename"]) < 1 / 120
     counts = everybody["surname"].value_counts(sort=True)
     assert counts.height > 8_000
     assert counts["surname"][0] == "Smith"
@@ -125,7 +125,7 @@ def test_one_seed_gives_the_same_bytes():
         )
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    assert digest(1) == digest(1) == "88c148c1557c8046"
+    assert digest(1) == digest(1) == "6183a4b7e268c334"
     assert digest(2) != digest(1)
 
 
