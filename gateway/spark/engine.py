@@ -4,13 +4,16 @@ Three passes, because a row is judged by its whole file: how the dates are writt
 then the tokens. The first is left out where dates are typed, the second where line numbers are the ids.
 """
 
+import json
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import reduce
+from itertools import chain
 from operator import add
 from pathlib import Path
 from typing import Any, Final
@@ -22,19 +25,9 @@ from gateway.domain.errors import BadInputError, FlagstoneError
 from gateway.intake.columns import PERSON_COLUMNS
 from gateway.intake.dates import DateFacts
 from gateway.intake.judge import Elsewhere, repeated
-from gateway.linkage.scheme import V1
 from gateway.spark.key_file import KeyFile
 from gateway.spark.sources import Source, open_source
-from gateway.spark.worker import (
-    FACTS_SCHEMA,
-    IDS_SCHEMA,
-    TOKENS_SCHEMA,
-    Bad,
-    MakeTokens,
-    ReadDates,
-    ReadIds,
-    Tally,
-)
+from gateway.spark.worker import FACTS_SCHEMA, IDS_SCHEMA, MADE_SCHEMA, MakeTokens, ReadDates, ReadIds
 
 MAX_TWICE: Final = 1_000_000
 """Rows that share their person id with another, at most; they are held by the driver."""
@@ -58,26 +51,38 @@ def make(
     """Pseudonymise a person file (CSV in UTF-8, or Parquet) into one Parquet file, mode 0600.
 
     `person_id` and one column for each match key, bit for bit those of one process; the rows' order is not
-    kept. `spark`: a session; `file` and the key file stand at the same path on every machine.
+    kept. `spark`: a session; `file`, the key file and the folder of `out` are at the same path on every
+    machine. The workers write tokens there themselves: none goes through Java, or into Spark's own files.
 
     Raises:
         BadInputError: the file as a whole can't be used, or no row of it.
         FlagstoneError: what a worker raised.
     """
     with _translated(), tempfile.TemporaryDirectory(prefix=".tokens-", dir=out.parent) as own:
-        source = open_source(spark, file)
+        source = open_source(spark, file.resolve())
         elsewhere = Elsewhere(_dates(spark, source), _twice(spark, source))
-        tally = spark.sparkContext.accumulator({}, Tally())
-        work = MakeTokens(source, elsewhere, today, key, tally)
-        tokens = source.frame(spark, PERSON_COLUMNS).mapInArrow(work, TOKENS_SCHEMA)
         parts = Path(own, "parts")
-        # tokens are random bytes: nothing to compress, nothing that occurs twice
-        tokens.write.option("compression", "none").option("parquet.enable.dictionary", "false").parquet(
-            str(parts)
-        )
-        rows = sum(seen for seen, _ in tally.value.values())
-        bad = sum((bad for _, bad in tally.value.values()), Bad())
-        return Made(rows, _gather(parts, Path(own, "whole"), out, rows, metadata), bad)
+        parts.mkdir()
+        work = MakeTokens(source, elsewhere, today, key.resolve(), parts)
+        told = source.frame(spark, PERSON_COLUMNS).mapInArrow(work, MADE_SCHEMA).collect()
+        rows, people = (sum(each[name] for each in told) for name in ("rows", "people"))
+        if not rows:
+            raise BadInputError("a header, but not one row", place="upload")
+        if not people:
+            raise BadInputError("not one row that can be used", place="upload")
+        whole = Path(own, "whole")
+        whole.touch(mode=0o600)
+        # one file, as of one process; beside these parts, so that nobody ever sees half of it
+        pl.scan_parquet([parts / each["part"] for each in told]).sink_parquet(whole, metadata=dict(metadata))
+        whole.replace(out)
+        return Made(rows, people, _added(each["bad"] for each in told))
+
+
+def _added(told: Iterable[str]) -> Counter[tuple[str, str]]:
+    bad = Counter[tuple[str, str]]()
+    for column, reason, count in chain.from_iterable(json.loads(each) for each in told):
+        bad[column, reason] += count
+    return bad
 
 
 def _dates(spark: Any, source: Source) -> DateFacts:
@@ -103,20 +108,6 @@ def _twice(spark: Any, source: Source) -> pl.DataFrame:
             way_out="Name the column that tells people apart person_id",
         )
     return repeated(pl.DataFrame(pl.from_arrow(rows)).with_columns(pl.col("line").cast(pl.UInt32)))
-
-
-def _gather(parts: Path, whole: Path, out: Path, rows: int, metadata: Mapping[str, str]) -> int:
-    """One file of Spark's parts, in the place of `out`; how many rows it has."""
-    if not rows:
-        raise BadInputError("a header, but not one row", place="upload")
-    tokens = pl.scan_parquet(parts / "*.parquet").select("person_id", *V1.labels)
-    people: int = tokens.select(pl.len()).collect().item()
-    if not people:
-        raise BadInputError("not one row that can be used", place="upload")
-    whole.touch(mode=0o600)
-    tokens.sink_parquet(whole, metadata=dict(metadata))
-    whole.replace(out)
-    return people
 
 
 @contextmanager

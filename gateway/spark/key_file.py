@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from gateway.linkage.scheme import V1
 from gateway.linkage.secret import token_keys
@@ -18,6 +19,10 @@ class KeyFile:
 
     path: Path
     read: Callable[[Path], bytes]
+
+    def resolve(self) -> Self:
+        """The same under its absolute path: a worker may stand in another folder."""
+        return type(self)(self.path.resolve(), self.read)
 
     def token_keys(self) -> dict[str, bytes]:
         """The keys of scheme v1, for as long as the caller holds them."""

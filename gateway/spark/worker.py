@@ -3,10 +3,12 @@
 Each class here is a function for `mapInArrow` that Spark serialises: it holds no person and no key.
 """
 
-from collections import Counter
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from datetime import date
+from itertools import count
+from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
@@ -14,21 +16,19 @@ import polars as pl
 from gateway.domain.errors import FlagstoneError
 from gateway.domain.people import PERSON_SCHEMA
 from gateway.intake.dates import DateFacts
-from gateway.intake.judge import Elsewhere, dates_of, ids_of, judge
+from gateway.intake.judge import Elsewhere, Judged, dates_of, ids_of, judge
 from gateway.intake.limits import PERSON_FILE_LIMITS
 from gateway.intake.raw import RawTable
-from gateway.linkage.scheme import V1
 from gateway.linkage.tokens import tokenise
 from gateway.spark.key_file import KeyFile
 from gateway.spark.sources import Source
 
 MAX_CELL: Final = PERSON_FILE_LIMITS.max_cell
-Bad = Counter[tuple[str, str]]
-"""(column, reason) -> how often."""
 
 FACTS_SCHEMA: Final = ", ".join(f"{field.name} long" for field in fields(DateFacts))
 IDS_SCHEMA: Final = "line long, person_id string"
-TOKENS_SCHEMA: Final = ", ".join(["person_id string", *(f"`{label}` binary" for label in V1.labels)])
+MADE_SCHEMA: Final = "part string, rows long, people long, bad string"
+"""`part`: name of a file; `rows` read and `people` written; `bad`: JSON of [column, reason, how often]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,56 +63,50 @@ class ReadIds:
 
 @dataclass(frozen=True, slots=True)
 class MakeTokens:
-    """A row of tokens for every usable row; schema TOKENS_SCHEMA. `tally`: an accumulator of `Tally`."""
+    """Writes a Parquet file of ids and tokens into `parts` for each batch; a row about each, MADE_SCHEMA.
+
+    Files of a task that Spark runs again, or twice, are other files, of which Spark returns one row alone.
+    """
 
     source: Source
     elsewhere: Elsewhere
     today: date
     key: KeyFile
-    tally: Any
+    parts: Path
 
     def __call__(self, batches: Iterator[Any]) -> Iterator[Any]:
         from pyspark import TaskContext  # noqa: PLC0415 - an extra; see session
 
-        keys = self.key.token_keys()
-        seen, bad = 0, Bad()
+        keys, names = self.key.token_keys(), count()
+        attempt = TaskContext.get().taskAttemptId()
 
         def made(raw: RawTable) -> pl.DataFrame:
-            nonlocal seen
-            judged = judge(
-                raw.with_ids(),
-                PERSON_SCHEMA.names(),
-                ("person_id",),
-                today=self.today,
-                max_cell=MAX_CELL,
-                postcode_check=False,
-                elsewhere=self.elsewhere,
-            )
-            seen += raw.cells.height
-            bad.update(dict(_counted(judged.errors)))
+            judged = self._judged(raw)
             people = judged.usable()
-            return tokenise(people, keys).insert_column(0, people["person_id"])
+            tokens = tokenise(people, keys).insert_column(0, people["person_id"])
+            part = f"{attempt}-{next(names)}.parquet"
+            tokens.write_parquet(self.parts / part, compression="uncompressed", statistics=False)
+            bad = judged.errors.group_by("column", "reason").len().rows()
+            told = {
+                "part": [part],
+                "rows": [raw.cells.height],
+                "people": [people.height],
+                "bad": [json.dumps(bad)],
+            }
+            return pl.DataFrame(told)
 
-        yield from _by_table(self.source, batches, made)
-        # by partition: one that Spark runs twice counts once
-        self.tally.add({TaskContext.get().partitionId(): (seen, bad)})
+        return _by_table(self.source, batches, made)
 
-
-class Tally:
-    """Adds up what the partitions counted (an `AccumulatorParam`): partition -> (rows read, bad cells)."""
-
-    def zero(self, _: object) -> dict[int, tuple[int, Bad]]:
-        return {}
-
-    def addInPlace(  # noqa: N802 - Spark's name
-        self, one: dict[int, tuple[int, Bad]], other: dict[int, tuple[int, Bad]]
-    ) -> dict[int, tuple[int, Bad]]:
-        return one | other
-
-
-def _counted(errors: pl.DataFrame) -> Iterator[tuple[tuple[str, str], int]]:
-    for column, reason, count in errors.group_by("column", "reason").len().iter_rows():
-        yield (column, reason), count
+    def _judged(self, raw: RawTable) -> Judged:
+        return judge(
+            raw.with_ids(),
+            PERSON_SCHEMA.names(),
+            ("person_id",),
+            today=self.today,
+            max_cell=MAX_CELL,
+            postcode_check=False,
+            elsewhere=self.elsewhere,
+        )
 
 
 def _by_table(
@@ -134,7 +128,7 @@ def _arrow(frame: pl.DataFrame) -> list[Any]:
     """Batches of the plain Arrow types that Spark takes: Polars' own are views, and large."""
     import pyarrow as pa  # noqa: PLC0415 - an extra; see session
 
-    plain = {pl.String: pa.string(), pl.Binary: pa.binary(), pl.Int64: pa.int64()}
+    plain = {pl.String: pa.string(), pl.Int64: pa.int64()}
     schema = pa.schema([(name, plain[dtype.base_type()]) for name, dtype in frame.schema.items()])
     batches: list[Any] = frame.to_arrow().cast(schema).to_batches()
     return batches
