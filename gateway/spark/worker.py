@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from datetime import date
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,8 @@ from gateway.intake.dates import DateFacts
 from gateway.intake.judge import Elsewhere, Judged, dates_of, ids_of, judge
 from gateway.intake.limits import PERSON_FILE_LIMITS
 from gateway.intake.raw import RawTable
+from gateway.linkage.normalise import Known
+from gateway.linkage.scheme import V1
 from gateway.linkage.tokens import tokenise
 from gateway.spark.key_file import KeyFile
 from gateway.spark.sources import Source
@@ -83,7 +86,7 @@ class MakeTokens:
         def made(raw: RawTable) -> pl.DataFrame:
             judged = self._judged(raw)
             people = judged.usable()
-            tokens = tokenise(people, keys).insert_column(0, people["person_id"])
+            tokens = tokenise(people, keys, V1, known=_known()).insert_column(0, people["person_id"])
             part = f"{attempt}-{next(names)}.parquet"
             tokens.write_parquet(self.parts / part, compression="uncompressed", statistics=False)
             bad = judged.errors.group_by("column", "reason").len().rows()
@@ -107,6 +110,12 @@ class MakeTokens:
             postcode_check=False,
             elsewhere=self.elsewhere,
         )
+
+
+@cache
+def _known() -> Known:
+    """Names that this process has met: it works through many tasks, and ends with the session."""
+    return Known(V1)
 
 
 def _by_table(
