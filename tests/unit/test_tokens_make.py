@@ -185,7 +185,7 @@ def killed(path, out, number, *, torn=False, today=TODAY):
 @pytest.mark.parametrize("name", ["people.csv", "people.parquet"])
 @pytest.mark.parametrize("torn", [False, True])
 def test_a_killed_run_is_taken_up_and_ends_in_the_same_bytes(tmp_path, name, torn, small_parts, monkeypatch):
-    """After a kill between or within parts, finished ones are not made again; the output is byte-identical."""
+    """After a kill between or within parts, what is finished stays; the output is byte-identical."""
     path = written(tmp_path / name, people())
     folder = killed(path, tmp_path / "t.parquet", 3, torn=torn, today=date(2026, 11, 21))
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
