@@ -70,8 +70,6 @@ NICKNAMES: Final = _table("nicknames.csv")
 SURNAMES: Final = _table("surnames.csv")
 _FORENAMES: Final = _lookup(NICKNAMES, _single)
 _FAMILIES: Final = _lookup(SURNAMES, _bare)
-# a surname has lost its last E when it is looked up as a forename; a forename of that spelling goes before
-_SWAPPED: Final = _lookup(NICKNAMES, _bare) | _FORENAMES
 
 
 def _words(text: pl.Expr) -> pl.Expr:
@@ -208,19 +206,27 @@ def surname_parts(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFram
     several = words.str.contains(" ", literal=True)
     spelled = _spelled(rows, "surname")
     one = spelled.filter(~several).with_columns(
-        s=words, sf=pl.lit(None, pl.String), sl=pl.lit(None, pl.String)
+        s=words, joined=words, sf=pl.lit(None, pl.String), sl=pl.lit(None, pl.String)
     )
     more = (
         spelled.filter(several)
         .with_columns(words=_current(words))
-        .with_columns(s=words.str.replace_all(" ", "", literal=True), barrels=_barrels(words))
-        .with_columns(sf=barrels.str.extract("^([^ ]+)"), sl=barrels.str.extract("([^ ]+)$"))
-        .drop("barrels")
+        .with_columns(joined=words.str.replace_all(" ", "", literal=True), barrels=_barrels(words))
+        .select(
+            "surname",
+            "words",
+            s="joined",
+            joined="joined",
+            sf=barrels.str.extract("^([^ ]+)"),
+            sl=barrels.str.extract("([^ ]+)$"),
+        )
     )
+    # a surname that is a forename too is looked up before it loses an ending
+    forename = _single(pl.col("joined")).replace_strict(_FORENAMES, default=None, return_dtype=pl.String)
     barrel = {part: pl.when(s.is_not_null()).then(pl.coalesce(part, s)) for part in ("sf", "sl")}
     return (
         pl.concat([_families(one, ["s"], placeholders), _families(more, ["s", "sf", "sl"], placeholders)])
-        .with_columns(sk=_single(s).replace(_SWAPPED))
+        .with_columns(sk=pl.when(s.is_not_null()).then(pl.coalesce(forename, _single(s).replace(_FORENAMES))))
         .select(
             "surname",
             "s",

@@ -8,6 +8,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.linkage.names import NICKNAMES
 from gateway.linkage.normalise import SEPARATOR, normalise
 from gateway.linkage.scheme import V1
 from gateway.linkage.secret import token_keys
@@ -21,7 +22,8 @@ COLUMNS = {
     "postcode": pl.String,
     "nhs_number": pl.String,
 }
-texts = st.none() | st.text(max_size=30)
+# polars may know later letters than Python does
+texts = st.none() | st.text(st.characters(exclude_categories=["Cn", "Cs"]), max_size=30)
 names = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=2, max_size=12)
 people = st.lists(
     st.tuples(
@@ -80,7 +82,7 @@ def test_how_a_name_is_typed_does_not_matter(name):
     assert parts.n_unique() == 1
 
 
-@given(names, names)
+@given(st.sampled_from(sorted(set(NICKNAMES))), st.sampled_from(sorted(set(NICKNAMES.values()))))
 def test_swapped_names_share_the_order_free_pair(forename, surname):
     """Forename and surname swapped on one side still give the same pairs."""
     parts = normalise(pl.DataFrame({"forename": [forename, surname], "surname": [surname, forename]}))

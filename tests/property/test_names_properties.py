@@ -13,8 +13,8 @@ from gateway.linkage.scheme import V1, package_text
 SOUNDS = tomllib.loads(package_text("sounds.toml"))["sounds"]
 TELLING = """
 Mohammed Md. Abdul Abd al Rahman Oluwa OluwaOlu Chukwu Xiao Ming Na Me Mr Jr née AKA ( ) Mac MacMac O' 0 1 van
-der de la Kaur Singh Kowalska Ivanova Ivanovaova Petrovich Saint El Ibn Baby Test Testt Clarke Dunne LLE DD X ZZ
-- ß İ Ã© Łó 王 小明
+der de la Kaur Singh Kowalska Ivanova Ivanovaova Petrovich Saint El Ibn Baby Test Testt Clarke Dunne LLE DD X
+ZZ - ß İ Ã© Łó 王 小明
 """
 words = st.sampled_from(
     [*TELLING.split(), "\u200b", "\u02bc", "\u2019", " ", *list(NICKNAMES)[::400], *list(SURNAMES)[::90]]
