@@ -55,6 +55,7 @@ def _told(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--overlaps", type=_shares, default=(0.85, 0.2, 0.05, 0.01), help="the first is the main one"
     )
+    parser.add_argument("--peer-overlaps", type=_shares, help="of the other peers: all, unless told")
     parser.add_argument(
         "--clk-overlaps", type=_shares, help="CLKs compare all with all: the first alone, unless told"
     )
@@ -80,6 +81,7 @@ def _told(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"no such peer: {', '.join(sorted(unknown))}; there are {', '.join(PEERS)}")
     if told.quick:
         vars(told).update(QUICK)
+    told.peer_overlaps = told.peer_overlaps or told.overlaps
     told.clk_overlaps = told.clk_overlaps or told.overlaps[:1]
     return told
 
@@ -129,10 +131,10 @@ class Driver:
         return outcomes
 
     def _peer(self, name: str, peer: Peer, world: World, nhs: bool) -> list[Outcome]:
-        some = name == "clk" and world.uk  # they compare all with all, which takes minutes
+        chosen = self.told.clk_overlaps if name == "clk" else self.told.peer_overlaps
         outcomes: list[Outcome] = []
         for case in world.cases:
-            if some and case.overlap not in self.told.clk_overlaps:
+            if world.uk and case.overlap not in chosen:
                 continue
             outcome, spent = peer_found(peer, self.told.peers_python, world, case, nhs)
             outcomes.append(outcome)
