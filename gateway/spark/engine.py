@@ -73,7 +73,9 @@ def make(
         whole = Path(own, "whole")
         whole.touch(mode=0o600)
         # one file, as of one process; beside these parts, so that nobody ever sees half of it
-        pl.scan_parquet([parts / each["part"] for each in told]).sink_parquet(whole, metadata=dict(metadata))
+        tokens = pl.scan_parquet([parts / each["part"] for each in told])
+        # random bytes: there is nothing to compress, and nothing to find by ranges
+        tokens.sink_parquet(whole, compression="uncompressed", statistics=False, metadata=dict(metadata))
         whole.replace(out)
         return Made(rows, people, _added(each["bad"] for each in told))
 
