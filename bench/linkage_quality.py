@@ -146,7 +146,7 @@ class Driver:
 
     def _keep(self, world: World, outcomes: Sequence[Outcome]) -> None:
         for case in world.cases:
-            drawn = weights(case.truth["unit"].max() + 1, self.told.resamples, _BOOTSTRAP_SEED)
+            drawn = weights(case.truth["unit"].n_unique(), self.told.resamples, _BOOTSTRAP_SEED)
             for outcome in outcomes:
                 if outcome.overlap == case.overlap:
                     self.study.rows += _rows(world, case, outcome, drawn)

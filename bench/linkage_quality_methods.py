@@ -16,7 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from bench.linkage_quality_data import Case, World
-from bench.linkage_quality_metrics import best_threshold, judged, one_best
+from bench.linkage_quality_metrics import best_threshold, judged, one_best, right
 from gateway.domain.people import IDENTIFYING
 from gateway.linkage.resolve import candidates, resolve
 from gateway.linkage.scheme import V1, Scheme
@@ -118,7 +118,7 @@ class Peer:
         """Seconds that it says it spent, by part. One Parquet for each list is then in `out`."""
         out.mkdir(parents=True, exist_ok=True)
         flags = [*(["--nhs"] if nhs else []), *(["--uk"] if uk else []), "--variant", self.variant]
-        command = [python, _PEERS / self.script, register, *lists, "--out", out, *flags]
+        command = [*map(str, (python, _PEERS / self.script, register, *lists, "--out", out)), *flags]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"{self.name} failed:\n{done.stderr[-2000:]}")
@@ -169,10 +169,10 @@ def _best_decision(pairs: pl.DataFrame, case: Case) -> tuple[str, pl.DataFrame]:
         among = pairs.with_columns(score=count.cast(pl.Float64))
         for least in range(1, chosen.bit_count() + 1):
             linked = one_best(among.filter(pl.col("score") >= least))
-            right = judged(linked, case.truth)["right"].sum()
+            found = right(judged(linked, case.truth))
             best = max(
                 best,
-                (2 * right / (linked.height + links), _decision(chosen, least), linked),
+                (2 * found / (linked.height + links), _decision(chosen, least), linked),
                 key=lambda b: b[0],
             )
     return best[1], best[2]

@@ -66,14 +66,14 @@ def judged(pairs: pl.DataFrame, truth: pl.DataFrame) -> pl.DataFrame:
 def at(pairs: pl.DataFrame, truth: pl.DataFrame, threshold: float, drawn: pl.DataFrame) -> Figures:
     """Figures of the `judged` pairs whose score reaches the threshold; `drawn` as `weights` makes it."""
     accepted = pairs.filter(pl.col("score") >= threshold)
-    right = accepted.filter("right")
-    all_, true, links = (_total(each, drawn) for each in (accepted, right, _links(truth)))
+    true_pairs = accepted.filter("right")
+    all_, true, links = (_total(each, drawn) for each in (accepted, true_pairs, _links(truth)))
     return Figures(
         Estimate.of(_ratio(true, all_, 1.0)),
         Estimate.of(_ratio(true, links, 0.0)),
         Estimate.of(_ratio(2 * true, all_ + links, 0.0)),
         accepted.height,
-        accepted.height - right.height,
+        accepted.height - true_pairs.height,
     )
 
 
@@ -83,12 +83,12 @@ def recall_at(pairs: pl.DataFrame, truth: pl.DataFrame, precision: float, drawn:
     if pairs.is_empty():
         return Estimate.of(links * 0.0)
     of_pair = drawn[pairs["unit"]]
-    right, ends = pairs["right"].cast(pl.UInt16), _ends(pairs)
+    is_right, ends = pairs["right"].cast(pl.UInt16), _ends(pairs)
 
     def most(column: str) -> pl.Expr:
         """Right pairs at the lowest threshold that is precise enough."""
         accepted = pl.col(column).cum_sum().filter(ends)
-        true = (pl.col(column) * right).cum_sum().filter(ends)
+        true = (pl.col(column) * is_right).cum_sum().filter(ends)
         return true.filter(true / accepted >= precision).max().fill_null(0)
 
     return Estimate.of(_ratio(_row(of_pair.select(most(column) for column in drawn.columns)), links, 0.0))
@@ -96,10 +96,10 @@ def recall_at(pairs: pl.DataFrame, truth: pl.DataFrame, precision: float, drawn:
 
 def best_threshold(pairs: pl.DataFrame, truth: pl.DataFrame) -> float:
     """The threshold with the largest F1 on these very `judged` pairs: it flatters. The highest of equals."""
-    links, right = _links(truth).height, pl.col("right").cum_sum()
-    f1 = 2 * right / (pl.int_range(1, pl.len() + 1) + links)
+    links, found = _links(truth).height, pl.col("right").cum_sum()
+    f1 = 2 * found / (pl.int_range(1, pl.len() + 1) + links)
     swept = pairs.select("score", f1=f1).filter(_ends(pairs))
-    return swept.sort("f1", "score", descending=True)["score"].first() if swept.height else 0.0
+    return float(swept.sort("f1", "score", descending=True).item(0, "score")) if swept.height else 0.0
 
 
 def one_best(pairs: pl.DataFrame) -> pl.DataFrame:
@@ -120,6 +120,11 @@ def wilson(hits: int, of: int) -> tuple[float, float]:
     middle = (share + square / (2 * of)) / (1 + square / of)
     half = _Z / (1 + square / of) * sqrt(share * (1 - share) / of + square / (4 * of**2))
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def right(pairs: pl.DataFrame) -> int:
+    """How many of the `judged` pairs are true."""
+    return pairs.filter("right").height
 
 
 def _links(truth: pl.DataFrame) -> pl.DataFrame:

@@ -8,7 +8,7 @@ import polars as pl
 
 from bench.linkage_quality_data import Case
 from bench.linkage_quality_methods import Outcome, scored
-from bench.linkage_quality_metrics import judged, wilson
+from bench.linkage_quality_metrics import judged, right, wilson
 from gateway.linkage.scheme import V1, Scheme
 from gateway.linkage.score import threshold
 
@@ -39,13 +39,12 @@ def keys(pairs: pl.DataFrame, case: Case, register_size: int) -> list[Key]:
 def _key(pairs: pl.DataFrame, case: Case, register_size: int, bit: int, whole: tuple[float, float]) -> Key:
     links = case.truth["record"].count()
     alone = judged(pairs.filter(pl.col("agree") & (1 << bit) != 0).with_columns(score=0.0), case.truth)
-    right = alone["right"].sum()
+    hits = right(alone)
     rest = pairs.select("slot", "record", _without(bit, "agree"), _without(bit, "both")).filter(
         pl.col("agree") != 0
     )
     recall, f1 = _at_threshold(rest, case, register_size, without(V1, bit))
-    precision = right / alone.height if alone.height else 1.0
-    return Key(V1.labels[bit], precision, right / links, whole[0] - recall, whole[1] - f1)
+    return Key(V1.labels[bit], _share(hits, alone.height), hits / links, whole[0] - recall, whole[1] - f1)
 
 
 def without(scheme: Scheme, bit: int) -> Scheme:
@@ -62,8 +61,8 @@ def _at_threshold(pairs: pl.DataFrame, case: Case, register_size: int, scheme: S
     """Recall and F1 of the scheme at its own threshold."""
     enough = threshold(register_size, case.overlap, scheme)
     accepted = judged(scored(pairs, scheme).filter(pl.col("score") >= enough), case.truth)
-    right, links = accepted["right"].sum(), case.truth["record"].count()
-    return right / links, 2 * right / (accepted.height + links)
+    hits, links = right(accepted), case.truth["record"].count()
+    return hits / links, 2 * hits / (accepted.height + links)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +115,14 @@ def _group(dimension: str, name: str, people: pl.DataFrame, whole: Group | None)
     """`right`: null where no pair was accepted."""
     links = people.filter(pl.col("record").is_not_null())
     complete = links.filter(pl.col("missing") == "0")
-    hits, hits_complete = (each["right"].fill_null(value=False).sum() for each in (links, complete))
-    accepted = people["right"].count()
+    hits_complete = right(complete)
     recall = _share(hits_complete, complete.height)
     return Group(
         dimension,
         name,
         links.height,
-        _share(hits, links.height),
-        _share(people["right"].sum(), accepted),
+        _share(right(links), links.height),
+        _share(right(people), people["right"].count()),
         complete.height,
         recall,
         *wilson(hits_complete, complete.height),

@@ -49,9 +49,8 @@ def _ours(files: tuple[Path, Path], folder: Path, overlap: float) -> Spent:
     key = folder / "key"
     key.write_text(f"{'0' * 64}\n", encoding="ascii")
     key.chmod(0o600)
-    flagstone, out = Path(sys.executable).with_name("flagstone"), folder / "pairs.csv"
-    told = ("--key-file", key, "--overlap", str(overlap), "--out", out)
-    return _spent([flagstone, "tokens", "link", *files, *told])
+    told = ("--key-file", key, "--overlap", overlap, "--out", folder / "pairs.csv")
+    return _spent([sys.executable, "-m", "gateway.cli", "tokens", "link", *files, *told])
 
 
 def _splink(files: tuple[Path, Path], folder: Path, python: Path) -> Spent:
