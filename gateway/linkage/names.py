@@ -230,6 +230,7 @@ def surname_parts(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFram
         .select(
             "surname",
             "s",
+            s.str.slice(0, 1).alias("s1"),
             s.str.slice(0, 3).alias("s3"),
             sound(s).alias("sS"),
             "sk",

@@ -9,7 +9,16 @@ from typing import Final
 
 import polars as pl
 
-from gateway.domain.identifiers import canonical_nhs_number, valid_nhs_number
+from gateway.domain.identifiers import (
+    canonical_nhs_number,
+    canonical_nino,
+    canonical_uprn,
+    canonical_upn,
+    valid_nhs_number,
+    valid_nino,
+    valid_uprn,
+    valid_upn,
+)
 from gateway.domain.people import IDENTIFYING
 from gateway.linkage.names import forename_parts, surname_parts
 from gateway.linkage.scheme import V1, Placeholders, Scheme
@@ -20,7 +29,8 @@ SEPARATOR: Final = "\x1f"
 MAX_KNOWN: Final = 1_000_000
 """Names that `Known` keeps, of a kind: a hundred megabytes."""
 
-_UK_POSTCODE: Final = "^[A-Z]{1,2}[0-9][A-Z0-9]?[0-9][A-Z]{2}$"
+_LOOK_ALIKES: Final = {"O": "0", "I": "1"}
+_UK_POSTCODE: Final = "^[0-9A-Z]{2,4}[0-9][A-Z]{2}$"
 
 
 class Known:
@@ -65,28 +75,20 @@ def normalise(people: pl.DataFrame, scheme: Scheme = V1, known: Known | None = N
         else pl.repeat(None, people.height, dtype=kind).alias(column)
         for column, kind in IDENTIFYING.items()
     )
-    numbers = _nhs(rows["nhs_number"])
+    numbers = _numbers(rows)
     # names, dates and postcodes repeat: their dozen passes run over the distinct ones only
     rows = _join(rows, "forename", known.of(rows["forename"], forename_parts))
     rows = _join(rows, "surname", known.of(rows["surname"], surname_parts))
     rows = _join(rows, "dob", _births(rows, scheme.placeholders))
     rows = _join(rows, "postcode", _places(rows, scheme.placeholders))
     return rows.select(
-        "gk",
-        "s",
+        *("gk", "g1", "g3", "gS"),
+        *("s", "s1", "s3", "sE", "sS", "sl"),
         _pair("gk", "sk").alias("gs"),
         _pair("gk3", "sk3").alias("gs3"),
-        "g1",
-        "g3",
-        "gS",
-        "s3",
-        "sS",
-        pl.col("day").alias("dob"),
-        "md",
-        "y",
-        "pc",
-        "sec",
-        numbers,
+        *("born", "dm", "my", "y"),
+        *("pc", "pcx", "out"),
+        *numbers,
     )
 
 
@@ -104,39 +106,61 @@ def _pair(one: str, other: str) -> pl.Expr:
 
 
 def _births(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFrame:
-    """Parts of each distinct date of birth: the whole `day`, its month and day, its year."""
+    """Parts of each distinct date of birth: `born` the whole, `dm` day and month, `my` month and year, `y`.
+
+    In `born` and `dm` the smaller of day and month stands first: they are often swapped.
+    """
     known = pl.when(~pl.col("dob").is_in(placeholders.births)).then("dob")
-    distinct = rows.select(pl.col("dob").drop_nulls().unique()).with_columns(known=known)
-    day = pl.col("known").dt.to_string("%Y%m%d")
-    return distinct.with_columns(day=day).select(
-        "dob",
-        "day",
-        pl.col("known").dt.to_string("%m%d").alias("md"),
-        pl.col("known").dt.to_string("%Y").alias("y"),
+    day, month = known.dt.day(), known.dt.month()
+    either = pl.min_horizontal(day, month) * 100 + pl.max_horizontal(day, month)
+    distinct = rows.select(pl.col("dob").drop_nulls().unique()).with_columns(
+        y=known.dt.to_string("%Y"), my=known.dt.to_string("%Y%m"), dm=either.cast(pl.String).str.zfill(4)
     )
+    return distinct.with_columns(born=pl.col("y") + pl.col("dm"))
 
 
 def _places(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFrame:
-    """Parts of each distinct postcode: itself and its sector.
+    """Parts of each distinct postcode: `pc` the whole, `pcx` its characters in order, `out` the district.
 
-    Of a postcode that is not UK-shaped, the sector is all but the last character.
+    O and I count as the digits that they are mistaken for: no postcode differs from another by them alone.
+    Of a postcode that is not UK-shaped, the district is all but the last two characters.
     """
     code, known = pl.col("code"), pl.col("pc")
     unknown = code.is_in(placeholders.postcodes) | code.str.slice(0, 4).is_in(placeholders.postcode_areas)
     repeated = code.str.strip_chars(code.str.slice(0, 1)) == ""
     usable = code.str.contains("[0-9]") & (code.str.len_chars() > 2)  # noqa: PLR2004 - shorter is no postcode
-    unit = pl.when(known.str.contains(_UK_POSTCODE)).then(2).otherwise(1)
+    inward = pl.when(known.str.contains(_UK_POSTCODE)).then(3).otherwise(2)
     distinct = rows.select(pl.col("postcode").drop_nulls().unique())
     return (
         distinct.with_columns(code=pl.col("postcode").str.to_uppercase().str.replace_all("[^0-9A-Z]", ""))
-        .with_columns(pc=pl.when(usable & ~unknown & ~repeated).then(code))
-        .select("postcode", "pc", known.str.head(known.str.len_chars() - unit).alias("sec"))
+        .with_columns(pc=pl.when(usable & ~unknown & ~repeated).then(code.str.replace_many(_LOOK_ALIKES)))
+        .select(
+            "postcode",
+            "pc",
+            pcx=known.str.extract_all(".").list.sort().list.join(""),
+            out=known.str.head(known.str.len_chars() - inward),
+        )
     )
 
 
-def _nhs(numbers: pl.Series) -> pl.Series:
-    # what has ten bytes and is not canonical can't be valid: to make it so would leave fewer digits
-    number = numbers.alias("nhs").to_frame()
-    if (number["nhs"].str.len_bytes() != 10).any():  # noqa: PLR2004 - see above
-        number = number.select(canonical_nhs_number(pl.col("nhs")))
-    return number.select(pl.when(valid_nhs_number(pl.col("nhs"))).then("nhs")).to_series()
+def _numbers(rows: pl.DataFrame) -> list[pl.Series]:
+    """Numbers that are valid; all else is null."""
+    return [
+        _valid(rows["nhs_number"].alias("nhs"), canonical_nhs_number, valid_nhs_number, 10),
+        _valid(rows["upn"], canonical_upn, valid_upn, 13),
+        _valid(rows["nino"], canonical_nino, valid_nino, 9),
+        _valid(rows["uprn"], canonical_uprn, valid_uprn, 12),
+    ]
+
+
+def _valid(
+    numbers: pl.Series, canonical: Callable[[pl.Expr], pl.Expr], valid: Callable[[pl.Expr], pl.Expr], size: int
+) -> pl.Series:
+    if numbers.null_count() == len(numbers):
+        return numbers
+    number = numbers.to_frame()
+    column = pl.col(numbers.name)
+    # what has the bytes of a canonical number and is none can't be valid
+    if (numbers.str.len_bytes() != size).any():
+        number = number.select(canonical(column))
+    return number.select(pl.when(valid(column)).then(column)).to_series()

@@ -1,14 +1,18 @@
 """Tokens of both sides to accepted pairs: one record for one slot, or none."""
 
+from math import log2
 from typing import Final
 
 import polars as pl
 
-from gateway.linkage.scheme import V1, Scheme
-from gateway.linkage.score import score, threshold
+from gateway.linkage.scheme import V1, Home, Scheme
+from gateway.linkage.score import evidence, evidence_together, fitted, likelihoods, threshold
 
 PAIRS: Final = pl.Schema({"slot": pl.UInt32, "record": pl.UInt32, "agree": pl.UInt32, "both": pl.UInt32})
 """`agree` and `both` are masks: bit i stands for the scheme's key i (`score`)."""
+
+HOMES: Final = pl.Schema({"household": pl.UInt32, "place": pl.UInt64})
+"""What may be known of a pair besides: the slot's household (its group of slots), the record's address (`place_of`)."""
 
 MAX_ALIKE: Final = 100
 """A token of more slots than this names nobody; it is left out, so that no bucket grows without bound."""
@@ -64,22 +68,60 @@ def resolve(pairs: pl.DataFrame, *, register_size: int, overlap: float, scheme: 
     Ties are refused: a wrong match would disclose a stranger's data. Neither the order of `pairs` nor the
     sides matter.
 
+    `pairs` are `PAIRS`. With `HOMES` as well, household context counts: where others of a slot's household
+    were found lifts a pair at the same address, and sinks one elsewhere.
+
     Raises:
         BadInputError: `register_size` or `overlap` is out of range.
     """
     enough = threshold(register_size, overlap, scheme)
-    scored = _scored(pairs, scheme).filter(pl.col("score") >= enough)
-    accepted = scored.filter(_one_best("slot") & _one_best("record"))
-    return accepted.select("slot", "record", "score").sort("slot")
+    return best(pairs, register_size=register_size, overlap=overlap, scheme=scheme).filter(
+        pl.col("score") >= enough
+    )
 
 
-def _scored(pairs: pl.DataFrame, scheme: Scheme) -> pl.DataFrame:
-    """Pairs with their score, worked out once for each distinct pair of masks."""
-    masks = pairs.select("agree", "both").unique()
-    scores = [score(agree, both, scheme) for agree, both in masks.iter_rows()]
-    return pairs.join(masks.with_columns(score=pl.Series(scores, dtype=pl.Float64)), on=["agree", "both"])
+def best(pairs: pl.DataFrame, *, register_size: int, overlap: float, scheme: Scheme = V1) -> pl.DataFrame:
+    """As `resolve`, whether or not a pair reaches the threshold: for studies of where it should stand."""
+    threshold(register_size, overlap, scheme)
+    masks = pairs.group_by("agree", "both").agg(pairs=pl.len()).sort("agree", "both")
+    likely = likelihoods(masks, register_size, scheme)
+    slots = min(pairs["slot"].n_unique(), pairs["record"].n_unique())
+    weights = fitted(likely, slots, overlap, scheme)
+    scores = likely.select(
+        "agree",
+        "both",
+        score=evidence(weights, register_size),
+        together=evidence_together(weights, register_size, overlap, scheme.home),
+    )
+    scored = pairs.join(scores, on=["agree", "both"])
+    if set(HOMES) <= set(pairs.columns):
+        enough = threshold(register_size, overlap, scheme)
+        scored = scored.with_columns(score=_at_home(scored, _one_to_one(scored), enough, scheme.home))
+    return _one_to_one(scored).select("slot", "record", "score").sort("slot")
+
+
+def _one_to_one(scored: pl.DataFrame) -> pl.DataFrame:
+    possible = scored.filter(pl.col("score").is_finite())
+    return possible.filter(_one_best("slot") & _one_best("record"))
 
 
 def _one_best(side: str) -> pl.Expr:
-    best = pl.col("score") == pl.col("score").max().over(side)
-    return best & (best.sum().over(side) == 1)
+    top = pl.col("score") == pl.col("score").max().over(side)
+    return top & (top.sum().over(side) == 1)
+
+
+def _at_home(scored: pl.DataFrame, ones: pl.DataFrame, enough: float, home: Home) -> pl.Series:
+    """Scores in the light of where others of the household were found; in the rows' order."""
+    found = ones.filter((pl.col("score") >= enough) & pl.col("place").is_not_null())
+    others = found.select("household", other="slot", there="place")
+    meets = (
+        scored.select("slot", "record", "household", "place")
+        .drop_nulls()
+        .join(others, on="household")
+        .filter(pl.col("slot") != pl.col("other"))
+        .group_by("slot", "record")
+        .agg(same=(pl.col("place") == pl.col("there")).any())
+    )
+    known = scored.join(meets, on=["slot", "record"], how="left", maintain_order="left")
+    lifted = pl.when("same").then("together").otherwise(pl.col("score") + log2(home.apart))
+    return known.select(pl.when(pl.col("same").is_null()).then("score").otherwise(lifted)).to_series()

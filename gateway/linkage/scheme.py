@@ -5,8 +5,8 @@ version.
 """
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from importlib import resources
 from types import MappingProxyType
@@ -16,6 +16,9 @@ from gateway.domain.errors import VerificationError
 
 MAX_KEYS: Final = 32
 """Sets of agreeing keys are kept as bits of one UInt32."""
+
+NAMES: Final = ("forename", "surname")
+PLACE: Final = "place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +45,69 @@ class Placeholders:
 
 
 @dataclass(frozen=True, slots=True)
-class Household:
-    """What changes where the postcode agrees and the NHS number does not, in bits."""
+class Level:
+    """One way in which a component of two records can agree: in `agree`, and in no other of its parts.
 
-    surname: float
-    twin: float
+    How often it is so: `match` of true pairs, `poor` of true pairs of badly kept records, `stranger` of two
+    people who have nothing to do with each other, `community` of two whose names come from one community,
+    `kin` of two members of one household.
+    """
+
+    agree: frozenset[str]
+    match: float
+    poor: float
+    stranger: float
+    community: float
+    kin: float
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceLevel:
+    """As `Level`, for the place: the strangers who agree so are at most `people` and that `share` of all."""
+
+    agree: frozenset[str]
+    match: float
+    poor: float
+    kin: float
+    people: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What a slot may meet on a register.
+
+    poor: share of true pairs that are badly kept. community: share of strangers with names of the slot's
+    community. kin: members of its household. trust: slots whose evidence outweighs `poor` and `kin`.
+    """
+
+    poor: float
+    community: float
+    kin: float
+    trust: float
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Household context: where the others of a slot's household were found.
+
+    together: share of true pairs that stand at an address where another of the household was found, of those
+    of whose household another was found; apart: the rest. people: strangers to the household at its address.
+    kin: members of the household there. known: share of its members who are on the register, given that one is.
+    """
+
+    together: float
+    apart: float
+    people: float
+    kin: float
+    known: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Scheme:
-    """One version. `evidence`: part -> component -> bits; `against`: component -> bits.
+    """One version. `levels`: component -> levels; `swapped`: forename and surname in each other's field.
+
+    pairs: part that shows both names in either order -> the parts of forename and surname that it is made of.
 
     Raises:
         VerificationError: the tables do not fit together, or a key would be a token of a single field.
@@ -60,17 +116,18 @@ class Scheme:
     version: str
     self_test: str
     keys: tuple[MatchKey, ...]
-    evidence: Mapping[str, Mapping[str, float]]
-    against: Mapping[str, float]
-    differing_initial: float
-    household: Household
+    pairs: Mapping[str, tuple[str, str]]
+    levels: Mapping[str, tuple[Level, ...]]
+    swapped: tuple[Level, ...]
+    places: tuple[PlaceLevel, ...]
+    weights: Weights
+    home: Home
     margin: float
     placeholders: Placeholders
 
     def __post_init__(self) -> None:
-        shown = {component for bits in self.evidence.values() for component in bits}
-        known = all(part in self.evidence for key in self.keys for part in key.parts)
-        if not known or shown != set(self.against):
+        known = {part for part in self._components() if part in self.pairs or self._components()[part]}
+        if not all(part in known for key in self.keys for part in key.parts):
             raise VerificationError("the scheme's tables do not fit together", place=f"scheme {self.version}")
         if len(set(self.labels)) != len(self.keys) or not 1 <= len(self.keys) <= MAX_KEYS:
             raise VerificationError("not 1 to 32 different match keys", place=f"scheme {self.version}")
@@ -81,31 +138,52 @@ class Scheme:
     def labels(self) -> tuple[str, ...]:
         return tuple(key.label for key in self.keys)
 
-    def components(self, key: MatchKey) -> Mapping[str, float]:
-        """What agreement on the key shows: component -> bits, the strongest of its parts."""
-        found: dict[str, float] = {}
-        for part in key.parts:
-            for component, bits in self.evidence[part].items():
-                found[component] = max(bits, found.get(component, 0.0))
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Every part that a level or a pair knows, in a fixed order."""
+        return tuple(sorted(self._components()))
+
+    def components(self, key: MatchKey) -> frozenset[str]:
+        """The fields of a person of which the key is made."""
+        return frozenset().union(*(self._components()[part] for part in key.parts))
+
+    def _components(self) -> dict[str, frozenset[str]]:
+        found = {part: frozenset(NAMES) for part in self.pairs}
+        levels: dict[str, Sequence[Level | PlaceLevel]] = {**self.levels, PLACE: self.places}
+        for component, rows in levels.items():
+            found |= {part: frozenset({component}) for row in rows for part in row.agree}
         return found
+
+    def without(self, label: str) -> Self:
+        """The scheme less one match key: what is that key's part in the whole?"""
+        return replace(self, keys=tuple(key for key in self.keys if key.label != label))
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read the TOML of a scheme."""
         table: dict[str, Any] = tomllib.loads(text)
-        evidence = {part: MappingProxyType(bits) for part, bits in table["evidence"].items()}
+        levels: dict[str, tuple[Level, ...]] = {
+            component: tuple(Level(**_agreeing(row)) for row in rows)
+            for component, rows in table["levels"].items()
+        }
         placeholders = {name: frozenset(values) for name, values in table["placeholders"].items()}
         return cls(
             version=table["version"],
             self_test=table["self_test"],
             keys=tuple(MatchKey.parse(label) for label in table["keys"]),
-            evidence=MappingProxyType(evidence),
-            against=MappingProxyType(table["against"]),
-            differing_initial=table["initial"]["differing"],
-            household=Household(**table["household"]),
+            pairs=MappingProxyType({part: tuple(made) for part, made in table["pairs"].items()}),
+            levels=MappingProxyType(levels),
+            swapped=tuple(Level(**_agreeing(row)) for row in table["swapped"]),
+            places=tuple(PlaceLevel(**_agreeing(row)) for row in table["places"]),
+            weights=Weights(**table["weights"]),
+            home=Home(**table["home"]),
             margin=table["acceptance"]["margin"],
             placeholders=Placeholders(**placeholders),
         )
+
+
+def _agreeing(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"agree": frozenset(row["agree"].split())}
 
 
 def package_text(name: str) -> str:

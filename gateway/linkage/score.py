@@ -1,28 +1,26 @@
-"""What a set of agreeing match keys is worth, in bits (docs/scheme-v1.md, scoring)."""
+"""What a set of agreeing match keys is worth, in bits (docs/scheme-v1.md, scoring).
 
-from collections.abc import Iterator
-from math import log2
+After Fellegi and Sunter (1969): the evidence of a pair is log2 of how much likelier its agreements are of one
+person than of two. Not a sum over keys, which are correlated: the scheme says how often each component agrees
+how far, and what the keys show of a pair is the sum over every way in which that can have come about.
+"""
+
+from dataclasses import replace
+from functools import cache, reduce
+from math import inf, log2
+from operator import or_
+from typing import Final
+
+import polars as pl
 
 from gateway.domain.errors import BadInputError
-from gateway.linkage.scheme import V1, MatchKey, Scheme
+from gateway.linkage.scheme import NAMES, V1, Home, Level, Scheme, Weights
 
-
-def score(agree: int, both: int, scheme: Scheme = V1) -> float:
-    """Evidence that two records are one person. Bit i of a mask stands for `scheme.keys[i]`.
-
-    `agree`: keys whose tokens are equal; `both`: keys of which both records have a token. Not a sum over
-    keys, which are correlated: each component counts once, at the strongest level that an agreeing key shows.
-    """
-    found, shared = _strongest(agree, scheme), _strongest(both, scheme)
-    cost = sum(scheme.against[component] for component in shared if component not in found)
-    if found.get("forename") == scheme.evidence["g1"]["forename"] < shared.get("forename", 0.0):
-        found["forename"] = scheme.differing_initial
-    parts = {part for key in _keys(agree, scheme) for part in key.parts}
-    if "pc" in parts and "nhs" not in parts:
-        found["surname"] = min(found.get("surname", 0.0), scheme.household.surname)
-        if "dob" in parts and "forename" in shared and not found.get("forename"):
-            cost += scheme.household.twin
-    return sum(found.values()) - cost
+_CLASSES: Final = ("match", "poor", "stranger", "community", "kin")
+_KINDS: Final = ("match", "poor", "kin", "other")
+_ROUNDS: Final = 30
+_LEAST: Final = 1e-300
+"""Stands for a likelihood of nothing, which has no logarithm."""
 
 
 def threshold(register_size: int, overlap: float, scheme: Scheme = V1) -> float:
@@ -40,14 +38,141 @@ def threshold(register_size: int, overlap: float, scheme: Scheme = V1) -> float:
     return log2(register_size) + log2(1 / overlap) + scheme.margin
 
 
-def _strongest(mask: int, scheme: Scheme) -> dict[str, float]:
-    """Component -> bits, over all keys of the mask."""
-    found: dict[str, float] = {}
-    for key in _keys(mask, scheme):
-        for component, bits in scheme.components(key).items():
-            found[component] = max(bits, found.get(component, 0.0))
-    return found
+@cache
+def outcomes(scheme: Scheme) -> pl.DataFrame:
+    """How often two complete records agree on exactly these keys: `agree` u32, and a share for each kind of pair.
+
+    Strangers are apart by how near they live: `people` of them at most, and `share` of the register.
+    """
+    names = pl.concat(
+        [
+            _together(_levels(scheme, scheme.levels["forename"]), _levels(scheme, scheme.levels["surname"])),
+            _levels(scheme, scheme.swapped),
+        ]
+    )
+    made = (
+        pl.when(_agreeing(scheme, whole)).then(_bit(scheme, part)).otherwise(0)
+        for part, whole in scheme.pairs.items()
+    )
+    frame = names.with_columns(parts=reduce(or_, made, pl.col("parts")))
+    for component in scheme.levels.keys() - set(NAMES):
+        frame = _together(frame, _levels(scheme, scheme.levels[component]))
+    frame = _together(frame, _places(scheme))
+    keys = (
+        pl.when(_agreeing(scheme, key.parts)).then(pl.lit(1 << bit, pl.UInt32)).otherwise(0)
+        for bit, key in enumerate(scheme.keys)
+    )
+    return (
+        frame.with_columns(agree=pl.sum_horizontal(keys).cast(pl.UInt32))
+        .group_by("agree", "people", "share")
+        .agg(pl.col(_CLASSES).sum())
+    )
 
 
-def _keys(mask: int, scheme: Scheme) -> Iterator[MatchKey]:
-    return (key for bit, key in enumerate(scheme.keys) if mask >> bit & 1)
+def _bit(scheme: Scheme, part: str) -> pl.Expr:
+    return pl.lit(1 << scheme.parts.index(part), pl.UInt64)
+
+
+def _agreeing(scheme: Scheme, parts: tuple[str, ...]) -> pl.Expr:
+    wanted = reduce(or_, (1 << scheme.parts.index(part) for part in parts))
+    return (pl.col("parts") & pl.lit(wanted, pl.UInt64)) == wanted
+
+
+def _levels(scheme: Scheme, levels: tuple[Level, ...]) -> pl.DataFrame:
+    rows = [
+        (_mask(scheme, level.agree), level.match, level.poor, level.stranger, level.community, level.kin)
+        for level in levels
+    ]
+    return pl.DataFrame(rows, {"parts": pl.UInt64} | dict.fromkeys(_CLASSES, pl.Float64), orient="row")
+
+
+def _places(scheme: Scheme) -> pl.DataFrame:
+    rows = [
+        (_mask(scheme, place.agree), place.match, place.poor, 1.0, 1.0, place.kin, place.people, place.share)
+        for place in scheme.places
+    ]
+    columns = (*_CLASSES, "people", "share")
+    return pl.DataFrame(rows, {"parts": pl.UInt64} | dict.fromkeys(columns, pl.Float64), orient="row")
+
+
+def _mask(scheme: Scheme, parts: frozenset[str]) -> int:
+    return sum(1 << scheme.parts.index(part) for part in parts)
+
+
+def _together(one: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
+    """Every level of one component with every level of the other: independent of each other."""
+    crossed = one.join(other, how="cross", suffix="_2")
+    products = (pl.col(name) * pl.col(f"{name}_2") for name in _CLASSES)
+    whole = crossed.with_columns(pl.col("parts") | pl.col("parts_2"), *products)
+    return whole.select(pl.exclude("parts_2", *(f"{name}_2" for name in _CLASSES)))
+
+
+def likelihoods(masks: pl.DataFrame, register_size: int, scheme: Scheme = V1) -> pl.DataFrame:
+    """`masks` (distinct `agree` and `both`), and how likely such agreement is.
+
+    `match`, `poor` and `kin`: shares of such pairs. `other`: strangers of a whole register who agree so with one
+    slot. What a key would say that one of the records does not have is summed over.
+    """
+    seen = masks["both"].unique()
+    ever = reduce(or_, seen, 0)  # a few dozen: which parts are null together
+    near = pl.min_horizontal("people", pl.col("share") * register_size)
+    other = near * (pl.col("stranger") + scheme.weights.community * pl.col("community"))
+    whole = _summed(outcomes(scheme).with_columns(other=other), pl.col("agree") & pl.lit(ever, pl.UInt32))
+    crossed = seen.to_frame().join(whole, how="cross")
+    shown = _summed(crossed, "both", pl.col("agree") & pl.col("both"))
+    found = masks.join(shown, on=["agree", "both"], how="left", maintain_order="left")
+    return found.with_columns(pl.col(_KINDS).fill_null(0.0))
+
+
+def _summed(frame: pl.DataFrame, *by: str | pl.Expr) -> pl.DataFrame:
+    return frame.group_by(*by).agg(pl.col(_KINDS).sum())
+
+
+def fitted(likely: pl.DataFrame, slots: int, overlap: float, scheme: Scheme = V1) -> Weights:
+    """The scheme's weights, and `poor` and `kin` as these pairs show them: expectation maximisation.
+
+    `likely`: `likelihoods` with `pairs`, how many pairs have these masks. A few slots say little: the scheme's
+    own weights count as `trust` slots.
+    """
+    weights, reach = scheme.weights, outcomes(scheme).filter(pl.col("agree") != 0)["kin"].sum()
+    for _ in range(_ROUNDS):
+        found = likely.select(_expected(weights, overlap)).sum().row(0)
+        of_match, of_poor, of_kin = (value or 0.0 for value in found)
+        prior = scheme.weights
+        weights = replace(
+            weights,
+            poor=(prior.poor * prior.trust + of_poor) / (prior.trust + of_match),
+            kin=(prior.kin * prior.trust + of_kin) / (prior.trust + slots * reach),
+        )
+    return weights
+
+
+def _expected(weights: Weights, overlap: float) -> list[pl.Expr]:
+    """Pairs expected to be true, true and badly kept, and of one household, for each pair of masks."""
+    poor = overlap * weights.poor * pl.col("poor")
+    match = overlap * (1 - weights.poor) * pl.col("match") + poor
+    kin = weights.kin * pl.col("kin")
+    share = pl.col("pairs") / pl.max_horizontal(match + kin + pl.col("other"), _LEAST)
+    return [(each * share).alias(name) for each, name in ((match, "match"), (poor, "poor"), (kin, "kin"))]
+
+
+def evidence(weights: Weights, register_size: int) -> pl.Expr:
+    """Bits for `likelihoods`: how much likelier the agreements are of one person than of two of the register."""
+    match = (1 - weights.poor) * pl.col("match") + weights.poor * pl.col("poor")
+    return _bits(match, (pl.col("other") + weights.kin * pl.col("kin")) / register_size)
+
+
+def evidence_together(weights: Weights, register_size: int, overlap: float, home: Home) -> pl.Expr:
+    """As `evidence`, for a record at an address where another of the slot's household was found.
+
+    Who is there by chance is one of the few strangers at that address; the household's own are there all the more.
+    """
+    match = (1 - weights.poor) * pl.col("match") + weights.poor * pl.col("poor")
+    known = home.together * max(home.known / overlap, 1.0)
+    others = pl.col("other") * home.people / register_size + home.kin * pl.col("kin")
+    return _bits(match * known, others / register_size)
+
+
+def _bits(one: pl.Expr, two: pl.Expr) -> pl.Expr:
+    """log2 of the ratio; what no true pair shows is minus infinity."""
+    return pl.when(one > 0).then((one / pl.max_horizontal(two, _LEAST)).log(2)).otherwise(-inf)
