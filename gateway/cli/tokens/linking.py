@@ -1,6 +1,6 @@
 """The engine of `flagstone tokens link`: the left file held, the right one a batch at a time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,6 +20,7 @@ from gateway.linkage.score import threshold
 from gateway.linkage.secret import token_keys
 
 _BATCH: Final = 200_000  # rows of a token file
+_MOST: Final = 2_000_000  # rows of the right file that are compared at once
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -70,7 +71,9 @@ def link_files(
     wanted = pl.concat(_tracked(sides[0], "Left file"))
     ids, found, rows = [], [], 0
     tokens = wanted.select(V1.labels)
-    for batch in _tracked(sides[1], "Right file"):
+    # every comparison goes over the whole left file: the longer that is, the fewer of them
+    least = min(wanted.height // 2, _MOST)
+    for batch in _gathered(_tracked(sides[1], "Right file"), least):
         found.append(candidates(tokens, batch.select(V1.labels), V1, rows))
         ids.append(batch["person_id"])
         rows += batch.height
@@ -98,3 +101,15 @@ def _side(path: Path, secret: bytes, today: date) -> _Tokens | _People:
 def _tracked(side: _Tokens | _People, what: str) -> Iterator[pl.DataFrame]:
     with steps(what, side.size) as step:
         yield from stepping(side.batches(), step)
+
+
+def _gathered(batches: Iterable[pl.DataFrame], least: int) -> Iterator[pl.DataFrame]:
+    """The same rows in batches of at least that many, the last excepted."""
+    held: list[pl.DataFrame] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(frame.height for frame in held) >= least:
+            yield pl.concat(held)
+            held = []
+    if held:
+        yield pl.concat(held)
