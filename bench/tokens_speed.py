@@ -163,7 +163,7 @@ def ratios(folder: Path, size: int) -> str:
         return (what, f"{wall / 1e6:.2f}", f"{wall / base / cores:.2f}", f"{cpu / base:.2f}", f"{least:.2f}")
 
     told = (
-        f"{length} bytes a message in the mean; `openssl speed -hmac sha256` makes {base / 1e6:.2f} M/s a core "
+        f"{length} bytes a mean message; `openssl speed -hmac sha256` makes {base / 1e6:.2f} M/s a core "
         f"and {base * cores / 1e6:.2f} M/s on {cores}. Medians of {RUNS} alternating runs."
     )
     rows = (
