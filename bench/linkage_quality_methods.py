@@ -18,8 +18,8 @@ import polars as pl
 from bench.linkage_quality_data import Case, World
 from bench.linkage_quality_metrics import best_threshold, judged, one_best, right
 from gateway.domain.people import IDENTIFYING
-from gateway.linkage.resolve import candidates, resolve
-from gateway.linkage.scheme import V1, Scheme
+from gateway.linkage.resolve import best, candidates
+from gateway.linkage.scheme import V1
 from gateway.linkage.score import threshold
 from gateway.linkage.secret import token_keys
 from gateway.linkage.tokens import tokenise
@@ -91,13 +91,8 @@ class Ours:
 
     def found(self, case: Case, nhs: bool) -> Outcome:
         size = self.world.register.height
-        pairs = scored(self.candidates(case, nhs), V1)
+        pairs = best(self.candidates(case, nhs), register_size=size, overlap=case.overlap)
         return Outcome(OURS, case.overlap, nhs, pairs, {FIXED: threshold(size, case.overlap, V1)})
-
-
-def scored(pairs: pl.DataFrame, scheme: Scheme) -> pl.DataFrame:
-    """One-to-one pairs before the threshold."""
-    return resolve(pairs, register_size=1, overlap=1.0, scheme=replace(scheme, margin=-inf))
 
 
 # The peers
@@ -154,28 +149,28 @@ def _outcome(peer: Peer, case: Case, nhs: bool, pairs: pl.DataFrame) -> Outcome:
     if "rules" in pairs.columns:
         name, pairs = _best_decision(pairs, case)
         return Outcome(peer.name, case.overlap, nhs, pairs, {name: -inf})
-    best = (
+    tuned = (
         {} if -inf in peer.points.values() else {BEST: best_threshold(judged(pairs, case.truth), case.truth)}
     )
-    return Outcome(peer.name, case.overlap, nhs, pairs, {**best, **peer.points})
+    return Outcome(peer.name, case.overlap, nhs, pairs, {**tuned, **peer.points})
 
 
 def _best_decision(pairs: pl.DataFrame, case: Case) -> tuple[str, pl.DataFrame]:
     """Of all decisions "at least k of these rules agree", the one with the largest F1 on the truth."""
     links = case.truth["record"].count()
-    best = (-1.0, "", pairs)
+    largest = (-1.0, "", pairs)
     for chosen in range(1, 1 << _RULES):
         count = (pl.col("rules") & chosen).bitwise_count_ones()
         among = pairs.with_columns(score=count.cast(pl.Float64))
         for least in range(1, chosen.bit_count() + 1):
             linked = one_best(among.filter(pl.col("score") >= least))
             found = right(judged(linked, case.truth))
-            best = max(
-                best,
+            largest = max(
+                largest,
                 (2 * found / (linked.height + links), _decision(chosen, least), linked),
                 key=lambda b: b[0],
             )
-    return best[1], best[2]
+    return largest[1], largest[2]
 
 
 def _decision(chosen: int, least: int) -> str:

@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import polars as pl
 
 from bench.linkage_quality_data import Case
-from bench.linkage_quality_methods import Outcome, scored
+from bench.linkage_quality_methods import Outcome
 from bench.linkage_quality_metrics import judged, right, wilson
+from gateway.linkage.resolve import resolve
 from gateway.linkage.scheme import V1, Scheme
-from gateway.linkage.score import threshold
 
 DIMENSIONS = ("origin", "sex", "age", "missing")
 MOST_UNDER = 0.03
@@ -43,12 +43,8 @@ def _key(pairs: pl.DataFrame, case: Case, register_size: int, bit: int, whole: t
     rest = pairs.select("slot", "record", _without(bit, "agree"), _without(bit, "both")).filter(
         pl.col("agree") != 0
     )
-    recall, f1 = _at_threshold(rest, case, register_size, without(V1, bit))
+    recall, f1 = _at_threshold(rest, case, register_size, V1.without(V1.labels[bit]))
     return Key(V1.labels[bit], _share(hits, alone.height), hits / links, whole[0] - recall, whole[1] - f1)
-
-
-def without(scheme: Scheme, bit: int) -> Scheme:
-    return replace(scheme, keys=scheme.keys[:bit] + scheme.keys[bit + 1 :])
 
 
 def _without(bit: int, mask: str) -> pl.Expr:
@@ -59,8 +55,8 @@ def _without(bit: int, mask: str) -> pl.Expr:
 
 def _at_threshold(pairs: pl.DataFrame, case: Case, register_size: int, scheme: Scheme) -> tuple[float, float]:
     """Recall and F1 of the scheme at its own threshold."""
-    enough = threshold(register_size, case.overlap, scheme)
-    accepted = judged(scored(pairs, scheme).filter(pl.col("score") >= enough), case.truth)
+    linked = resolve(pairs, register_size=register_size, overlap=case.overlap, scheme=scheme)
+    accepted = judged(linked, case.truth)
     hits, links = right(accepted), case.truth["record"].count()
     return hits / links, 2 * hits / (accepted.height + links)
 
