@@ -29,7 +29,7 @@ COMPONENTS: Final[Mapping[str, Sequence[str]]] = {
     "birth": ("born", "dm", "my", "y"),
     "place": ("pc", "pcx", "out"),
 }
-LEAST: Final = {"match": 2e-4, "poor": 2e-3, "stranger": 2e-4, "kin": 4e-4}
+LEAST: Final = {"match": 2e-4, "poor": 4e-4, "stranger": 2e-4, "kin": 4e-4}
 """Rarer ways of agreeing, in every kind of pair, are left out: nothing is accepted on them."""
 
 FLOOR: Final = {"match": 1e-4, "poor": 5e-4, "stranger": 1e-6, "kin": 1e-5}

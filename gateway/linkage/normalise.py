@@ -108,15 +108,19 @@ def _pair(one: str, other: str) -> pl.Expr:
 def _births(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFrame:
     """Parts of each distinct date of birth: `born` the whole, `dm` day and month, `my` month and year, `y`.
 
-    In `born` and `dm` the smaller of day and month stands first: they are often swapped.
+    In `born` and `dm` the smaller of day and month stands first: they are often swapped. 1 January is written where
+    only the year is known: such a date counts as its year alone.
     """
     known = pl.when(~pl.col("dob").is_in(placeholders.births)).then("dob")
-    day, month = known.dt.day(), known.dt.month()
-    either = pl.min_horizontal(day, month) * 100 + pl.max_horizontal(day, month)
-    distinct = rows.select(pl.col("dob").drop_nulls().unique()).with_columns(
-        y=known.dt.to_string("%Y"), my=known.dt.to_string("%Y%m"), dm=either.cast(pl.String).str.zfill(4)
+    whole = pl.when(known.dt.ordinal_day() != 1).then(known)
+    day, month = whole.dt.to_string("%d"), whole.dt.to_string("%m")
+    return rows.select(pl.col("dob").drop_nulls().unique()).select(
+        "dob",
+        born=whole.dt.to_string("%Y") + pl.min_horizontal(day, month) + pl.max_horizontal(day, month),
+        dm=pl.min_horizontal(day, month) + pl.max_horizontal(day, month),
+        my=whole.dt.to_string("%Y%m"),
+        y=known.dt.to_string("%Y"),
     )
-    return distinct.with_columns(born=pl.col("y") + pl.col("dm"))
 
 
 def _places(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFrame:
