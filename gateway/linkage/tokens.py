@@ -4,7 +4,7 @@ The keys reach Polars inside expressions. A serialised plan would contain them: 
 serialised, shown or logged.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import polars as pl
@@ -13,7 +13,7 @@ import polars_hash as plh
 from gateway.domain.errors import BadInputError
 from gateway.domain.people import IDENTIFYING
 from gateway.linkage.normalise import SEPARATOR, Known, normalise
-from gateway.linkage.scheme import V1, Scheme
+from gateway.linkage.scheme import V1, MatchKey, Scheme
 
 TOKEN_BYTES: Final = 16
 KEY_BYTES: Final = 32
@@ -51,17 +51,26 @@ def tokenise(
 
 def tokens_of(parts: pl.DataFrame, keys: Mapping[str, bytes], scheme: Scheme = V1) -> pl.DataFrame:
     """As `tokenise`, of the parts that `normalise` makes."""
-    slices = parts.iter_slices(_ROWS) if parts.height else [parts]
-    return pl.concat([_decoded(_digests(rows, keys, scheme)) for rows in slices], rechunk=True)
+    # whole columns of nulls are common: no file has every identifier
+    empty = {part for part in parts.columns if parts[part].null_count() == parts.height}
+    made = [key for key in scheme.keys if empty.isdisjoint(key.parts)]
+    slices = [_decoded(_digests(rows, keys, made)) for rows in parts.iter_slices(_ROWS)] if made else []
+    tokens = pl.concat(slices, rechunk=True) if slices else pl.DataFrame()
+    return parts.select(
+        tokens[label]
+        if label in tokens.columns
+        else pl.repeat(None, parts.height, dtype=pl.Binary).alias(label)
+        for label in scheme.labels
+    )
 
 
-def _digests(parts: pl.DataFrame, keys: Mapping[str, bytes], scheme: Scheme) -> pl.DataFrame:
+def _digests(parts: pl.DataFrame, keys: Mapping[str, bytes], match_keys: Sequence[MatchKey]) -> pl.DataFrame:
     """64 hexadecimal digits of each message, null where a part is null."""
     return parts.select(
         plh.concat_str(key.parts, separator=SEPARATOR)
         .chash.hmac_sha256(key=keys[key.label].hex())
         .alias(key.label)
-        for key in scheme.keys
+        for key in match_keys
     )
 
 

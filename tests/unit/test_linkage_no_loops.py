@@ -25,6 +25,8 @@ ROW_BY_ROW = {
 ALLOWED = {
     # a score is worked out once for each distinct pair of masks, however many pairs of people have it
     ("resolve.py", "_scored", "iter_rows"),
+    # the sums over all kinds of agreement
+    ("score.py", "fitted", "row"),
     # an expression: from an array to a list within Polars
     ("tokens.py", "_decoded", "to_list"),
 }
@@ -78,7 +80,7 @@ def python_events(frame):
         accepted = resolve(pairs, register_size=frame.height, overlap=1.0)
     finally:
         sys.setprofile(None)
-    assert accepted.height > frame.height // 2
+    assert accepted.height > frame.height // 8
     return events
 
 
