@@ -12,12 +12,12 @@ import polars as pl
 from gateway.domain.identifiers import (
     canonical_nhs_number,
     canonical_nino,
-    canonical_uprn,
     canonical_upn,
+    canonical_uprn,
     valid_nhs_number,
     valid_nino,
-    valid_uprn,
     valid_upn,
+    valid_uprn,
 )
 from gateway.domain.people import IDENTIFYING
 from gateway.linkage.names import forename_parts, surname_parts
@@ -27,14 +27,14 @@ SEPARATOR: Final = "\x1f"
 """ASCII unit separator: stands between the parts of a message and occurs in none."""
 
 MAX_KNOWN: Final = 1_000_000
-"""Names that `Known` keeps, of a kind: a hundred megabytes."""
+"""Values that `Known` keeps, of a kind: a hundred megabytes."""
 
 _LOOK_ALIKES: Final = {"O": "0", "I": "1"}
 _UK_POSTCODE: Final = "^[0-9A-Z]{2,4}[0-9][A-Z]{2}$"
 
 
 class Known:
-    """The parts of names met so far: batches of one register, given the same, work each name out once.
+    """The parts of values met so far: batches of one register, given the same, work out each value once.
 
     For one scheme. Threads may share it.
     """
@@ -45,20 +45,20 @@ class Known:
         self._lock = Lock()
 
     def of(
-        self, names: pl.Series, make: Callable[[pl.DataFrame, Placeholders], pl.DataFrame]
+        self, values: pl.Series, make: Callable[[pl.DataFrame, Placeholders], pl.DataFrame]
     ) -> pl.DataFrame:
-        """What `make` gives for the distinct ones of `names`, a column of that name."""
-        asked = names.drop_nulls().unique().to_frame()
+        """What `make` gives for the distinct ones of `values`, a column of that name."""
+        asked = values.drop_nulls().unique().to_frame()
         with self._lock:
-            table = self._tables.get(names.name)
+            table = self._tables.get(values.name)
             if table is None:
-                table = make(asked, self._placeholders)
-            else:
-                fresh = asked.join(table, on=names.name, how="anti")
-                table = pl.concat([table, make(fresh, self._placeholders)])
-            # past the limit the names of this batch are kept alone
-            found = table.join(asked, on=names.name, how="semi")
-            self._tables[names.name] = table if table.height <= MAX_KNOWN else found
+                table = make(asked.clear(), self._placeholders)
+            # the table may be far longer than what is asked for: it is gone through, never hashed
+            found = table.join(asked, on=values.name, how="semi")
+            fresh = make(asked.join(found, on=values.name, how="anti"), self._placeholders)
+            found, table = pl.concat([found, fresh]), pl.concat([table, fresh])
+            # past the limit what was asked for last is kept alone
+            self._tables[values.name] = table if table.height <= MAX_KNOWN else found
         return found
 
 
@@ -79,8 +79,8 @@ def normalise(people: pl.DataFrame, scheme: Scheme = V1, known: Known | None = N
     # names, dates and postcodes repeat: their dozen passes run over the distinct ones only
     rows = _join(rows, "forename", known.of(rows["forename"], forename_parts))
     rows = _join(rows, "surname", known.of(rows["surname"], surname_parts))
-    rows = _join(rows, "dob", _births(rows, scheme.placeholders))
-    rows = _join(rows, "postcode", _places(rows, scheme.placeholders))
+    rows = _join(rows, "dob", known.of(rows["dob"], _births))
+    rows = _join(rows, "postcode", known.of(rows["postcode"], _places))
     return rows.select(
         *("gk", "g1", "g3", "gS"),
         *("s", "s1", "s3", "sE", "sS", "sl"),
@@ -108,8 +108,8 @@ def _pair(one: str, other: str) -> pl.Expr:
 def _births(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFrame:
     """Parts of each distinct date of birth: `born` the whole, `dm` day and month, `my` month and year, `y`.
 
-    In `born` and `dm` the smaller of day and month stands first: they are often swapped. 1 January is written where
-    only the year is known: such a date counts as its year alone.
+    In `born` and `dm` the smaller of day and month stands first: they are often swapped. 1 January is
+    written where only the year is known: such a date counts as its year alone.
     """
     known = pl.when(~pl.col("dob").is_in(placeholders.births)).then("dob")
     whole = pl.when(known.dt.ordinal_day() != 1).then(known)
@@ -158,7 +158,10 @@ def _numbers(rows: pl.DataFrame) -> list[pl.Series]:
 
 
 def _valid(
-    numbers: pl.Series, canonical: Callable[[pl.Expr], pl.Expr], valid: Callable[[pl.Expr], pl.Expr], size: int
+    numbers: pl.Series,
+    canonical: Callable[[pl.Expr], pl.Expr],
+    valid: Callable[[pl.Expr], pl.Expr],
+    size: int,
 ) -> pl.Series:
     if numbers.null_count() == len(numbers):
         return numbers
