@@ -11,8 +11,9 @@ from gateway.linkage.score import evidence, evidence_together, fitted, likelihoo
 PAIRS: Final = pl.Schema({"slot": pl.UInt32, "record": pl.UInt32, "agree": pl.UInt32, "both": pl.UInt32})
 """`agree` and `both` are masks: bit i stands for the scheme's key i (`score`)."""
 
-HOMES: Final = pl.Schema({"household": pl.UInt32, "place": pl.UInt64})
-"""What may be known of a pair besides: the slot's household (its group of slots), the record's address (`place_of`)."""
+BESIDE: Final = pl.Schema({"household": pl.UInt32, "name": pl.UInt64, "place": pl.UInt64})
+"""What may be known of a pair besides: the slot's household (its group of slots), the record's name and address
+(`beside`). `candidates` carries them along where its frames have them."""
 
 MAX_ALIKE: Final = 100
 """A token of more slots than this names nobody; it is left out, so that no bucket grows without bound."""
@@ -34,12 +35,19 @@ def candidates(
     return (
         agreeing.group_by("slot", "record")
         .agg(pl.col("agree").sum())
-        .join(slots.lazy().select("slot", _present(scheme).alias("have")), on="slot")
-        .join(records.lazy().select("record", _present(scheme).alias("has")), on="record")
-        .select("slot", "record", "agree", both=pl.col("have") & pl.col("has"))
-        .cast(PAIRS)
+        .join(_known(slots, "slot", "have", scheme), on="slot")
+        .join(_known(records, "record", "has", scheme), on="record")
+        .with_columns(both=pl.col("have") & pl.col("has"))
+        .select(
+            *(pl.col(name).cast(kind) for name, kind in PAIRS.items()), pl.col("^(household|name|place)$")
+        )
         .collect()
     )
+
+
+def _known(rows: pl.DataFrame, number: str, name: str, scheme: Scheme) -> pl.LazyFrame:
+    """Mask of the keys of which there is a token, and what is carried along."""
+    return rows.lazy().select(number, _present(scheme).alias(name), pl.col("^(household|name|place)$"))
 
 
 def _numbered(tokens: pl.DataFrame, name: str, first: int) -> pl.DataFrame:
@@ -61,43 +69,67 @@ def _present(scheme: Scheme) -> pl.Expr:
     )
 
 
-def resolve(pairs: pl.DataFrame, *, register_size: int, overlap: float, scheme: Scheme = V1) -> pl.DataFrame:
+def resolve(
+    pairs: pl.DataFrame,
+    *,
+    register_size: int,
+    overlap: float,
+    scheme: Scheme = V1,
+    names: pl.Series | None = None,
+) -> pl.DataFrame:
     """The accepted pairs: slot u32, record u32, score f64 in bits, ordered by slot.
 
     A pair is accepted when it reaches the threshold and is the one best for its slot and for its record.
     Ties are refused: a wrong match would disclose a stranger's data. Neither the order of `pairs` nor the
     sides matter.
 
-    `pairs` are `PAIRS`. With `HOMES` as well, household context counts: where others of a slot's household
-    were found lifts a pair at the same address, and sinks one elsewhere.
+    `pairs` are `PAIRS`, with what is known besides (`BESIDE`). `names`, the `name` of every record of the register: a
+    common name counts for less than a rare one. `household` and `place`: where others of a slot's household were
+    found lifts a pair at the same address, and sinks one elsewhere.
 
     Raises:
         BadInputError: `register_size` or `overlap` is out of range.
     """
     enough = threshold(register_size, overlap, scheme)
-    return best(pairs, register_size=register_size, overlap=overlap, scheme=scheme).filter(
-        pl.col("score") >= enough
-    )
+    found = best(pairs, register_size=register_size, overlap=overlap, scheme=scheme, names=names)
+    return found.filter(pl.col("score") >= enough)
 
 
-def best(pairs: pl.DataFrame, *, register_size: int, overlap: float, scheme: Scheme = V1) -> pl.DataFrame:
+def best(
+    pairs: pl.DataFrame,
+    *,
+    register_size: int,
+    overlap: float,
+    scheme: Scheme = V1,
+    names: pl.Series | None = None,
+) -> pl.DataFrame:
     """As `resolve`, whether or not a pair reaches the threshold: for studies of where it should stand."""
-    threshold(register_size, overlap, scheme)
+    enough = threshold(register_size, overlap, scheme)
     masks = pairs.group_by("agree", "both").agg(pairs=pl.len()).sort("agree", "both")
     likely = likelihoods(masks, register_size, scheme)
     slots = min(pairs["slot"].n_unique(), pairs["record"].n_unique())
-    weights = fitted(likely, slots, overlap, scheme)
-    scores = likely.select(
-        "agree",
-        "both",
-        score=evidence(weights, register_size),
-        together=evidence_together(weights, register_size, overlap, scheme.home),
-    )
-    scored = pairs.join(scores, on=["agree", "both"])
-    if set(HOMES) <= set(pairs.columns):
-        enough = threshold(register_size, overlap, scheme)
+    weights = fitted(likely, slots, register_size, overlap, scheme)
+    counted = _namesakes(pairs, names, scheme.weights.namesakes * register_size)
+    likened = pairs.with_columns(counted).join(likely, on=["agree", "both"])
+    bearers = pl.col("namesakes")
+    scored = likened.with_columns(score=evidence(weights, register_size, bearers))
+    if {"household", "place"} <= set(pairs.columns):
+        together = evidence_together(weights, register_size, overlap, bearers, scheme.home)
+        scored = scored.with_columns(together=together)
         scored = scored.with_columns(score=_at_home(scored, _one_to_one(scored), enough, scheme.home))
     return _one_to_one(scored).select("slot", "record", "score").sort("slot")
+
+
+def _namesakes(pairs: pl.DataFrame, names: pl.Series | None, average: float) -> pl.Series:
+    """How many of the register are expected to have the record's name by chance, the record among them.
+
+    That one record has it shows that there are some: one in two of those seen once is the only one.
+    """
+    if names is None:
+        return pl.select(pl.repeat(average, pairs.height, dtype=pl.Float64).alias("namesakes")).to_series()
+    counts = names.drop_nulls().alias("name").value_counts(name="bearers")
+    found = pairs.select("name").join(counts, on="name", how="left", maintain_order="left")["bearers"]
+    return (found.cast(pl.Float64) - 0.5).fill_null(average).alias("namesakes")
 
 
 def _one_to_one(scored: pl.DataFrame) -> pl.DataFrame:

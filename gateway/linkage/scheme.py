@@ -19,6 +19,8 @@ MAX_KEYS: Final = 32
 
 NAMES: Final = ("forename", "surname")
 PLACE: Final = "place"
+WHOLE_NAME: Final = "gs"
+"""The part that is the whole name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +80,13 @@ class Weights:
     """What a slot may meet on a register.
 
     poor: share of true pairs that are badly kept. community: share of strangers with names of the slot's
-    community. kin: members of its household. trust: slots whose evidence outweighs `poor` and `kin`.
+    community. namesakes: share of the register that has the slot's whole name, where that is not counted. kin: members
+    of its household. trust: slots whose evidence outweighs `poor` and `kin`.
     """
 
     poor: float
     community: float
+    namesakes: float
     kin: float
     trust: float
 
@@ -137,6 +141,11 @@ class Scheme:
     @property
     def labels(self) -> tuple[str, ...]:
         return tuple(key.label for key in self.keys)
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """The parts that are the whole forename and surname."""
+        return self.pairs[WHOLE_NAME]
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -16,8 +16,9 @@ import polars as pl
 from gateway.domain.errors import BadInputError
 from gateway.linkage.scheme import NAMES, V1, Home, Level, Scheme, Weights
 
-_CLASSES: Final = ("match", "poor", "stranger", "community", "kin")
-_KINDS: Final = ("match", "poor", "kin", "other")
+_CLASSES: Final = ("match", "poor", "stranger", "community", "namesake", "kin")
+_KINDS: Final = ("match", "poor", "kin", "other", "namesake")
+_LEVEL: Final = ("match", "poor", "stranger", "community", "kin")
 _ROUNDS: Final = 30
 _LEAST: Final = 1e-300
 """Stands for a likelihood of nothing, which has no logarithm."""
@@ -44,12 +45,7 @@ def outcomes(scheme: Scheme) -> pl.DataFrame:
 
     Strangers are apart by how near they live: `people` of them at most, and `share` of the register.
     """
-    names = pl.concat(
-        [
-            _together(_levels(scheme, scheme.levels["forename"]), _levels(scheme, scheme.levels["surname"])),
-            _levels(scheme, scheme.swapped),
-        ]
-    )
+    names = pl.concat([_names(scheme), _levels(scheme, scheme.swapped)])
     made = (
         pl.when(_agreeing(scheme, whole)).then(_bit(scheme, part)).otherwise(0)
         for part, whole in scheme.pairs.items()
@@ -64,8 +60,24 @@ def outcomes(scheme: Scheme) -> pl.DataFrame:
     )
     return (
         frame.with_columns(agree=pl.sum_horizontal(keys).cast(pl.UInt32))
-        .group_by("agree", "people", "share")
+        .sort("agree", "people", "share", *_CLASSES)  # sums depend on the order, to the last bit
+        .group_by("agree", "people", "share", maintain_order=True)
         .agg(pl.col(_CLASSES).sum())
+    )
+
+
+def _names(scheme: Scheme) -> pl.DataFrame:
+    """Forename and surname. Strangers of one whole name are namesakes, and no longer strangers."""
+    forename, surname = (_levels(scheme, scheme.levels[component]) for component in NAMES)
+    named = [
+        names.with_columns(
+            namesake=pl.when(_agreeing(scheme, (part,))).then("stranger").otherwise(0.0)
+        ).with_columns(namesake=pl.col("namesake") / pl.col("namesake").sum())
+        for names, part in zip((forename, surname), scheme.name, strict=True)
+    ]
+    strange = pl.when(pl.col("namesake") == 0)
+    return _together(*named).with_columns(
+        strange.then(column).otherwise(0.0).alias(column) for column in ("stranger", "community")
     )
 
 
@@ -80,15 +92,27 @@ def _agreeing(scheme: Scheme, parts: tuple[str, ...]) -> pl.Expr:
 
 def _levels(scheme: Scheme, levels: tuple[Level, ...]) -> pl.DataFrame:
     rows = [
-        (_mask(scheme, level.agree), level.match, level.poor, level.stranger, level.community, level.kin)
+        (_mask(scheme, level.agree), *(getattr(level, column) for column in _LEVEL), level.community)
         for level in levels
     ]
-    return pl.DataFrame(rows, {"parts": pl.UInt64} | dict.fromkeys(_CLASSES, pl.Float64), orient="row")
+    columns = (*_LEVEL, "namesake")
+    made = pl.DataFrame(rows, {"parts": pl.UInt64} | dict.fromkeys(columns, pl.Float64), orient="row")
+    return made.select("parts", *_CLASSES)
 
 
 def _places(scheme: Scheme) -> pl.DataFrame:
     rows = [
-        (_mask(scheme, place.agree), place.match, place.poor, 1.0, 1.0, place.kin, place.people, place.share)
+        (
+            _mask(scheme, place.agree),
+            place.match,
+            place.poor,
+            1.0,
+            1.0,
+            1.0,
+            place.kin,
+            place.people,
+            place.share,
+        )
         for place in scheme.places
     ]
     columns = (*_CLASSES, "people", "share")
@@ -111,13 +135,15 @@ def likelihoods(masks: pl.DataFrame, register_size: int, scheme: Scheme = V1) ->
     """`masks` (distinct `agree` and `both`), and how likely such agreement is.
 
     `match`, `poor` and `kin`: shares of such pairs. `other`: strangers of a whole register who agree so with one
-    slot. What a key would say that one of the records does not have is summed over.
+    slot. `namesake`: share of the strangers of its whole name who do. What a key would say that one of the records
+    does not have is summed over.
     """
-    seen = masks["both"].unique()
+    seen = masks["both"].unique().sort()
     ever = reduce(or_, seen, 0)  # a few dozen: which parts are null together
     near = pl.min_horizontal("people", pl.col("share") * register_size)
     other = near * (pl.col("stranger") + scheme.weights.community * pl.col("community"))
-    whole = _summed(outcomes(scheme).with_columns(other=other), pl.col("agree") & pl.lit(ever, pl.UInt32))
+    counted = outcomes(scheme).with_columns(other=other, namesake=near / register_size * pl.col("namesake"))
+    whole = _summed(counted, pl.col("agree") & pl.lit(ever, pl.UInt32))
     crossed = seen.to_frame().join(whole, how="cross")
     shown = _summed(crossed, "both", pl.col("agree") & pl.col("both"))
     found = masks.join(shown, on=["agree", "both"], how="left", maintain_order="left")
@@ -125,10 +151,12 @@ def likelihoods(masks: pl.DataFrame, register_size: int, scheme: Scheme = V1) ->
 
 
 def _summed(frame: pl.DataFrame, *by: str | pl.Expr) -> pl.DataFrame:
-    return frame.group_by(*by).agg(pl.col(_KINDS).sum())
+    return frame.group_by(*by, maintain_order=True).agg(pl.col(_KINDS).sum())
 
 
-def fitted(likely: pl.DataFrame, slots: int, overlap: float, scheme: Scheme = V1) -> Weights:
+def fitted(
+    likely: pl.DataFrame, slots: int, register_size: int, overlap: float, scheme: Scheme = V1
+) -> Weights:
     """The scheme's weights, and `poor` and `kin` as these pairs show them: expectation maximisation.
 
     `likely`: `likelihoods` with `pairs`, how many pairs have these masks. A few slots say little: the scheme's
@@ -136,7 +164,7 @@ def fitted(likely: pl.DataFrame, slots: int, overlap: float, scheme: Scheme = V1
     """
     weights, reach = scheme.weights, outcomes(scheme).filter(pl.col("agree") != 0)["kin"].sum()
     for _ in range(_ROUNDS):
-        found = likely.select(_expected(weights, overlap)).sum().row(0)
+        found = likely.select(_expected(weights, register_size, overlap)).sum().row(0)
         of_match, of_poor, of_kin = (value or 0.0 for value in found)
         prior = scheme.weights
         weights = replace(
@@ -147,30 +175,42 @@ def fitted(likely: pl.DataFrame, slots: int, overlap: float, scheme: Scheme = V1
     return weights
 
 
-def _expected(weights: Weights, overlap: float) -> list[pl.Expr]:
+def _expected(weights: Weights, register_size: int, overlap: float) -> list[pl.Expr]:
     """Pairs expected to be true, true and badly kept, and of one household, for each pair of masks."""
     poor = overlap * weights.poor * pl.col("poor")
-    match = overlap * (1 - weights.poor) * pl.col("match") + poor
-    kin = weights.kin * pl.col("kin")
-    share = pl.col("pairs") / pl.max_horizontal(match + kin + pl.col("other"), _LEAST)
+    match, kin = overlap * _match(weights), weights.kin * pl.col("kin")
+    others = _others(weights, pl.lit(weights.namesakes * register_size))
+    share = pl.col("pairs") / pl.max_horizontal(match + others, _LEAST)
     return [(each * share).alias(name) for each, name in ((match, "match"), (poor, "poor"), (kin, "kin"))]
 
 
-def evidence(weights: Weights, register_size: int) -> pl.Expr:
-    """Bits for `likelihoods`: how much likelier the agreements are of one person than of two of the register."""
-    match = (1 - weights.poor) * pl.col("match") + weights.poor * pl.col("poor")
-    return _bits(match, (pl.col("other") + weights.kin * pl.col("kin")) / register_size)
+def _match(weights: Weights) -> pl.Expr:
+    return (1 - weights.poor) * pl.col("match") + weights.poor * pl.col("poor")
 
 
-def evidence_together(weights: Weights, register_size: int, overlap: float, home: Home) -> pl.Expr:
+def _others(weights: Weights, namesakes: pl.Expr) -> pl.Expr:
+    """People of the register, but for the slot's own, who are expected to agree so with it."""
+    return pl.col("other") + namesakes * pl.col("namesake") + weights.kin * pl.col("kin")
+
+
+def evidence(weights: Weights, register_size: int, namesakes: pl.Expr) -> pl.Expr:
+    """Bits for `likelihoods`: how much likelier the agreements are of one person than of two of the register.
+
+    `namesakes`: strangers on the register who have the record's whole name.
+    """
+    return _bits(_match(weights), _others(weights, namesakes) / register_size)
+
+
+def evidence_together(
+    weights: Weights, register_size: int, overlap: float, namesakes: pl.Expr, home: Home
+) -> pl.Expr:
     """As `evidence`, for a record at an address where another of the slot's household was found.
 
     Who is there by chance is one of the few strangers at that address; the household's own are there all the more.
     """
-    match = (1 - weights.poor) * pl.col("match") + weights.poor * pl.col("poor")
     known = home.together * max(home.known / overlap, 1.0)
-    others = pl.col("other") * home.people / register_size + home.kin * pl.col("kin")
-    return _bits(match * known, others / register_size)
+    strangers = (pl.col("other") + namesakes * pl.col("namesake")) * home.people / register_size
+    return _bits(_match(weights) * known, (strangers + home.kin * pl.col("kin")) / register_size)
 
 
 def _bits(one: pl.Expr, two: pl.Expr) -> pl.Expr:

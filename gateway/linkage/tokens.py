@@ -90,3 +90,14 @@ def _decoded(digests: pl.DataFrame) -> pl.DataFrame:
     tokens = flat.select(pl.all().reshape((-1, TOKEN_BYTES)).arr.to_list().cast(pl.Binary))
     unknown = (column for column in digests.columns if digests[column].null_count())
     return tokens.with_columns(pl.when(digests[column].is_not_null()).then(column) for column in unknown)
+
+
+def beside(parts: pl.DataFrame) -> pl.DataFrame:
+    """What stays with whoever has the people: `name` u64 and `place` u64, equal where whole name or postcode are.
+
+    For `resolve`, on the partner's own machine and in this process alone: they are neither keyed nor lasting.
+    """
+    return parts.select(
+        pl.when(pl.col(part).is_not_null()).then(pl.col(part).hash()).alias(name)
+        for part, name in (("gs", "name"), ("pc", "place"))
+    )
