@@ -82,6 +82,7 @@ check: setup $(VENV)/.dev ## style, types, architecture, known vulnerabilities
 bench: setup $(VENV)/.dev ## the benches, as ratios; results in bench/RESULTS.md
 	@$(BIN)/python bench/exchange.py
 	@$(BIN)/python bench/linkage_speed.py
+	@$(BIN)/python bench/tokens_speed.py
 	@$(BIN)/python bench/audit_verify.py
 
 # What we compare with pins old releases of what we use: an environment of its own

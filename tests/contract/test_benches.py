@@ -18,6 +18,7 @@ def run(bench: str, *sizes: str) -> str:
     ("bench", "sizes"),
     [
         ("linkage_speed", ("--register", "2000", "--listed", "100")),
+        ("tokens_speed", ("--people", "2000", "--register", "4000", "--listed", "200")),
         ("audit_verify", ("--entries", "1000")),
         pytest.param(
             "exchange",
