@@ -100,7 +100,7 @@ class Driver:
     # of seconds and rates the first that is measured counts: first profile, first overlap, without NHS number
     def __init__(self, told: argparse.Namespace) -> None:
         self.told = told
-        self.study = Study(told.profiles, told.overlaps)
+        self.study = Study(told.overlaps)
         self.started = time.monotonic()
 
     def run(self, world: World) -> None:
@@ -115,6 +115,8 @@ class Driver:
                 for peer in PEERS[peer_name]:
                     outcomes += self._peer(peer_name, peer, world, nhs)
             self._keep(world, outcomes)
+        if world.uk:
+            self.study.profiles.append(world.name)
         if world.uk or world.name == HALF:
             main = world.cases[0]
             self.study.keys[world.name] = keys(ours.candidates(main, world.uk), main, world.register.height)
@@ -199,13 +201,19 @@ def main(argv: Sequence[str] | None = None) -> None:
         if not number and "splink" in told.peers:
             driver.study.races = race(world, told.peers_python, told.rounds)
         driver.judge_groups(profile)
+        _write(driver.study, told, load)
     if (told.febrl / "dataset1.csv").exists():
         for world in febrl(told.febrl):
             driver.run(world)
-    text = report(driver.study, circumstances(load), told.seed)
-    print(text)
+    print(_write(driver.study, told, load))
+
+
+def _write(study: Study, told: argparse.Namespace, load: float) -> str:
+    """What is known so far: a run that is stopped has not been for nothing."""
+    text = report(study, circumstances(load), told.seed)
     if not told.no_results:
         LINKAGE.write_text(text, encoding="utf-8")
+    return text
 
 
 if __name__ == "__main__":

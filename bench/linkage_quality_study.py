@@ -28,13 +28,13 @@ class Row:
 
 @dataclass(slots=True)
 class Study:
-    """seconds: what -> wall, CPU. rates: method -> records of the register encoded a second and core.
+    """profiles: those that are done. seconds: what -> wall, CPU. rates: method -> records of the register encoded a second and core.
 
     sizes: world and overlap -> rows of the list, rows of the register, true links.
     """
 
-    profiles: Sequence[str]
     overlaps: Sequence[float]
+    profiles: list[str] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     sizes: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     keys: dict[str, list[Key]] = field(default_factory=dict)
