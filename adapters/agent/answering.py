@@ -1,8 +1,9 @@
 """From a request's tokens and the partner's register to the bits of an answer.
 
-The register passes through in batches. What stays of it are the pairs of its tokens with the list and, for
-the records in such a pair, objection and indicators: no name outlives its batch. Not on the register, tied,
-objected and not flagged end in the same bits; how many were which is worked out nowhere.
+The register passes through in batches. What stays of it are the pairs of its tokens with the list, for the
+records in such a pair objection and indicators, and of each a hash by which namesakes are counted: no name
+outlives its batch. Not on the register, tied, objected and not flagged end in the same bits; how many were
+which is worked out nowhere.
 """
 
 from collections import Counter
@@ -20,7 +21,7 @@ from gateway.domain.exchange import Granularity
 from gateway.linkage.resolve import candidates, resolve
 from gateway.linkage.scheme import scheme_of
 from gateway.linkage.secret import token_keys
-from gateway.linkage.tokens import tokenise
+from gateway.linkage.tokens import beside, parts_of, tokens_of
 
 BATCH: Final = 200_000
 """Rows of the register in memory at a time."""
@@ -38,11 +39,15 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Scan:
-    """What is left of the register. `filled`: column -> rows that have it; `flags`: of paired records."""
+    """What is left of the register. `filled`: column -> rows that have it; `flags`: of paired records.
+
+    names: a number for each record, equal where two have the same whole name.
+    """
 
     size: int
     filled: Counter[str]
     pairs: pl.DataFrame
+    names: pl.Series
     flags: pl.DataFrame
 
 
@@ -61,6 +66,7 @@ def answer(request: OpenedRequest, register: Register, *, any_postcode: bool = F
         register_size=scan.size,
         overlap=manifest.overlap_permille / _PERMILLE,
         scheme=scheme_of(manifest.scheme),
+        names=scan.names,
     )
     # objections are honoured after resolving: else a look-alike would take the objector's place
     flagged = matches.join(scan.flags.filter(~pl.col(OBJECTED)), on="record").drop(
@@ -74,20 +80,23 @@ def _scan(request: OpenedRequest, register: Register, *, any_postcode: bool) -> 
     manifest = request.manifest
     scheme = scheme_of(manifest.scheme)
     keys = token_keys(request.secret, scheme)
-    wanted = request.table.select(scheme.labels)
+    wanted = request.table.select(*scheme.labels, pl.col("^household$"))
     size, filled = 0, Counter[str]()
     pairs: list[pl.DataFrame] = []
+    names: list[pl.Series] = []
     flags: list[pl.DataFrame] = []
     for people in register.batches(BATCH, manifest.indicators, any_postcode=any_postcode):
-        tokens = tokenise(people, keys, scheme, manifest.identifiers)
-        found = candidates(wanted, tokens, scheme, first_record=size)
+        parts = parts_of(people, scheme, manifest.identifiers)
+        tokens, aside = tokens_of(parts, keys, scheme), beside(parts)
+        found = candidates(wanted, tokens.hstack(aside), scheme, first_record=size)
         pairs.append(found)
+        names.append(aside["name"])
         flags.append(_flags_of(found, people, size, manifest.indicators))
         filled.update({name: people.height - people[name].null_count() for name in manifest.identifiers})
         size += people.height
-    return _Scan(
-        size, filled, pl.concat(pairs) if pairs else pl.DataFrame(), pl.concat(flags or [pl.DataFrame()])
-    )
+    if not pairs:
+        return _Scan(0, filled, pl.DataFrame(), pl.Series(), pl.DataFrame())
+    return _Scan(size, filled, pl.concat(pairs), pl.concat(names), pl.concat(flags))
 
 
 def _flags_of(

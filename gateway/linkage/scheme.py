@@ -127,6 +127,7 @@ class Scheme:
     weights: Weights
     home: Home
     margin: float
+    caution: float
     placeholders: Placeholders
 
     def __post_init__(self) -> None:
@@ -187,6 +188,7 @@ class Scheme:
             weights=Weights(**table["weights"]),
             home=Home(**table["home"]),
             margin=table["acceptance"]["margin"],
+            caution=table["acceptance"]["caution"],
             placeholders=Placeholders(**placeholders),
         )
 

@@ -27,6 +27,9 @@ _LEAST: Final = 1e-300
 def threshold(register_size: int, overlap: float, scheme: Scheme = V1) -> float:
     """Bits that a pair must reach: log2(register size) + log2(1 / overlap) + the scheme's margin.
 
+    The margin grows by the scheme's caution for each halving of the overlap: the fewer true pairs there are, the
+    more of what is found lies just above any threshold.
+
     `overlap`: the share of the list expected on the register, above 0 and at most 1.
 
     Raises:
@@ -36,7 +39,7 @@ def threshold(register_size: int, overlap: float, scheme: Scheme = V1) -> float:
         raise BadInputError("a register has at least one record", place="register size")
     if not 0 < overlap <= 1:
         raise BadInputError("not above 0 and at most 1", place="expected overlap")
-    return log2(register_size) + log2(1 / overlap) + scheme.margin
+    return log2(register_size) + (1 + scheme.caution) * log2(1 / overlap) + scheme.margin
 
 
 @cache
@@ -162,11 +165,11 @@ def fitted(
     `likely`: `likelihoods` with `pairs`, how many pairs have these masks. A few slots say little: the scheme's
     own weights count as `trust` slots.
     """
-    weights, reach = scheme.weights, outcomes(scheme).filter(pl.col("agree") != 0)["kin"].sum()
+    prior = weights = scheme.weights
+    reach = float(outcomes(scheme).filter(pl.col("agree") != 0)["kin"].sum())
     for _ in range(_ROUNDS):
-        found = likely.select(_expected(weights, register_size, overlap)).sum().row(0)
-        of_match, of_poor, of_kin = (value or 0.0 for value in found)
-        prior = scheme.weights
+        found = likely.select(_expected(weights, register_size, overlap)).sum()
+        of_match, of_poor, of_kin = (float(column.item()) for column in found)
         weights = replace(
             weights,
             poor=(prior.poor * prior.trust + of_poor) / (prior.trust + of_match),

@@ -39,18 +39,35 @@ def tokenise(
     Raises:
         BadInputError: the keys are not exactly one of 32 bytes for each label, or an identifier is unknown.
     """
-    if set(keys) != set(scheme.labels) or any(len(key) != KEY_BYTES for key in keys.values()):
-        raise BadInputError("not one key of 32 bytes for each match key", place="token keys")
+    return tokens_of(parts_of(people, scheme, identifiers, known), keys, scheme)
+
+
+def parts_of(
+    people: pl.DataFrame,
+    scheme: Scheme = V1,
+    identifiers: Collection[str] | None = None,
+    known: Known | None = None,
+) -> pl.DataFrame:
+    """`normalise` of no other columns than `identifiers`.
+
+    Raises:
+        BadInputError: an identifier is unknown.
+    """
     allowed = set(IDENTIFYING if identifiers is None else identifiers)
     if not allowed <= set(IDENTIFYING):
         raise BadInputError("not columns that linkage may read", place="identifiers")
     forbidden = set(IDENTIFYING) - allowed
-    parts = normalise(people.with_columns(pl.lit(None).alias(column) for column in forbidden), scheme, known)
-    return tokens_of(parts, keys, scheme)
+    return normalise(people.with_columns(pl.lit(None).alias(column) for column in forbidden), scheme, known)
 
 
 def tokens_of(parts: pl.DataFrame, keys: Mapping[str, bytes], scheme: Scheme = V1) -> pl.DataFrame:
-    """As `tokenise`, of the parts that `normalise` makes."""
+    """As `tokenise`, of the parts that `normalise` makes.
+
+    Raises:
+        BadInputError: the keys are not exactly one of 32 bytes for each label.
+    """
+    if set(keys) != set(scheme.labels) or any(len(key) != KEY_BYTES for key in keys.values()):
+        raise BadInputError("not one key of 32 bytes for each match key", place="token keys")
     # whole columns of nulls are common: no file has every identifier
     empty = {part for part in parts.columns if parts[part].null_count() == parts.height}
     made = [key for key in scheme.keys if empty.isdisjoint(key.parts)]
@@ -93,7 +110,7 @@ def _decoded(digests: pl.DataFrame) -> pl.DataFrame:
 
 
 def beside(parts: pl.DataFrame) -> pl.DataFrame:
-    """What stays with whoever has the people: `name` u64 and `place` u64, equal where whole name or postcode are.
+    """What stays with whoever has the people: `name` and `place` u64, equal where whole name or postcode are.
 
     For `resolve`, on the partner's own machine and in this process alone: they are neither keyed nor lasting.
     """
