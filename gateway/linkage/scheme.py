@@ -80,8 +80,8 @@ class Weights:
     """What a slot may meet on a register.
 
     poor: share of true pairs that are badly kept. community: share of strangers with names of the slot's
-    community. namesakes: share of the register that has the slot's whole name, where that is not counted. kin: members
-    of its household. trust: slots whose evidence outweighs `poor` and `kin`.
+    community. namesakes: share of the register that has the slot's whole name, where that is not counted.
+    kin: members of its household. trust: slots whose evidence outweighs `poor` and `kin`.
     """
 
     poor: float
@@ -97,7 +97,8 @@ class Home:
 
     together: share of true pairs that stand at an address where another of the household was found, of those
     of whose household another was found; apart: the rest. people: strangers to the household at its address.
-    kin: members of the household there. known: share of its members who are on the register, given that one is.
+    kin: members of the household there. known: share of its members who are on the register, given that one
+    is.
     """
 
     together: float

@@ -6,7 +6,7 @@ how far, and what the keys show of a pair is the sum over every way in which tha
 """
 
 from dataclasses import replace
-from functools import cache, reduce
+from functools import lru_cache, reduce
 from math import inf, log2
 from operator import or_
 from typing import Final
@@ -20,6 +20,9 @@ _CLASSES: Final = ("match", "poor", "stranger", "community", "namesake", "kin")
 _KINDS: Final = ("match", "poor", "kin", "other", "namesake")
 _LEVEL: Final = ("match", "poor", "stranger", "community", "kin")
 _ROUNDS: Final = 30
+_DECIMALS: Final = 6
+_AT_ONCE: Final = 256  # masks of keys that both sides have, each beside every outcome
+_CACHED: Final = 64  # schemes: more than leaving out each key in turn makes
 _LEAST: Final = 1e-300
 """Stands for a likelihood of nothing, which has no logarithm."""
 
@@ -27,8 +30,8 @@ _LEAST: Final = 1e-300
 def threshold(register_size: int, overlap: float, scheme: Scheme = V1) -> float:
     """Bits that a pair must reach: log2(register size) + log2(1 / overlap) + the scheme's margin.
 
-    The margin grows by the scheme's caution for each halving of the overlap: the fewer true pairs there are, the
-    more of what is found lies just above any threshold.
+    The margin grows by the scheme's caution for each halving of the overlap: the fewer true pairs there are,
+    the more of what is found lies just above any threshold.
 
     `overlap`: the share of the list expected on the register, above 0 and at most 1.
 
@@ -39,12 +42,18 @@ def threshold(register_size: int, overlap: float, scheme: Scheme = V1) -> float:
         raise BadInputError("a register has at least one record", place="register size")
     if not 0 < overlap <= 1:
         raise BadInputError("not above 0 and at most 1", place="expected overlap")
-    return log2(register_size) + (1 + scheme.caution) * log2(1 / overlap) + scheme.margin
+    bits = log2(register_size) + (1 + scheme.caution) * log2(1 / overlap) + scheme.margin
+    return round(bits, _DECIMALS)
 
 
-@cache
+def rounded(bits: pl.Expr) -> pl.Expr:
+    """To a millionth of a bit: no tie and no replay shall hang on the order in which floats were added."""
+    return bits.round(_DECIMALS)
+
+
+@lru_cache(maxsize=_CACHED)
 def outcomes(scheme: Scheme) -> pl.DataFrame:
-    """How often two complete records agree on exactly these keys: `agree` u32, and a share for each kind of pair.
+    """How often two complete records agree on exactly these keys: `agree` u32, a share for each kind of pair.
 
     Strangers are apart by how near they live: `people` of them at most, and `share` of the register.
     """
@@ -54,19 +63,20 @@ def outcomes(scheme: Scheme) -> pl.DataFrame:
         for part, whole in scheme.pairs.items()
     )
     frame = names.with_columns(parts=reduce(or_, made, pl.col("parts")))
-    for component in scheme.levels.keys() - set(NAMES):
-        frame = _together(frame, _levels(scheme, scheme.levels[component]))
+    for component, levels in scheme.levels.items():
+        frame = frame if component in NAMES else _together(frame, _levels(scheme, levels))
     frame = _together(frame, _places(scheme))
     keys = (
         pl.when(_agreeing(scheme, key.parts)).then(pl.lit(1 << bit, pl.UInt32)).otherwise(0)
         for bit, key in enumerate(scheme.keys)
     )
-    return (
-        frame.with_columns(agree=pl.sum_horizontal(keys).cast(pl.UInt32))
-        .sort("agree", "people", "share", *_CLASSES)  # sums depend on the order, to the last bit
-        .group_by("agree", "people", "share", maintain_order=True)
-        .agg(pl.col(_CLASSES).sum())
-    )
+    agreeing = frame.with_columns(agree=pl.sum_horizontal(keys).cast(pl.UInt32))
+    return _summed(agreeing, _CLASSES, "agree", "people", "share")
+
+
+def _summed(frame: pl.DataFrame, shares: tuple[str, ...], *by: str | pl.Expr) -> pl.DataFrame:
+    # in the rows' order: sums depend on it, to the last bit
+    return frame.group_by(*by, maintain_order=True).agg(pl.col(shares).sum())
 
 
 def _names(scheme: Scheme) -> pl.DataFrame:
@@ -137,24 +147,22 @@ def _together(one: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
 def likelihoods(masks: pl.DataFrame, register_size: int, scheme: Scheme = V1) -> pl.DataFrame:
     """`masks` (distinct `agree` and `both`), and how likely such agreement is.
 
-    `match`, `poor` and `kin`: shares of such pairs. `other`: strangers of a whole register who agree so with one
-    slot. `namesake`: share of the strangers of its whole name who do. What a key would say that one of the records
-    does not have is summed over.
+    `match`, `poor` and `kin`: shares of such pairs. `other`: strangers of a whole register who agree so with
+    one slot. `namesake`: share of the strangers of its whole name who do. What a key would say that one of
+    the records does not have is summed over.
     """
-    seen = masks["both"].unique().sort()
-    ever = reduce(or_, seen, 0)  # a few dozen: which parts are null together
+    ever = masks["both"].bitwise_or() or 0
     near = pl.min_horizontal("people", pl.col("share") * register_size)
     other = near * (pl.col("stranger") + scheme.weights.community * pl.col("community"))
     counted = outcomes(scheme).with_columns(other=other, namesake=near / register_size * pl.col("namesake"))
-    whole = _summed(counted, pl.col("agree") & pl.lit(ever, pl.UInt32))
-    crossed = seen.to_frame().join(whole, how="cross")
-    shown = _summed(crossed, "both", pl.col("agree") & pl.col("both"))
+    whole = _summed(counted, _KINDS, pl.col("agree") & pl.lit(ever, pl.UInt32))
+    seen = masks.select(pl.col("both").unique().sort())
+    shown = pl.concat(
+        _summed(some.join(whole, how="cross"), _KINDS, "both", pl.col("agree") & pl.col("both"))
+        for some in (seen[first : first + _AT_ONCE] for first in range(0, max(seen.height, 1), _AT_ONCE))
+    )
     found = masks.join(shown, on=["agree", "both"], how="left", maintain_order="left")
-    return found.with_columns(pl.col(_KINDS).fill_null(0.0))
-
-
-def _summed(frame: pl.DataFrame, *by: str | pl.Expr) -> pl.DataFrame:
-    return frame.group_by(*by, maintain_order=True).agg(pl.col(_KINDS).sum())
+    return found.with_columns(pl.col(_KINDS).fill_null(0.0)).rechunk()
 
 
 def fitted(
@@ -162,8 +170,8 @@ def fitted(
 ) -> Weights:
     """The scheme's weights, and `poor` and `kin` as these pairs show them: expectation maximisation.
 
-    `likely`: `likelihoods` with `pairs`, how many pairs have these masks. A few slots say little: the scheme's
-    own weights count as `trust` slots.
+    `likely`: `likelihoods` with `pairs`, how many pairs have these masks. A few slots say little: the
+    scheme's own weights count as `trust` slots.
     """
     prior = weights = scheme.weights
     reach = float(outcomes(scheme).filter(pl.col("agree") != 0)["kin"].sum())
@@ -209,7 +217,8 @@ def evidence_together(
 ) -> pl.Expr:
     """As `evidence`, for a record at an address where another of the slot's household was found.
 
-    Who is there by chance is one of the few strangers at that address; the household's own are there all the more.
+    Who is there by chance is one of the few strangers at that address; the household's own are there all the
+    more.
     """
     known = home.together * max(home.known / overlap, 1.0)
     strangers = (pl.col("other") + namesakes * pl.col("namesake")) * home.people / register_size
@@ -218,4 +227,5 @@ def evidence_together(
 
 def _bits(one: pl.Expr, two: pl.Expr) -> pl.Expr:
     """log2 of the ratio; what no true pair shows is minus infinity."""
-    return pl.when(one > 0).then((one / pl.max_horizontal(two, _LEAST)).log(2)).otherwise(-inf)
+    bits = rounded((one / pl.max_horizontal(two, _LEAST)).log(2))
+    return pl.when(one > 0).then(bits).otherwise(-inf)
