@@ -41,7 +41,10 @@ class _Tokens:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _People:
-    """A person file, whose tokens are made as they are asked for; `bad` fills meanwhile."""
+    """A person file, whose tokens are made as they are asked for; `bad` fills meanwhile.
+
+    Only of people is it known how common their names are: a token file holds match keys and no more.
+    """
 
     source: Source
     work: Tokeniser
@@ -69,15 +72,19 @@ def link_files(
     threshold(1, overlap)  # refuse a bad overlap before the work, not after it
     sides = [_side(path, secret, today) for path in (left, right)]
     wanted = pl.concat(_tracked(sides[0], "Left file"))
-    ids, found, rows = [], [], 0
+    ids, names, found, rows = [], [], [], 0
     tokens = wanted.select(V1.labels)
     # every comparison goes over the whole left file: the longer that is, the fewer of them
     least = min(wanted.height // 2, _MOST)
     for batch in _gathered(_tracked(sides[1], "Right file"), least):
-        found.append(candidates(tokens, batch.select(V1.labels), V1, rows))
+        found.append(candidates(tokens, batch.drop("person_id"), V1, rows))
         ids.append(batch["person_id"])
+        if "name" in batch.columns:
+            names.append(batch["name"])
         rows += batch.height
-    pairs = resolve(pl.concat(found), register_size=rows, overlap=overlap)
+    pairs = resolve(
+        pl.concat(found), register_size=rows, overlap=overlap, names=pl.concat(names) if names else None
+    )
     with private(out) as target:
         pairs.select(
             left_id=wanted["person_id"].gather(pairs["slot"]),
@@ -95,7 +102,8 @@ def _side(path: Path, secret: bytes, today: date) -> _Tokens | _People:
     if is_tokens(path):
         return _Tokens(path, check_tokens(path, secret))
     source = open_file(path)
-    return _People(source, Tokeniser(token_keys(secret, V1), today, elsewhere_of(source), Known(V1)), Bad())
+    work = Tokeniser(token_keys(secret, V1), today, elsewhere_of(source), Known(V1), besides=True)
+    return _People(source, work, Bad())
 
 
 def _tracked(side: _Tokens | _People, what: str) -> Iterator[pl.DataFrame]:

@@ -23,7 +23,7 @@ from gateway.intake.limits import PERSON_FILE_LIMITS
 from gateway.linkage.normalise import Known
 from gateway.linkage.scheme import V1
 from gateway.linkage.secret import token_keys
-from gateway.linkage.tokens import tokenise
+from gateway.linkage.tokens import beside, parts_of, tokens_of
 
 MAX_TWICE: Final = 1_000_000
 """Rows that share their person id with another, at most; they are held in memory."""
@@ -47,12 +47,16 @@ class Made:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Tokeniser:
-    """Text cells to `person_id` and tokens, under the facts of the whole file."""
+    """Text cells to `person_id` and tokens, under the facts of the whole file.
+
+    besides: with what `beside` tells of a record, for linking in this process.
+    """
 
     keys: Mapping[str, bytes]
     today: date
     elsewhere: Elsewhere
     known: Known
+    besides: bool = False
 
     def __call__(self, read: Read) -> tuple[pl.DataFrame, Part]:
         raw = read()
@@ -69,7 +73,10 @@ class Tokeniser:
         bad = Bad()
         for column, reason, count in judged.errors.group_by("column", "reason").len().iter_rows():
             bad[column, reason] = count
-        tokens = tokenise(people, self.keys, V1, known=self.known).insert_column(0, people["person_id"])
+        parts = parts_of(people, V1, known=self.known)
+        tokens = tokens_of(parts, self.keys, V1).insert_column(0, people["person_id"])
+        if self.besides:
+            tokens = tokens.hstack(beside(parts))
         return tokens, Part(raw.cells.height, people.height, bad)
 
 
