@@ -13,12 +13,14 @@ import polars_hash as plh
 from gateway.domain.errors import BadInputError
 from gateway.domain.people import IDENTIFYING
 from gateway.linkage.normalise import SEPARATOR, Known, normalise
-from gateway.linkage.scheme import V1, MatchKey, Scheme
+from gateway.linkage.scheme import V1, WHOLE_NAME, MatchKey, Scheme
 
 TOKEN_BYTES: Final = 16
 KEY_BYTES: Final = 32
+NAME: Final = "name"
+"""Column of a token table that is no match key."""
 
-_ROWS: Final = 50_000  # at once: what they take stays in the processor's cache
+_ROWS: Final = 32_000  # at once: what they take stays in the processor's cache
 _NO_DIGITS: Final = b"0" * 2 * TOKEN_BYTES
 _PAIRS: Final = pl.Array(pl.UInt16, TOKEN_BYTES)
 
@@ -68,16 +70,33 @@ def tokens_of(parts: pl.DataFrame, keys: Mapping[str, bytes], scheme: Scheme = V
     """
     if set(keys) != set(scheme.labels) or any(len(key) != KEY_BYTES for key in keys.values()):
         raise BadInputError("not one key of 32 bytes for each match key", place="token keys")
+    return _made(parts, keys, scheme.keys)
+
+
+def token_table(
+    people: pl.DataFrame, keys: Mapping[str, bytes], scheme: Scheme = V1, known: Known | None = None
+) -> pl.DataFrame:
+    """What a token file holds: `person_id`, a column for each match key, and `NAME`.
+
+    `NAME` is the token of the whole name, by which namesakes are counted. It is no match key and never travels: a
+    token file stays with whoever has its people. `keys`: as `table_keys` makes them.
+    """
+    parts = parts_of(people, scheme, known=known)
+    tokens = _made(parts, keys, [*scheme.keys, MatchKey(NAME, (WHOLE_NAME,))])
+    return tokens.insert_column(0, people["person_id"])
+
+
+def _made(parts: pl.DataFrame, keys: Mapping[str, bytes], match_keys: Sequence[MatchKey]) -> pl.DataFrame:
     # whole columns of nulls are common: no file has every identifier
     empty = {part for part in parts.columns if parts[part].null_count() == parts.height}
-    made = [key for key in scheme.keys if empty.isdisjoint(key.parts)]
+    made = [key for key in match_keys if empty.isdisjoint(key.parts)]
     slices = [_decoded(_digests(rows, keys, made)) for rows in parts.iter_slices(_ROWS)] if made else []
     tokens = pl.concat(slices, rechunk=True) if slices else pl.DataFrame()
     return parts.select(
-        tokens[label]
-        if label in tokens.columns
-        else pl.repeat(None, parts.height, dtype=pl.Binary).alias(label)
-        for label in scheme.labels
+        tokens[key.label]
+        if key.label in tokens.columns
+        else pl.repeat(None, parts.height, dtype=pl.Binary).alias(key.label)
+        for key in match_keys
     )
 
 
