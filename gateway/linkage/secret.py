@@ -84,8 +84,16 @@ def exchange_secret(one_time: bytes, static: bytes, context: Mapping[str, str]) 
 
 def token_keys(secret: bytes, scheme: Scheme) -> dict[str, bytes]:
     """One key (32 bytes) for each match key's label: tokens of two keys can't be compared."""
-    prefix = labels.TOKEN_KEY + scheme.version.encode() + b"/"
-    return {key.label: _derive(secret, prefix + key.label.encode()) for key in scheme.keys}
+    return {label: _token_key(secret, scheme, label) for label in scheme.labels}
+
+
+def table_keys(secret: bytes, scheme: Scheme, name: str) -> dict[str, bytes]:
+    """`token_keys`, and one for the column `name` of a token table."""
+    return token_keys(secret, scheme) | {name: _token_key(secret, scheme, name)}
+
+
+def _token_key(secret: bytes, scheme: Scheme, label: str) -> bytes:
+    return _derive(secret, labels.TOKEN_KEY + f"{scheme.version}/{label}".encode())
 
 
 def confirmation(secret: bytes) -> bytes:

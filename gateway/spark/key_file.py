@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Self
 
 from gateway.linkage.scheme import V1
-from gateway.linkage.secret import token_keys
+from gateway.linkage.secret import table_keys
+from gateway.linkage.tokens import NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,6 @@ class KeyFile:
         """The same under its absolute path: a worker may stand in another folder."""
         return type(self)(self.path.resolve(), self.read)
 
-    def token_keys(self) -> dict[str, bytes]:
+    def table_keys(self) -> dict[str, bytes]:
         """The keys of scheme v1, for as long as the caller holds them."""
-        return token_keys(self.read(self.path), V1)
+        return table_keys(self.read(self.path), V1, NAME)

@@ -22,7 +22,7 @@ from gateway.intake.limits import PERSON_FILE_LIMITS
 from gateway.intake.raw import RawTable
 from gateway.linkage.normalise import Known
 from gateway.linkage.scheme import V1
-from gateway.linkage.tokens import tokenise
+from gateway.linkage.tokens import token_table
 from gateway.spark.key_file import KeyFile
 from gateway.spark.sources import Source
 
@@ -80,13 +80,13 @@ class MakeTokens:
     def __call__(self, batches: Iterator[Any]) -> Iterator[Any]:
         from pyspark import TaskContext  # noqa: PLC0415 - an extra; see session
 
-        keys, names = self.key.token_keys(), count()
+        keys, names = self.key.table_keys(), count()
         attempt = TaskContext.get().taskAttemptId()
 
         def made(raw: RawTable) -> pl.DataFrame:
             judged = self._judged(raw)
             people = judged.usable()
-            tokens = tokenise(people, keys, V1, known=_known()).insert_column(0, people["person_id"])
+            tokens = token_table(people, keys, V1, _known())
             part = f"{attempt}-{next(names)}.parquet"
             tokens.write_parquet(self.parts / part, compression="uncompressed", statistics=False)
             bad = judged.errors.group_by("column", "reason").len().rows()

@@ -13,8 +13,8 @@ from gateway.cli.tokens import app, read_key
 from gateway.domain.errors import BadInputError, ConfigurationError
 from gateway.intake import read_person_file
 from gateway.linkage.scheme import V1
-from gateway.linkage.secret import confirmation, token_keys
-from gateway.linkage.tokens import tokenise
+from gateway.linkage.secret import confirmation, table_keys
+from gateway.linkage.tokens import NAME, token_table
 from gateway.spark import KeyFile, local_session, make, sources
 
 pytestmark = [pytest.mark.spark, pytest.mark.processes, pytest.mark.filterwarnings("ignore::FutureWarning")]
@@ -76,7 +76,7 @@ def by_polars(path):
     """The same in one process: the tokens, and what was bad."""
     file = read_person_file([path.read_bytes()], today=TODAY, postcode_check=False, keep_rows=True)
     people = file.people.frame
-    tokens = tokenise(people, token_keys(SECRET, V1)).insert_column(0, people["person_id"])
+    tokens = token_table(people, table_keys(SECRET, V1, NAME))
     return tokens.sort("person_id"), Counter((row.column, row.reason) for row in file.rejected)
 
 
@@ -166,7 +166,7 @@ def test_neither_a_key_nor_a_person_is_left_by_spark(spark, spark_folder, key, t
     files = [path for path in spark_folder.rglob("*") if path.is_file()]
     assert any("shuffle" in path.name for path in files)
     kept = b"".join(path.read_bytes() + str(path).encode() for path in files)
-    for text in (SECRET.hex(), *(k.hex() for k in token_keys(SECRET, V1).values()), CANARY, "p2997"):
+    for text in (SECRET.hex(), *(k.hex() for k in table_keys(SECRET, V1, NAME).values()), CANARY, "p2997"):
         raw = [bytes.fromhex(text)] if re.fullmatch("[0-9a-f]{64}", text) else []
         assert text not in printed.out + printed.err + settings + plans
         assert not any(form in kept for form in [text.encode(), *raw])

@@ -11,7 +11,7 @@ from gateway.cli.tokens import app, read_key
 from gateway.domain.errors import BadInputError, ConfigurationError, FlagstoneError, VerificationError
 from gateway.linkage.scheme import V1
 from gateway.linkage.secret import token_keys
-from gateway.linkage.tokens import tokenise
+from gateway.linkage.tokens import NAME, tokenise
 
 LEFT = """person_id,forename,surname,dob,postcode,nhs_number
 a1,William,Smith,1961-02-03,SW1A 1AA,
@@ -80,11 +80,11 @@ def test_a_token_file_holds_ids_and_tokens_and_nothing_else(folder):
     """`make` writes the person_id and the scheme's columns under the key's own token keys."""
     make(folder, "left")
     made = pl.read_parquet(folder / "left.parquet")
-    assert made.columns == ["person_id", *V1.labels]
+    assert made.columns == ["person_id", *V1.labels, NAME]
     assert made["person_id"].to_list() == ["a1", "a2", "a3"]
     people = pl.read_csv(folder / "left.csv", infer_schema=False).with_columns(pl.col("dob").str.to_date())
     expected = tokenise(people, token_keys(bytes.fromhex("ab" * 32), V1))
-    assert made.drop("person_id").equals(expected)
+    assert made.drop("person_id", NAME).equals(expected)
 
 
 @pytest.mark.parametrize("out", ["left.parquet", "pairs.csv"])

@@ -118,7 +118,7 @@ def test_a_key_file_travels_by_name_alone(tmp_path):
     path.write_text("ab" * 32)
     path.chmod(0o600)
     key = KeyFile(path, read_key)
-    keys = key.token_keys()
+    keys = key.table_keys()
     travelling = pickle.dumps(key) + repr(key).encode()
     assert not any(form in travelling for each in keys.values() for form in (each, each.hex().encode()))
     assert b"ab" * 8 not in travelling

@@ -17,7 +17,8 @@ from gateway.linkage.normalise import Known
 from gateway.linkage.resolve import candidates, resolve
 from gateway.linkage.scheme import V1
 from gateway.linkage.score import threshold
-from gateway.linkage.secret import token_keys
+from gateway.linkage.secret import table_keys
+from gateway.linkage.tokens import NAME
 
 _BATCH: Final = 200_000  # rows of a token file
 _MOST: Final = 2_000_000  # rows of the right file that are compared at once
@@ -41,10 +42,7 @@ class _Tokens:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _People:
-    """A person file, whose tokens are made as they are asked for; `bad` fills meanwhile.
-
-    Only of people is it known how common their names are: a token file holds match keys and no more.
-    """
+    """A person file, whose tokens are made as they are asked for; `bad` fills meanwhile."""
 
     source: Source
     work: Tokeniser
@@ -79,12 +77,9 @@ def link_files(
     for batch in _gathered(_tracked(sides[1], "Right file"), least):
         found.append(candidates(tokens, batch.drop("person_id"), V1, rows))
         ids.append(batch["person_id"])
-        if "name" in batch.columns:
-            names.append(batch["name"])
+        names.append(batch[NAME])
         rows += batch.height
-    pairs = resolve(
-        pl.concat(found), register_size=rows, overlap=overlap, names=pl.concat(names) if names else None
-    )
+    pairs = resolve(pl.concat(found), register_size=rows, overlap=overlap, names=pl.concat(names))
     with private(out) as target:
         pairs.select(
             left_id=wanted["person_id"].gather(pairs["slot"]),
@@ -102,8 +97,8 @@ def _side(path: Path, secret: bytes, today: date) -> _Tokens | _People:
     if is_tokens(path):
         return _Tokens(path, check_tokens(path, secret))
     source = open_file(path)
-    work = Tokeniser(token_keys(secret, V1), today, elsewhere_of(source), Known(V1), besides=True)
-    return _People(source, work, Bad())
+    keys = table_keys(secret, V1, NAME)
+    return _People(source, Tokeniser(keys, today, elsewhere_of(source), Known(V1)), Bad())
 
 
 def _tracked(side: _Tokens | _People, what: str) -> Iterator[pl.DataFrame]:

@@ -22,8 +22,8 @@ from gateway.intake.judge import Elsewhere, dates_of, ids_of, judge, repeated
 from gateway.intake.limits import PERSON_FILE_LIMITS
 from gateway.linkage.normalise import Known
 from gateway.linkage.scheme import V1
-from gateway.linkage.secret import token_keys
-from gateway.linkage.tokens import beside, parts_of, tokens_of
+from gateway.linkage.secret import table_keys
+from gateway.linkage.tokens import NAME, token_table
 
 MAX_TWICE: Final = 1_000_000
 """Rows that share their person id with another, at most; they are held in memory."""
@@ -47,16 +47,12 @@ class Made:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Tokeniser:
-    """Text cells to `person_id` and tokens, under the facts of the whole file.
-
-    besides: with what `beside` tells of a record, for linking in this process.
-    """
+    """Text cells to a `token_table`, under the facts of the whole file."""
 
     keys: Mapping[str, bytes]
     today: date
     elsewhere: Elsewhere
     known: Known
-    besides: bool = False
 
     def __call__(self, read: Read) -> tuple[pl.DataFrame, Part]:
         raw = read()
@@ -73,15 +69,12 @@ class Tokeniser:
         bad = Bad()
         for column, reason, count in judged.errors.group_by("column", "reason").len().iter_rows():
             bad[column, reason] = count
-        parts = parts_of(people, V1, known=self.known)
-        tokens = tokens_of(parts, self.keys, V1).insert_column(0, people["person_id"])
-        if self.besides:
-            tokens = tokens.hstack(beside(parts))
+        tokens = token_table(people, self.keys, V1, self.known)
         return tokens, Part(raw.cells.height, people.height, bad)
 
 
 def make(source: Source, out: Path, *, secret: bytes, today: date, metadata: Mapping[str, str]) -> Made:
-    """Pseudonymise a person file into one Parquet file, mode 0600: `person_id` and one column a match key.
+    """Pseudonymise a person file into one Parquet file, mode 0600: a `token_table`.
 
     Where a run for the same output, input and key was killed, its parts are taken up; the output is the same.
 
@@ -113,7 +106,7 @@ def _all_parts(
     source: Source, parts: Parts, run: Run, secret: bytes, metadata: Mapping[str, str]
 ) -> list[Part]:
     done = parts.done()
-    work = Tokeniser(token_keys(secret, V1), run.today, run.elsewhere, Known(V1))
+    work = Tokeniser(table_keys(secret, V1, NAME), run.today, run.elsewhere, Known(V1))
 
     def kept(numbered: tuple[int, Read]) -> Part:
         tokens, part = work(numbered[1])

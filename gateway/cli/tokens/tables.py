@@ -9,9 +9,10 @@ import polars as pl
 from gateway.domain.errors import BadInputError, VerificationError
 from gateway.linkage.scheme import V1
 from gateway.linkage.secret import confirmation
-from gateway.linkage.tokens import TOKEN_BYTES
+from gateway.linkage.tokens import NAME, TOKEN_BYTES
 
 _MADE_WITH: Final = "flagstone.scheme"  # metadata of a token file
+_COLUMNS: Final = (*V1.labels, NAME)
 _MADE_UNDER: Final = "flagstone.key-confirmation"
 
 
@@ -29,7 +30,7 @@ def is_tokens(path: Path) -> bool:
         columns = pl.read_parquet_schema(path)
     except pl.exceptions.PolarsError:
         return False  # intake says what is wrong with it
-    return {"person_id", *V1.labels} <= set(columns)
+    return {"person_id", *_COLUMNS} <= set(columns)
 
 
 def check_tokens(path: Path, secret: bytes) -> int:
@@ -48,20 +49,20 @@ def check_tokens(path: Path, secret: bytes) -> int:
         )
     schema = pl.read_parquet_schema(path)
     rows: int = pl.scan_parquet(path).select(pl.len()).collect().item()
-    if schema["person_id"] != pl.String or any(schema[label] != pl.Binary for label in V1.labels) or not rows:
+    if schema["person_id"] != pl.String or any(schema[label] != pl.Binary for label in _COLUMNS) or not rows:
         raise _no_tokens(path)
     return rows
 
 
 def tokens_from(path: Path, start: int, count: int) -> pl.DataFrame:
-    """Rows of a token file: `person_id` and the scheme's columns.
+    """Rows of a token file, as `token_table` makes them.
 
     Raises:
         BadInputError: a value is no token.
     """
-    tokens = pl.scan_parquet(path).slice(start, count).select("person_id", *V1.labels).collect()
+    tokens = pl.scan_parquet(path).slice(start, count).select("person_id", *_COLUMNS).collect()
     whole = pl.all_horizontal(
-        (pl.col(label).bin.size() == TOKEN_BYTES).all(ignore_nulls=True) for label in V1.labels
+        (pl.col(label).bin.size() == TOKEN_BYTES).all(ignore_nulls=True) for label in _COLUMNS
     )
     if not tokens.select(whole).item():
         raise _no_tokens(path)
