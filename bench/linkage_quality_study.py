@@ -28,8 +28,9 @@ class Row:
 
 @dataclass(slots=True)
 class Study:
-    """profiles: those that are done. seconds: what -> wall, CPU. sizes: world and overlap -> rows of the list,
-    rows of the register, true links. rates: method -> records of the register encoded a second and core.
+    """profiles: those that are done. seconds: what -> wall, CPU. sizes: world and overlap -> rows of the
+    list, rows of the register, true links. rates: method -> records of the register encoded a second and
+    core.
     """
 
     overlaps: Sequence[float]
