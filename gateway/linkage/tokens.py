@@ -78,8 +78,8 @@ def token_table(
 ) -> pl.DataFrame:
     """What a token file holds: `person_id`, a column for each match key, and `NAME`.
 
-    `NAME` is the token of the whole name, by which namesakes are counted. It is no match key and never travels:
-    a token file stays with whoever has its people. `keys`: as `table_keys` makes them.
+    `NAME` is the token of the whole name, by which namesakes are counted. It is no match key and never
+    travels: a token file stays with whoever has its people. `keys`: as `table_keys` makes them.
     """
     parts = parts_of(people, scheme, known=known)
     tokens = _made(parts, keys, [*scheme.keys, MatchKey(NAME, (WHOLE_NAME,))])

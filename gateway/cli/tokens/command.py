@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gateway import spark
 from gateway.cli.files import check_folder, small
 from gateway.cli.output import say
 from gateway.cli.tokens.database import QuerySource
@@ -18,6 +20,14 @@ from gateway.cli.tokens.sources import Source, open_file
 from gateway.cli.tokens.tables import made_with
 from gateway.domain.errors import BadInputError, ConfigurationError
 from gateway.domain.legal_date import legal_date
+
+
+class Engine(StrEnum):
+    """What makes the tokens; they are the same."""
+
+    POLARS = "polars"
+    SPARK = "spark"
+
 
 app = typer.Typer(help="Pseudonymise person files and link them.", no_args_is_help=True)
 
@@ -42,17 +52,35 @@ def make(
             help="With --sql-file: the database, as an SQLAlchemy URL",
         ),
     ] = "",
+    engine: Annotated[Engine, typer.Option(help="spark: on Apache Spark, the extra `spark`")] = Engine.POLARS,
 ) -> None:
     """Pseudonymise people (CSV, XLSX, Parquet or SQL): person_id and one token for each match key.
 
-    Killed and started again with the same arguments, it goes on where it stopped.
+    Killed and started again with the same arguments, it goes on where it stopped; on Spark it starts anew.
     """
     check_folder(out)
     secret = read_key(key_file)
-    source = _source(file, sql_file, database)
     today = legal_date(datetime.now(UTC))
-    made = make_tokens(source, out, secret=secret, today=today, metadata=made_with(secret))
-    say_bad_cells(source.name, made.bad)
+    if engine is Engine.SPARK:
+        name, bad = _made_on_spark(file, key_file, out, secret=secret, today=today)
+    else:
+        source = _source(file, sql_file, database)
+        name, bad = (
+            source.name,
+            make_tokens(source, out, secret=secret, today=today, metadata=made_with(secret)).bad,
+        )
+    say_bad_cells(name, bad)
+
+
+def _made_on_spark(
+    file: Path | None, key_file: Path, out: Path, *, secret: bytes, today: date
+) -> tuple[str, Mapping[tuple[str, str], int]]:
+    if file is None:
+        raise BadInputError("Spark reads a file", place="tokens make", way_out="Name a CSV or Parquet file")
+    key = spark.KeyFile(key_file, read_key)
+    with spark.local_session(out.resolve().parent) as session:
+        made = spark.make(session, file, out, key=key, today=today, metadata=made_with(secret))
+    return file.name, made.bad
 
 
 @app.command()
