@@ -5,10 +5,12 @@ version.
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from importlib import resources
+from itertools import chain
+from math import inf
 from types import MappingProxyType
 from typing import Any, Final, Self
 
@@ -21,6 +23,31 @@ NAMES: Final = ("forename", "surname")
 PLACE: Final = "place"
 WHOLE_NAME: Final = "gs"
 """The part that is the whole name."""
+
+
+PARTS: Final = frozenset(
+    [
+        *("gk", "g1", "g3", "gS"),
+        *("s", "s1", "s3", "sE", "sS", "sl"),
+        *("gs", "gs3"),
+        *("born", "dm", "my", "y"),
+        *("pc", "pcx", "out"),
+        *("nhs", "upn", "nino", "uprn"),
+    ]
+)
+"""What `normalise` makes of a person, and so what a match key may be made of."""
+
+_ROUNDING: Final = 0.02
+"""Shares of one component are rounded to two digits each, and the rarest ways of agreeing left out."""
+
+
+def _refuse_unless(sound: bool, what: str) -> None:
+    if not sound:
+        raise VerificationError(what, place="a scheme's tables")
+
+
+def _is_share(number: float) -> bool:
+    return 0 < number <= 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +89,10 @@ class Level:
     community: float
     kin: float
 
+    def __post_init__(self) -> None:
+        shares = (self.match, self.poor, self.stranger, self.community, self.kin)
+        _refuse_unless(all(map(_is_share, shares)), "a level's share is not above 0 and at most 1")
+
 
 @dataclass(frozen=True, slots=True)
 class PlaceLevel:
@@ -73,6 +104,11 @@ class PlaceLevel:
     kin: float
     people: float
     share: float
+
+    def __post_init__(self) -> None:
+        shares = (self.match, self.poor, self.kin, self.share)
+        _refuse_unless(all(map(_is_share, shares)), "a place's share is not above 0 and at most 1")
+        _refuse_unless(self.people > 0, "a place without people")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +126,11 @@ class Weights:
     kin: float
     trust: float
 
+    def __post_init__(self) -> None:
+        shares = (self.poor, self.community, self.namesakes)
+        _refuse_unless(all(0 <= share <= 1 for share in shares), "a weight's share is not from 0 to 1")
+        _refuse_unless(0 <= self.kin < inf and 0 < self.trust < inf, "a weight is out of range")
+
 
 @dataclass(frozen=True, slots=True)
 class Home:
@@ -106,6 +147,11 @@ class Home:
     people: float
     kin: float
     known: float
+
+    def __post_init__(self) -> None:
+        shares = (self.together, self.apart, self.known)
+        _refuse_unless(all(map(_is_share, shares)), "a home's share is not above 0 and at most 1")
+        _refuse_unless(0 < self.people < inf and 0 < self.kin < inf, "a home without people")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,13 +178,37 @@ class Scheme:
     placeholders: Placeholders
 
     def __post_init__(self) -> None:
-        known = {part for part in self._components() if part in self.pairs or self._components()[part]}
-        if not all(part in known for key in self.keys for part in key.parts):
-            raise VerificationError("the scheme's tables do not fit together", place=f"scheme {self.version}")
+        for wrong in chain(self._faults_of_keys(), self._faults_of_levels(), self._faults_of_names()):
+            raise VerificationError(wrong, place=f"scheme {self.version}")
+
+    def _faults_of_keys(self) -> Iterator[str]:
         if len(set(self.labels)) != len(self.keys) or not 1 <= len(self.keys) <= MAX_KEYS:
-            raise VerificationError("not 1 to 32 different match keys", place=f"scheme {self.version}")
-        if any(len(self.components(key)) == 1 for key in self.keys):
-            raise VerificationError("a match key has a single field", place=f"scheme {self.version}")
+            yield "not 1 to 32 different match keys"
+        known = self._components().keys() & PARTS
+        if not all(known.issuperset(key.parts) for key in self.keys):
+            yield "a match key has a part that no level knows, or that nobody makes"
+        elif any(len(self.components(key)) == 1 for key in self.keys):
+            yield "a match key has a single field"
+
+    def _faults_of_levels(self) -> Iterator[str]:
+        for component, rows in self._tables().items():
+            if len({row.agree for row in rows}) != len(rows):
+                yield f"{component} agrees in the same parts twice"
+            if abs(sum(row.match for row in rows) - 1) > _ROUNDING:
+                yield f"the shares of true pairs of {component} do not sum to 1"
+        if sum(map(len, self._own_parts().values())) + len(self.pairs) != len(self._components()):
+            yield "a part of two components"
+        if not (0 <= self.margin < inf and 0 <= self.caution < inf):
+            yield "a margin is out of range"
+
+    def _faults_of_names(self) -> Iterator[str]:
+        forename, surname = (self._own_parts().get(name, frozenset()) for name in NAMES)
+        if not all(one in forename and other in surname for one, other in self.pairs.values()):
+            yield "a pair is not of a part of the forename and one of the surname"
+        if WHOLE_NAME not in self.pairs:
+            yield "no pair is the whole name"
+        if not all(self.pairs.keys() >= level.agree for level in self.swapped):
+            yield "names in each other's field agree in more than pairs"
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -159,11 +229,18 @@ class Scheme:
         return frozenset().union(*(self._components()[part] for part in key.parts))
 
     def _components(self) -> dict[str, frozenset[str]]:
-        found = {part: frozenset(NAMES) for part in self.pairs}
-        levels: dict[str, Sequence[Level | PlaceLevel]] = {**self.levels, PLACE: self.places}
-        for component, rows in levels.items():
-            found |= {part: frozenset({component}) for row in rows for part in row.agree}
-        return found
+        """Part -> the fields of a person that it shows."""
+        own = {part: frozenset({field}) for field, parts in self._own_parts().items() for part in parts}
+        return own | {part: frozenset(NAMES) for part in self.pairs}
+
+    def _own_parts(self) -> dict[str, frozenset[str]]:
+        return {
+            component: frozenset().union(*(row.agree for row in rows))
+            for component, rows in self._tables().items()
+        }
+
+    def _tables(self) -> dict[str, tuple[Level, ...] | tuple[PlaceLevel, ...]]:
+        return {**self.levels, PLACE: self.places}
 
     def without(self, label: str) -> Self:
         """The scheme less one match key: what is that key's part in the whole?"""
