@@ -25,8 +25,9 @@ ROW_BY_ROW = {
 ALLOWED = {
     # a score is worked out once for each distinct pair of masks, however many pairs of people have it
     ("resolve.py", "_scored", "iter_rows"),
-    # the sums over all kinds of agreement
+    # sums over all kinds of agreement
     ("score.py", "fitted", "row"),
+    ("score.py", "fitted", "item"),
     # an expression: from an array to a list within Polars
     ("tokens.py", "_decoded", "to_list"),
 }
