@@ -1,7 +1,7 @@
 """Scoring and resolving once more, in loops over plain Python: what docs/scheme-v1.md says, step by step.
 
-Shares nothing with `gateway.linkage.score` and `resolve` but the scheme's tables. The properties compare the two,
-and the published vectors are made with this one.
+Shares nothing with `gateway.linkage.score` and `resolve` but the scheme's tables. The properties compare
+the two, and the published vectors are made with this one.
 """
 
 from collections import Counter, defaultdict
