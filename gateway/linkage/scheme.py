@@ -178,7 +178,7 @@ class Scheme:
     placeholders: Placeholders
 
     def __post_init__(self) -> None:
-        for wrong in chain(self._faults_of_keys(), self._faults_of_levels(), self._faults_of_names()):
+        for wrong in chain(self._faults_of_levels(), self._faults_of_names(), self._faults_of_keys()):
             raise VerificationError(wrong, place=f"scheme {self.version}")
 
     def _faults_of_keys(self) -> Iterator[str]:

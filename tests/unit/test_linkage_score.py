@@ -155,8 +155,9 @@ from gateway.linkage.resolve import PAIRS, best
 from gateway.linkage.score import outcomes
 from gateway.linkage.scheme import V1
 agree = outcomes(V1)["agree"].unique().sort()
-rows = pl.select(slot=pl.int_range(20_000)).with_columns(
-    record=(pl.col("slot") * 7919) % 20_011, both=pl.lit((1 << len(V1.keys)) - 1, pl.UInt32) ^ (pl.col("slot") % 9 * 33).cast(pl.UInt32)
+every = pl.lit((1 << len(V1.keys)) - 1, pl.UInt32)
+rows = pl.select(slot=pl.int_range(20_000, dtype=pl.UInt32)).with_columns(
+    record=(pl.col("slot") * 7919) % 20_011, both=every ^ (pl.col("slot") % 9 * 33)
 )
 pairs = rows.with_columns(agree=agree.gather(rows["slot"] % len(agree)) & rows["both"])
 found = best(pairs.select(PAIRS.names()).cast(PAIRS), register_size=1_000_000, overlap=0.85)
