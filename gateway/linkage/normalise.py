@@ -150,24 +150,21 @@ def _places(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFrame:
 def _numbers(rows: pl.DataFrame) -> list[pl.Series]:
     """Numbers that are valid; all else is null."""
     return [
-        _valid(rows["nhs_number"].alias("nhs"), canonical_nhs_number, valid_nhs_number, 10),
-        _valid(rows["upn"], canonical_upn, valid_upn, 13),
-        _valid(rows["nino"], canonical_nino, valid_nino, 9),
-        _valid(rows["uprn"], canonical_uprn, valid_uprn, 12),
+        _valid(rows["nhs_number"].alias("nhs"), canonical_nhs_number, valid_nhs_number),
+        _valid(rows["upn"], canonical_upn, valid_upn),
+        _valid(rows["nino"], canonical_nino, valid_nino),
+        _valid(rows["uprn"], canonical_uprn, valid_uprn),
     ]
 
 
 def _valid(
-    numbers: pl.Series,
-    canonical: Callable[[pl.Expr], pl.Expr],
-    valid: Callable[[pl.Expr], pl.Expr],
-    size: int,
+    numbers: pl.Series, canonical: Callable[[pl.Expr], pl.Expr], valid: Callable[[pl.Expr], pl.Expr]
 ) -> pl.Series:
     if numbers.null_count() == len(numbers):
         return numbers
     number = numbers.to_frame()
     column = pl.col(numbers.name)
-    # what has the bytes of a canonical number and is none can't be valid
-    if (numbers.str.len_bytes() != size).any():
+    # a valid number is its own canonical form, and most files hold no others
+    if not number.select(valid(column)).to_series().all():
         number = number.select(canonical(column))
     return number.select(pl.when(valid(column)).then(column)).to_series()

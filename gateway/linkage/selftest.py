@@ -35,7 +35,9 @@ _PEOPLE: Final = (
 
 def people() -> pl.DataFrame:
     """Fixed people: some who try every part, and one for each known variant of a name."""
-    variants = sorted({*names.NICKNAMES, *names.SURNAMES})
+    variants = sorted(
+        {name for table in (names.NICKNAMES, names.SURNAMES) for name in (*table, *table.values())}
+    )
     named = pl.DataFrame({"forename": variants, "surname": variants}).with_columns(
         dob=pl.lit(date(1980, 7, 20)), postcode=pl.lit("CF10 3AT")
     )
