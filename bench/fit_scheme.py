@@ -105,7 +105,9 @@ def poor_pairs(folder: Path) -> Pair:
     people = febrl(folder)
     made = parts(people.drop("person", "original", "home")).with_columns(people["person", "home"])
     one, other = made.filter(people["original"]), made.filter(~people["original"])
-    pairs = one.select("person").with_row_index("i").join(other.select("person").with_row_index("j"), on="person")
+    pairs = (
+        one.select("person").with_row_index("i").join(other.select("person").with_row_index("j"), on="person")
+    )
     return one[pairs["i"]], other[pairs["j"]]
 
 
@@ -137,7 +139,9 @@ def print_levels(component: str, table: Mapping[tuple[str, ...], Mapping[str, fl
             else of["stranger"]
         )
         numbers = {**of, "community": community}
-        told = ", ".join(f"{kind} = {rounded(numbers[kind])}" for kind in ("match", "poor", "stranger", "community", "kin"))
+        told = ", ".join(
+            f"{kind} = {rounded(numbers[kind])}" for kind in ("match", "poor", "stranger", "community", "kin")
+        )
         print(f'  {{ agree = "{" ".join(way)}", {told} }},')
     print("]")
 
@@ -159,10 +163,18 @@ def main() -> None:
     for component in COMPONENTS:
         print_levels(component, levels(kinds, component))
     one, other = kinds["poor"][0]
-    print("# property agrees in FEBRL 3, by postcode:", pl.DataFrame({"pc": one["pc"] == other["pc"], "home": one["home"] == other["home"]}).group_by("pc").agg(pl.col("home").mean()).rows())
+    print(
+        "# property agrees in FEBRL 3, by postcode:",
+        pl.DataFrame({"pc": one["pc"] == other["pc"], "home": one["home"] == other["home"]})
+        .group_by("pc")
+        .agg(pl.col("home").mean())
+        .rows(),
+    )
     for kind, pairs in kinds.items():
         swapped = [((a["gs"] == b["gs"]) & (a["gk"] != b["gk"])).mean() for a, b in pairs]
-        fuzzy = [((a["gs3"] == b["gs3"]) & (a["gk3"] != b["gk3"]) & (a["gs"] != b["gs"])).mean() for a, b in pairs]
+        fuzzy = [
+            ((a["gs3"] == b["gs3"]) & (a["gk3"] != b["gk3"]) & (a["gs"] != b["gs"])).mean() for a, b in pairs
+        ]
         print("# swapped", kind, swapped, fuzzy)
 
 

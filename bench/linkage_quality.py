@@ -126,7 +126,7 @@ class Driver:
         for case in world.cases:
             linking = Spent()
             with linking.timed():
-                outcomes.append(ours.found(case, nhs))
+                outcomes += ours.found(case, nhs)
             self.study.seconds.setdefault(f"{OURS}, list and linking", (linking.wall, linking.cpu))
         self.study.seconds.setdefault(f"{OURS}, tokens of the register", (ours.making.wall, ours.making.cpu))
         self.study.rates.setdefault(OURS, world.register.height / ours.making.cpu)

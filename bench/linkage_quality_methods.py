@@ -22,9 +22,10 @@ from gateway.linkage.resolve import best, candidates
 from gateway.linkage.scheme import V1
 from gateway.linkage.score import threshold
 from gateway.linkage.secret import token_keys
-from gateway.linkage.tokens import tokenise
+from gateway.linkage.tokens import beside, parts_of, tokenise, tokens_of
 
 OURS = "Flagstone"
+HANDLES = "Flagstone, household handles"
 BEST = "best threshold"
 FIXED = "fixed"
 _KEYS = token_keys(bytes(32), V1)
@@ -79,20 +80,38 @@ class Ours:
     def __post_init__(self) -> None:
         for rows in self.world.register.iter_slices(_BATCH):
             with self.making.timed():
-                self.batches.append(tokenise(rows, _KEYS))
+                parts = parts_of(rows)
+                self.batches.append(tokens_of(parts, _KEYS).hstack(beside(parts)))
+
+    @property
+    def names(self) -> pl.Series:
+        return pl.concat(batch["name"] for batch in self.batches)
 
     def candidates(self, case: Case, nhs: bool) -> pl.DataFrame:
         allowed = set(IDENTIFYING) - (set() if nhs else {"nhs_number"})
         tokens = tokenise(case.listed, _KEYS, identifiers=allowed)
+        handles = case.truth.select(household="unit")
         starts = range(0, self.world.register.height, _BATCH)
         return pl.concat(
-            candidates(tokens, batch, V1, start) for start, batch in zip(starts, self.batches, strict=True)
+            candidates(tokens.hstack(handles), batch, V1, start)
+            for start, batch in zip(starts, self.batches, strict=True)
         )
 
-    def found(self, case: Case, nhs: bool) -> Outcome:
-        size = self.world.register.height
-        pairs = best(self.candidates(case, nhs), register_size=size, overlap=case.overlap)
-        return Outcome(OURS, case.overlap, nhs, pairs, {FIXED: threshold(size, case.overlap, V1)})
+    def found(self, case: Case, nhs: bool) -> list[Outcome]:
+        """Without household handles and, where there are households, with them."""
+        pairs, size = self.candidates(case, nhs), self.world.register.height
+        kinds = {OURS: pairs.drop("household")} | ({HANDLES: pairs} if self.world.uk else {})
+        enough = {FIXED: threshold(size, case.overlap, V1)}
+        return [
+            Outcome(
+                name,
+                case.overlap,
+                nhs,
+                best(each, register_size=size, overlap=case.overlap, names=self.names),
+                enough,
+            )
+            for name, each in kinds.items()
+        ]
 
 
 # The peers

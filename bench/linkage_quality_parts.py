@@ -9,7 +9,7 @@ import polars as pl
 from bench.linkage_quality_data import Case
 from bench.linkage_quality_methods import Outcome
 from bench.linkage_quality_metrics import judged, right, wilson
-from gateway.linkage.resolve import resolve
+from gateway.linkage.resolve import PAIRS, resolve
 from gateway.linkage.scheme import V1, Scheme
 
 DIMENSIONS = ("origin", "sex", "age", "missing")
@@ -31,7 +31,8 @@ class Key:
 
 
 def keys(pairs: pl.DataFrame, case: Case, register_size: int) -> list[Key]:
-    """`pairs`: candidates, with their masks."""
+    """`pairs`: candidates, with their masks; what is known besides is left out."""
+    pairs = pairs.select(PAIRS.names())
     whole = _at_threshold(pairs, case, register_size, V1)
     return [_key(pairs, case, register_size, bit, whole) for bit in range(len(V1.labels))]
 

@@ -73,7 +73,7 @@ def of_names(scheme):
 
 @lru_cache(maxsize=4)
 def outcomes(scheme):
-    """(labels that agree, people, share of the register) -> shares of complete pairs, by `COLUMNS`."""
+    """(labels that agree, people, share of the register, near) -> shares of complete pairs, by `COLUMNS`."""
     others = [ways(levels) for name, levels in scheme.levels.items() if name not in ("forename", "surname")]
     found = defaultdict(lambda: [0.0] * len(COLUMNS))
     for names, *rest in product(list(of_names(scheme)), *others):
@@ -84,24 +84,28 @@ def outcomes(scheme):
         for place in scheme.places:
             here = parts | place.agree
             agree = frozenset(key.label for key in scheme.keys if here.issuperset(key.parts))
-            total = found[agree, place.people, place.share]
+            total = found[agree, place.people, place.share, "pc" in place.agree]
             for column, factor in enumerate((place.match, place.poor, 1.0, 1.0, 1.0, place.kin)):
                 total[column] += shares[column] * factor
     return dict(found)
 
 
 def likely(agree, both, size, scheme):
-    """match, poor, kin, other, namesake: summed over what the keys outside `both` would say."""
-    found = dict.fromkeys(("match", "poor", "kin", "other", "namesake"), 0.0)
-    for (labels, people, share), of in outcomes(scheme).items():
+    """Each kind of pair, summed over what the keys outside `both` would say; `*_near`: of one postcode."""
+    kinds = ("match", "poor", "kin", "other", "namesake", "other_near", "namesake_near")
+    found = dict.fromkeys(kinds, 0.0)
+    for (labels, people, share, near), of in outcomes(scheme).items():
         if labels & both == agree:
             match, poor, stranger, community, namesake, kin = of
-            near = min(people, share * size)
+            there = min(people, share * size)
+            other = there * (stranger + scheme.weights.community * community)
             found["match"] += match
             found["poor"] += poor
             found["kin"] += kin
-            found["other"] += near * (stranger + scheme.weights.community * community)
-            found["namesake"] += near / size * namesake
+            found["other"] += other
+            found["namesake"] += there / size * namesake
+            found["other_near"] += other * near
+            found["namesake_near"] += there / size * namesake * near
     return found
 
 
@@ -146,8 +150,10 @@ def together(agree, both, weights, size, overlap, scheme, namesakes=None):
     home = scheme.home
     match = (1 - weights.poor) * row["match"] + weights.poor * row["poor"]
     match *= home.together * max(home.known / overlap, 1.0)
-    strangers = (row["other"] + bearers * row["namesake"]) * home.people / size
-    return bits(match, (strangers + home.kin * row["kin"]) / size)
+    near = row["other_near"] + bearers * row["namesake_near"]
+    strangers = row["other"] + bearers * row["namesake"]
+    there = near + (strangers - near) * home.people / size
+    return bits(match, (there + home.kin * row["kin"]) / size)
 
 
 def one_to_one(scores):

@@ -21,6 +21,7 @@ MAX_KEYS: Final = 32
 
 NAMES: Final = ("forename", "surname")
 PLACE: Final = "place"
+POSTCODE: Final = "pc"
 WHOLE_NAME: Final = "gs"
 """The part that is the whole name."""
 
@@ -137,7 +138,7 @@ class Home:
     """Household context: where the others of a slot's household were found.
 
     together: share of true pairs that stand at an address where another of the household was found, of those
-    of whose household another was found; apart: the rest. people: strangers to the household at its address.
+    of whose household another was found; apart: the rest. people: strangers to the household at its postcode.
     kin: members of the household there. known: share of its members who are on the register, given that one
     is.
     """

@@ -14,10 +14,10 @@ from typing import Final
 import polars as pl
 
 from gateway.domain.errors import BadInputError
-from gateway.linkage.scheme import NAMES, V1, Home, Level, Scheme, Weights
+from gateway.linkage.scheme import NAMES, POSTCODE, V1, Home, Level, Scheme, Weights
 
 _CLASSES: Final = ("match", "poor", "stranger", "community", "namesake", "kin")
-_KINDS: Final = ("match", "poor", "kin", "other", "namesake")
+_KINDS: Final = ("match", "poor", "kin", "other", "namesake", "other_near", "namesake_near")
 _LEVEL: Final = ("match", "poor", "stranger", "community", "kin")
 _ROUNDS: Final = 30
 _DECIMALS: Final = 6
@@ -55,7 +55,8 @@ def rounded(bits: pl.Expr) -> pl.Expr:
 def outcomes(scheme: Scheme) -> pl.DataFrame:
     """How often two complete records agree on exactly these keys: `agree` u32, a share for each kind of pair.
 
-    Strangers are apart by how near they live: `people` of them at most, and `share` of the register.
+    Strangers are apart by how near they live: `people` of them at most, and `share` of the register; `near`
+    is 1 for one postcode, else 0.
     """
     names = pl.concat([_names(scheme), _levels(scheme, scheme.swapped)])
     made = (
@@ -71,7 +72,7 @@ def outcomes(scheme: Scheme) -> pl.DataFrame:
         for bit, key in enumerate(scheme.keys)
     )
     agreeing = frame.with_columns(agree=pl.sum_horizontal(keys).cast(pl.UInt32))
-    return _summed(agreeing, _CLASSES, "agree", "people", "share")
+    return _summed(agreeing, _CLASSES, "agree", "people", "share", "near")
 
 
 def _summed(frame: pl.DataFrame, shares: tuple[str, ...], *by: str | pl.Expr) -> pl.DataFrame:
@@ -125,10 +126,11 @@ def _places(scheme: Scheme) -> pl.DataFrame:
             place.kin,
             place.people,
             place.share,
+            float(POSTCODE in place.agree),
         )
         for place in scheme.places
     ]
-    columns = (*_CLASSES, "people", "share")
+    columns = (*_CLASSES, "people", "share", "near")
     return pl.DataFrame(rows, {"parts": pl.UInt64} | dict.fromkeys(columns, pl.Float64), orient="row")
 
 
@@ -148,13 +150,20 @@ def likelihoods(masks: pl.DataFrame, register_size: int, scheme: Scheme = V1) ->
     """`masks` (distinct `agree` and `both`), and how likely such agreement is.
 
     `match`, `poor` and `kin`: shares of such pairs. `other`: strangers of a whole register who agree so with
-    one slot. `namesake`: share of the strangers of its whole name who do. What a key would say that one of
-    the records does not have is summed over.
+    one slot. `namesake`: share of the strangers of its whole name who do. `other_near`, `namesake_near`: of
+    them, those of the slot's postcode. What a key would say that one of the records does not have is summed
+    over.
     """
     ever = masks["both"].bitwise_or() or 0
-    near = pl.min_horizontal("people", pl.col("share") * register_size)
-    other = near * (pl.col("stranger") + scheme.weights.community * pl.col("community"))
-    counted = outcomes(scheme).with_columns(other=other, namesake=near / register_size * pl.col("namesake"))
+    people = pl.min_horizontal("people", pl.col("share") * register_size)
+    other = people * (pl.col("stranger") + scheme.weights.community * pl.col("community"))
+    namesake = people / register_size * pl.col("namesake")
+    counted = outcomes(scheme).with_columns(
+        other=other,
+        namesake=namesake,
+        other_near=other * pl.col("near"),
+        namesake_near=namesake * pl.col("near"),
+    )
     whole = _summed(counted, _KINDS, pl.col("agree") & pl.lit(ever, pl.UInt32))
     seen = masks.select(pl.col("both").unique().sort())
     shown = pl.concat(
@@ -217,12 +226,14 @@ def evidence_together(
 ) -> pl.Expr:
     """As `evidence`, for a record at an address where another of the slot's household was found.
 
-    Who is there by chance is one of the few strangers at that address; the household's own are there all the
-    more.
+    Who is there by chance is one of the few strangers at that address, or was near the slot's own all along;
+    the household's own are there all the more.
     """
     known = home.together * max(home.known / overlap, 1.0)
-    strangers = (pl.col("other") + namesakes * pl.col("namesake")) * home.people / register_size
-    return _bits(_match(weights) * known, (strangers + home.kin * pl.col("kin")) / register_size)
+    near = pl.col("other_near") + namesakes * pl.col("namesake_near")
+    strangers = pl.col("other") + namesakes * pl.col("namesake")
+    there = near + (strangers - near) * home.people / register_size + home.kin * pl.col("kin")
+    return _bits(_match(weights) * known, there / register_size)
 
 
 def _bits(one: pl.Expr, two: pl.Expr) -> pl.Expr:
