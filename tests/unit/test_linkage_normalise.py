@@ -39,40 +39,86 @@ def test_a_name_that_says_not_known_is_null(typed):
 
 
 @pytest.mark.parametrize(
-    ("typed", "postcode", "sector"),
+    ("typed", "postcode", "characters", "district"),
     [
-        ("SW1A 1AA", "SW1A1AA", "SW1A1"),
-        ("sw1a1aa", "SW1A1AA", "SW1A1"),
-        (" m1-1ae ", "M11AE", "M11"),
-        ("GIR 0AA", "GIR0AA", "GIR0A"),
-        ("4223", "4223", "422"),
-        ("90210-1234", "902101234", "90210123"),
-        ("ZZ99 3VZ", None, None),
-        ("XX1 1XX", None, None),
-        ("0000", None, None),
-        ("NONE", None, None),
-        ("1", None, None),
-        ("", None, None),
-        (None, None, None),
+        ("SW1A 1AA", "SW1A1AA", "11AAASW", "SW1A"),
+        ("sw1a1aa", "SW1A1AA", "11AAASW", "SW1A"),
+        ("SWIA 1AA", "SW1A1AA", "11AAASW", "SW1A"),
+        (" m1-1ae ", "M11AE", "11AEM", "M1"),
+        ("CF1O 3AT", "CF103AT", "013ACFT", "CF10"),
+        ("CF10 3TA", "CF103TA", "013ACFT", "CF10"),
+        ("GIR 0AA", "G1R0AA", "01AAGR", "G1R"),
+        ("4223", "4223", "2234", "42"),
+        ("90210-1234", "902101234", "001122349", "9021012"),
+        ("ZZ99 3VZ", None, None, None),
+        ("XX1 1XX", None, None, None),
+        ("0000", None, None, None),
+        ("NONE", None, None, None),
+        ("1", None, None, None),
+        ("", None, None, None),
+        (None, None, None, None),
     ],
 )
-def test_postcode_parts(typed, postcode, sector):
-    """A British sector leaves out two letters, any other one character; pseudo codes are null."""
+def test_postcode_parts(typed, postcode, characters, district):
+    """Look-alikes and swapped characters come out alike; pseudo codes are null."""
     found = parts(postcode=typed)
-    assert (found["pc"], found["sec"]) == (postcode, sector)
+    assert (found["pc"], found["pcx"], found["out"]) == (postcode, characters, district)
 
 
 @pytest.mark.parametrize("day", [date(1900, 1, 1), date(1901, 1, 1), date(1970, 1, 1), None])
 def test_a_default_date_of_birth_is_null(day):
     """Dates that systems fill in for "not known" make no part."""
     found = parts(dob=day)
-    assert (found["dob"], found["md"], found["y"]) == (None, None, None)
+    assert [found[part] for part in ("born", "dm", "my", "y")] == [None] * 4
 
 
-def test_birth_parts():
-    """A date of birth gives itself, its month and day, and its year."""
-    found = parts(dob=date(1961, 2, 3))
-    assert (found["dob"], found["md"], found["y"]) == ("19610203", "0203", "1961")
+@pytest.mark.parametrize(
+    ("day", "born", "dm", "my"),
+    [
+        (date(1961, 2, 3), "19610203", "0203", "196102"),
+        (date(1961, 3, 2), "19610203", "0203", "196103"),
+        (date(1961, 12, 31), "19611231", "1231", "196112"),
+        (date(2004, 2, 29), "20040229", "0229", "200402"),
+        (date(1961, 1, 2), "19610102", "0102", "196101"),
+    ],
+)
+def test_birth_parts(day, born, dm, my):
+    """Day and month in either order give the same date; the month in its own place tells them apart."""
+    found = parts(dob=day)
+    assert (found["born"], found["dm"], found["my"], found["y"]) == (born, dm, my, str(day.year))
+
+
+def test_1_january_is_a_year_alone():
+    """What is written where only the year is known makes no token of a day or a month."""
+    found = parts(dob=date(1961, 1, 1))
+    assert (found["born"], found["dm"], found["my"], found["y"]) == (None, None, None, "1961")
+
+
+@pytest.mark.parametrize(
+    ("column", "typed", "number"),
+    [
+        ("upn", "H801200001001", "H801200001001"),
+        ("upn", "h801200001001", "H801200001001"),
+        ("upn", "H801 2000 01001", "H801200001001"),
+        ("upn", "q80120000300a", "Q80120000300A"),
+        ("upn", "A801200001001", None),
+        ("upn", "", None),
+        ("nino", "AA123456C", "AA123456C"),
+        ("nino", "aa123456c", "AA123456C"),
+        ("nino", "aa 12 34 56 c", "AA123456C"),
+        ("nino", "BG123456A", None),
+        ("uprn", "10", "000000000010"),
+        ("uprn", "100012345678", "100012345678"),
+        ("uprn", "10001 234567", "010001234567"),
+        ("uprn", "0", None),
+        ("uprn", "1234567890123", None),
+    ],
+)
+def test_other_numbers(column, typed, number):
+    """A number is its canonical form where it is valid, alone in its file as among others, and else null."""
+    assert parts(**{column: typed})[column] == number
+    among = normalise(pl.DataFrame({column: [typed, "something else", None, "H801200001001", "AA123456C"]}))
+    assert among[column][0] == number
 
 
 @pytest.mark.parametrize(
@@ -112,7 +158,7 @@ def test_rows_keep_their_order_and_missing_columns_count_as_unknown():
     names = ["Ann", None, "Bob", "Ann", "", "Cleo"]
     frame = normalise(pl.DataFrame({"surname": names, "other": range(6)}))
     assert frame["s"].to_list() == ["AN", None, "BOB", "AN", None, "CLEO"]
-    assert frame["pc"].null_count() == frame["dob"].null_count() == len(names)
+    assert frame["pc"].null_count() == frame["born"].null_count() == len(names)
 
 
 def test_no_people_give_no_parts():
