@@ -134,7 +134,7 @@ def _called(words: pl.Expr) -> pl.Expr:
 def forename_parts(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFrame:
     """Parts of each distinct `forename`, one row a spelling, in no order.
 
-    `gk` the canonical forename in use, `gk3` its first and `gE` its last three letters; `g1`, `g3` of the
+    `gk` the canonical forename in use, `gk3` its first three letters; `g1`, `g3` of the
     first word as written (a lone initial is a `g1` and nothing more); `gS` how its canonical name sounds.
     """
     words, first, whole, name = pl.col("words"), pl.col("first"), pl.col("whole"), pl.col("name")
@@ -166,7 +166,6 @@ def forename_parts(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFra
             name.str.slice(0, 1).alias("g1"),
             full.str.slice(0, 3).alias("g3"),
             sound(pl.col("written")).alias("gS"),
-            gk.str.tail(_TAIL).alias("gE"),
         )
     )
 
@@ -200,14 +199,12 @@ def surname_parts(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFram
     """Parts of each distinct `surname`, one row a spelling, in no order; a lone letter is none.
 
     `s` the surname as one word, `s3` its first and `sE` its last three letters, `sS` how it sounds; `sk`,
-    `sk3` as if it were a forename, for pairs in either order; `sf`, `sl` its first and last barrel.
+    `sk3` as if it were a forename, for pairs in either order; `sl` its last barrel.
     """
     words, barrels, s = pl.col("words"), pl.col("barrels"), pl.col("s")
     several = words.str.contains(" ", literal=True)
     spelled = _spelled(rows, "surname")
-    one = spelled.filter(~several).with_columns(
-        s=words, joined=words, sf=pl.lit(None, pl.String), sl=pl.lit(None, pl.String)
-    )
+    one = spelled.filter(~several).with_columns(s=words, joined=words, sl=pl.lit(None, pl.String))
     more = (
         spelled.filter(several)
         .with_columns(words=_current(words))
@@ -217,15 +214,13 @@ def surname_parts(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFram
             "words",
             s="joined",
             joined="joined",
-            sf=barrels.str.extract("^([^ ]+)"),
             sl=barrels.str.extract("([^ ]+)$"),
         )
     )
     # a surname that is a forename too is looked up before it loses an ending
     forename = _single(pl.col("joined")).replace_strict(_FORENAMES, default=None, return_dtype=pl.String)
-    barrel = {part: pl.when(s.is_not_null()).then(pl.coalesce(part, s)) for part in ("sf", "sl")}
     return (
-        pl.concat([_families(one, ["s"], placeholders), _families(more, ["s", "sf", "sl"], placeholders)])
+        pl.concat([_families(one, ["s"], placeholders), _families(more, ["s", "sl"], placeholders)])
         .with_columns(sk=pl.when(s.is_not_null()).then(pl.coalesce(forename, _single(s).replace(_FORENAMES))))
         .select(
             "surname",
@@ -235,7 +230,7 @@ def surname_parts(rows: pl.DataFrame, placeholders: Placeholders) -> pl.DataFram
             sound(s).alias("sS"),
             "sk",
             pl.col("sk").str.slice(0, 3).alias("sk3"),
-            **barrel,
+            sl=pl.when(s.is_not_null()).then(pl.coalesce("sl", s)),
             sE=s.str.tail(_TAIL),
         )
     )
