@@ -67,7 +67,11 @@ MODULES: Final = {
         "unit/test_bundle_answer.py",
         "property/test_bundle_properties.py",
     ),
-    "gateway/linkage/score.py": ("unit/test_linkage_score.py",),
+    "gateway/linkage/score.py": (
+        "unit/test_linkage_score.py",
+        "unit/test_linkage_vectors.py",
+        "property/test_linkage_score_properties.py",
+    ),
     "gateway/linkage/resolve.py": (
         "unit/test_mutants_linkage.py",
         "unit/test_linkage_resolve.py",

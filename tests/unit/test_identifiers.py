@@ -152,3 +152,8 @@ def test_one_pnc_letter_in_23_is_right():
 def test_pseudo_postcodes_are_told_apart():
     """NHS codes for no fixed abode are recognised, real postcodes are not taken for them."""
     assert _apply(ids.is_pseudo_postcode, "ZZ99 3VZ", "NR1 1AA", None) == [True, False, None]
+
+
+def test_a_upn_of_zeros_is_none():
+    """All zeros pass the check letter; they stand for a number that nobody knows."""
+    assert _apply(ids.valid_upn, "A000000000000") == [False]
