@@ -2,9 +2,10 @@
 
     python -m bench.fit_scheme --febrl FOLDER [--size 200000]
 
-Prints the `[levels]`, `swapped` and `places` tables of a scheme as TOML, for a person to read before they are put
-there. True pairs and strangers come from the example people, `typical` and `hard` in equal parts; badly kept true
-pairs from FEBRL 3 (the study reports on FEBRL 4), whose street and number stand for the property.
+Prints the `[levels]` of a scheme, its places and how often names are swapped, for a person to read before
+they are put there. True pairs and strangers come from the example people, both profiles in equal parts;
+badly kept true pairs from FEBRL 3 (the study reports on FEBRL 4), whose street and number stand for the
+property.
 """
 
 import argparse
@@ -29,10 +30,11 @@ COMPONENTS: Final[Mapping[str, Sequence[str]]] = {
     "birth": ("born", "dm", "my", "y"),
     "place": ("pc", "pcx", "out"),
 }
-LEAST: Final = {"match": 2e-4, "poor": 4e-4, "stranger": 2e-4, "kin": 4e-4}
+LEAST: Final = {"match": 2e-4, "poor": 2e-3, "stranger": 2e-4, "kin": 4e-4, "community": 1}
 """Rarer ways of agreeing, in every kind of pair, are left out: nothing is accepted on them."""
 
-FLOOR: Final = {"match": 1e-4, "poor": 5e-4, "stranger": 1e-6, "kin": 1e-5}
+FLOOR: Final = {"match": 1e-4, "poor": 5e-4, "stranger": 1e-6, "kin": 1e-5, "community": 1e-6}
+COLUMNS: Final = ("match", "poor", "stranger", "community", "kin")
 COMMUNITY: Final = 0.02
 """Share of a community's people who have one name of its commonest: Khan, Patel, Mohammed; an assumption."""
 
@@ -52,7 +54,7 @@ def parts(people: pl.DataFrame) -> pl.DataFrame:
 
 
 def shares(pairs: Sequence[Pair], component: str) -> dict[tuple[str, ...], float]:
-    """Parts that agree -> share, of pairs that have the component on both sides; each of `pairs` counts alike."""
+    """Parts that agree -> share, of pairs with the component on both sides; each of `pairs` counts alike."""
     found: dict[tuple[str, ...], float] = {}
     names = COMPONENTS[component]
     for one, other in pairs:
@@ -111,12 +113,13 @@ def poor_pairs(folder: Path) -> Pair:
     return one[pairs["i"]], other[pairs["j"]]
 
 
-def rounded(share: float) -> str:
-    return f"{share:.2g}"
-
-
 def levels(kinds: Mapping[str, Sequence[Pair]], component: str) -> dict[tuple[str, ...], dict[str, float]]:
-    found = {kind: shares(pairs, component) for kind, pairs in kinds.items()}
+    told = {
+        **kinds,
+        "community": [namesakes(pair[1].unique(maintain_order=True)) for pair in kinds["stranger"]],
+    }
+    asked = told if component == "birth" else kinds
+    found = {kind: shares(pairs, component) for kind, pairs in asked.items()}
     ways = {way for kind, table in found.items() for way, share in table.items() if share >= LEAST[kind]}
     ordered = sorted(ways, key=lambda way: -found["match"].get(way, 0.0))
     return {
@@ -124,26 +127,33 @@ def levels(kinds: Mapping[str, Sequence[Pair]], component: str) -> dict[tuple[st
     }
 
 
-def names_of_community(component: str, way: Sequence[str], stranger: float) -> float:
+def of_one_community(way: Sequence[str], stranger: float) -> float:
     if {"gk", "s"} & set(way):
         return COMMUNITY
     return min(3 * stranger, stranger + 0.01)
 
 
+def namesakes(right: pl.DataFrame) -> Pair:
+    """Pairs of a register's people who have one whole name: they are of one generation more often."""
+    rows = right.select("gk", "s").with_row_index("i").drop_nulls()
+    pairs = rows.join(rows, on=["gk", "s"]).filter(pl.col("i") < pl.col("i_right")).head(STRANGERS)
+    return right[pairs["i"]], right[pairs["i_right"]]
+
+
 def print_levels(component: str, table: Mapping[tuple[str, ...], Mapping[str, float]]) -> None:
     print(f"{component} = [")
     for way, of in table.items():
-        community = (
-            names_of_community(component, way, of["stranger"])
-            if component in ("forename", "surname")
-            else of["stranger"]
-        )
-        numbers = {**of, "community": community}
-        told = ", ".join(
-            f"{kind} = {rounded(numbers[kind])}" for kind in ("match", "poor", "stranger", "community", "kin")
-        )
+        numbers = {"community": of_one_community(way, of["stranger"])} | of
+        told = ", ".join(f"{kind} = {numbers[kind]:.2g}" for kind in COLUMNS)
         print(f'  {{ agree = "{" ".join(way)}", {told} }},')
     print("]")
+
+
+def print_swapped(kind: str, pairs: Sequence[Pair]) -> None:
+    """Share of pairs that agree on both names in either order, but not as they stand."""
+    for whole, one in (("gs", "gk"), ("gs3", "gk3")):
+        found = [((a[whole] == b[whole]) & (a[one] != b[one])).mean() for a, b in pairs]
+        print(f"# swapped, by {whole}, {kind}: {found}")
 
 
 def main() -> None:
@@ -163,19 +173,10 @@ def main() -> None:
     for component in COMPONENTS:
         print_levels(component, levels(kinds, component))
     one, other = kinds["poor"][0]
-    print(
-        "# property agrees in FEBRL 3, by postcode:",
-        pl.DataFrame({"pc": one["pc"] == other["pc"], "home": one["home"] == other["home"]})
-        .group_by("pc")
-        .agg(pl.col("home").mean())
-        .rows(),
-    )
+    same = pl.DataFrame({name: one[name] == other[name] for name in ("pc", "home")})
+    print("# FEBRL 3, the property agrees:", same.group_by("pc").agg(pl.col("home").mean()).rows())
     for kind, pairs in kinds.items():
-        swapped = [((a["gs"] == b["gs"]) & (a["gk"] != b["gk"])).mean() for a, b in pairs]
-        fuzzy = [
-            ((a["gs3"] == b["gs3"]) & (a["gk3"] != b["gk3"]) & (a["gs"] != b["gs"])).mean() for a, b in pairs
-        ]
-        print("# swapped", kind, swapped, fuzzy)
+        print_swapped(kind, pairs)
 
 
 if __name__ == "__main__":
