@@ -10,7 +10,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date
 from functools import reduce
 from itertools import chain
@@ -22,6 +21,7 @@ import polars as pl
 
 from gateway.domain import errors
 from gateway.domain.errors import BadInputError, FlagstoneError
+from gateway.intake.bulk import MAX_TWICE, Made
 from gateway.intake.columns import PERSON_COLUMNS
 from gateway.intake.dates import DateFacts
 from gateway.intake.judge import Elsewhere, repeated
@@ -29,20 +29,8 @@ from gateway.spark.key_file import KeyFile
 from gateway.spark.sources import Source, open_source
 from gateway.spark.worker import FACTS_SCHEMA, IDS_SCHEMA, MADE_SCHEMA, MakeTokens, ReadDates, ReadIds
 
-MAX_TWICE: Final = 1_000_000
-"""Rows that share their person id with another, at most; they are held by the driver."""
-
 _OURS: Final = re.compile(r"^gateway\.domain\.errors\.(\w+): (.+)$", re.MULTILINE)
 _NO_ONE_TWICE: Final = pl.DataFrame(schema={"line": pl.UInt32, "other": pl.UInt32})
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """What came of a file. `rows`: read. `people`: with tokens. `bad`: (column, reason) -> how often."""
-
-    rows: int
-    people: int
-    bad: Mapping[tuple[str, str], int]
 
 
 def make(
@@ -104,11 +92,7 @@ def _twice(spark: Any, source: Source) -> pl.DataFrame:
         return _NO_ONE_TWICE
     rows = ids.join(shared, "person_id", "left_semi").limit(MAX_TWICE + 1).toArrow()
     if rows.num_rows > MAX_TWICE:
-        raise BadInputError(
-            f"more than {MAX_TWICE} rows share their person_id with another",
-            place="person_id",
-            way_out="Name the column that tells people apart person_id",
-        )
+        raise too_many_twice("person_id")
     return repeated(pl.DataFrame(pl.from_arrow(rows)).with_columns(pl.col("line").cast(pl.UInt32)))
 
 

@@ -13,9 +13,9 @@ from gateway.intake.csv_file import CsvShape, after_lines, read_rows
 from gateway.intake.encoding import to_utf8
 from gateway.intake.limits import PERSON_FILE_LIMITS
 from gateway.intake.parquet_file import as_text
+from gateway.intake.ranges import Range, ranges
 from gateway.intake.raw import RawTable
 from gateway.intake.stream import Format, format_of
-from gateway.spark.ranges import Range, ranges
 
 _HEAD: Final = 1 << 16
 _NO_LINES: Final = pl.Series("line", [], pl.UInt32)

@@ -16,9 +16,9 @@ from gateway.cli.tokens import read_key
 from gateway.domain.errors import BadInputError, ConfigurationError
 from gateway.intake.columns import PERSON_COLUMNS, read_header
 from gateway.intake.judge import Elsewhere, dates_of, ids_of, judge, repeated
+from gateway.intake.ranges import Range, ranges
 from gateway.intake.raw import RawTable
 from gateway.spark import KeyFile, local_session, session
-from gateway.spark.ranges import Range, ranges
 
 TODAY = date(2026, 11, 22)
 COLUMNS = ("person_id", "surname", "dob")

@@ -17,6 +17,7 @@ from gateway.cli.tokens.progress import stepping, steps
 from gateway.cli.tokens.sources import Read, Source
 from gateway.domain.errors import BadInputError
 from gateway.domain.people import PERSON_SCHEMA
+from gateway.intake.bulk import MAX_TWICE, Made, too_many_twice
 from gateway.intake.dates import DateFacts
 from gateway.intake.judge import Elsewhere, dates_of, ids_of, judge, repeated
 from gateway.intake.limits import PERSON_FILE_LIMITS
@@ -25,24 +26,12 @@ from gateway.linkage.scheme import V1
 from gateway.linkage.secret import table_keys
 from gateway.linkage.tokens import NAME, token_table
 
-MAX_TWICE: Final = 1_000_000
-"""Rows that share their person id with another, at most; they are held in memory."""
-
 _WORKERS: Final = 4  # parts at once, at most: each takes about 150 MB, and Polars spreads it over the cores
 _MAX_CELL: Final = PERSON_FILE_LIMITS.max_cell
 _NO_ONE_TWICE: Final = pl.DataFrame(schema={"line": pl.UInt32, "other": pl.UInt32})
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """What came of a file. `rows`: read. `people`: with tokens. `bad`: (column, reason) -> how often."""
-
-    rows: int
-    people: int
-    bad: Mapping[tuple[str, str], int]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -154,11 +143,7 @@ def _repeated(source: Source, shared: pl.Series) -> pl.DataFrame:
 
     found = pl.concat(in_order(sharing, source.parts(columns=("person_id",))))
     if found.height > MAX_TWICE:
-        raise BadInputError(
-            f"more than {MAX_TWICE} rows share their person_id with another",
-            place=source.name,
-            way_out="Name the column that tells people apart person_id",
-        )
+        raise too_many_twice(source.name)
     return repeated(found)
 
 

@@ -17,10 +17,10 @@ from gateway.intake.encoding import to_utf8
 from gateway.intake.limits import PERSON_FILE_LIMITS
 from gateway.intake.parquet_file import as_text
 from gateway.intake.parquet_pages import not_readable
+from gateway.intake.ranges import Range, ranges
 from gateway.intake.raw import RawTable
 from gateway.intake.stream import Format, collect, format_of
 from gateway.intake.xlsx_file import read_xlsx
-from gateway.spark.ranges import Range, ranges
 
 PART: Final = 100_000  # people
 PART_BYTES: Final = 8 << 20  # of a CSV: about as many people
