@@ -21,7 +21,7 @@ import polars as pl
 
 from gateway.domain import errors
 from gateway.domain.errors import BadInputError, FlagstoneError
-from gateway.intake.bulk import MAX_TWICE, Made
+from gateway.intake.bulk import MAX_TWICE, Made, too_many_twice
 from gateway.intake.columns import PERSON_COLUMNS
 from gateway.intake.dates import DateFacts
 from gateway.intake.judge import Elsewhere, repeated
