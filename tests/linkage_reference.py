@@ -34,7 +34,9 @@ class Fitted:
 
 
 def threshold(size, overlap, scheme):
-    return round(log2(size) + (1 + scheme.caution) * log2(1 / overlap) + scheme.margin, 6)
+    present = min(overlap, scheme.most)
+    bits = log2(size) + log2((1 - present) / present) + scheme.caution * log2(1 / present)
+    return round(bits + scheme.margin, 6)
 
 
 def ways(levels):

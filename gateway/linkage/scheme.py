@@ -176,6 +176,7 @@ class Scheme:
     home: Home
     margin: float
     caution: float
+    most: float
     placeholders: Placeholders
 
     def __post_init__(self) -> None:
@@ -199,7 +200,7 @@ class Scheme:
                 yield f"the shares of true pairs of {component} do not sum to 1"
         if sum(map(len, self._own_parts().values())) + len(self.pairs) != len(self._components()):
             yield "a part of two components"
-        if not (0 <= self.margin < inf and 0 <= self.caution < inf):
+        if not (0 <= self.margin < inf and 0 <= self.caution < inf and 0 < self.most < 1):
             yield "a margin is out of range"
 
     def _faults_of_names(self) -> Iterator[str]:
@@ -268,6 +269,7 @@ class Scheme:
             home=Home(**table["home"]),
             margin=table["acceptance"]["margin"],
             caution=table["acceptance"]["caution"],
+            most=table["acceptance"]["most"],
             placeholders=Placeholders(**placeholders),
         )
 

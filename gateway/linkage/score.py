@@ -28,10 +28,12 @@ _LEAST: Final = 1e-300
 
 
 def threshold(register_size: int, overlap: float, scheme: Scheme = V1) -> float:
-    """Bits that a pair must reach: log2(register size) + log2(1 / overlap) + the scheme's margin.
+    """Bits that a pair must reach: log2(register size) + log2(absent / present) + the scheme's margin.
 
-    The margin grows by the scheme's caution for each halving of the overlap: the fewer true pairs there are,
-    the more of what is found lies just above any threshold.
+    Present is the share of the list expected on the register, absent the rest of it: a stranger is taken for
+    somebody when that person is not there, for a person who is there is the better match. No register is taken
+    to hold more of a list than `most`. The margin grows by the scheme's caution for each halving of the
+    overlap: the fewer true pairs there are, the more of what is found lies just above any threshold.
 
     `overlap`: the share of the list expected on the register, above 0 and at most 1.
 
@@ -42,7 +44,9 @@ def threshold(register_size: int, overlap: float, scheme: Scheme = V1) -> float:
         raise BadInputError("a register has at least one record", place="register size")
     if not 0 < overlap <= 1:
         raise BadInputError("not above 0 and at most 1", place="expected overlap")
-    bits = log2(register_size) + (1 + scheme.caution) * log2(1 / overlap) + scheme.margin
+    present = min(overlap, scheme.most)
+    margin = scheme.margin + scheme.caution * log2(1 / present)
+    bits = log2(register_size) + log2((1 - present) / present) + margin
     return round(bits, _DECIMALS)
 
 

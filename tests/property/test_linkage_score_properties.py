@@ -1,7 +1,6 @@
 """Scoring and resolving against a reference in plain Python, for schemes of any numbers and for v1."""
 
 from dataclasses import replace
-from math import log2
 
 import linkage_reference as reference
 import polars as pl
@@ -59,6 +58,7 @@ def schemes(draw):
         home=Home(draw(small), draw(small), draw(st.floats(1, 99)), draw(st.floats(0.1, 9)), draw(small)),
         margin=draw(st.floats(0, 9)),
         caution=draw(small),
+        most=0.85,
     )
 
 
@@ -146,7 +146,7 @@ def test_what_a_missing_key_would_say_is_summed_over(case, size):
 @given(schemes(), SIZES, st.floats(0.001, 1))
 def test_threshold_is_the_formula_s(scheme, size, overlap):
     """log2(register size), what is expected to be there, and the scheme's margin."""
-    wanted = log2(size) + (1 + scheme.caution) * log2(1 / overlap) + scheme.margin
+    wanted = reference.threshold(size, overlap, scheme)
     assert threshold(size, overlap, scheme) == pytest.approx(wanted, abs=1e-6)
 
 

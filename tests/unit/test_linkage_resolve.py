@@ -145,7 +145,7 @@ def test_the_threshold_is_inclusive_and_grows_with_the_register():
     pair = pairs((0, 10, MOVED))
     score = best(pair, register_size=1000, overlap=1)["score"].item()
     for more, wanted in ((0, [(0, 10)]), (1e-6, [])):
-        scheme = replace(V1, margin=score - log2(1000) + more)
+        scheme = replace(V1, margin=V1.margin + score - threshold(1000, 1) + more)
         found = resolve(pair, register_size=1000, overlap=1, scheme=scheme)
         assert found.select("slot", "record").rows() == wanted
 

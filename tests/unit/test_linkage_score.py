@@ -117,7 +117,9 @@ def test_a_household_s_address_counts_by_who_else_is_there():
 @pytest.mark.parametrize(("register", "overlap"), [(1, 1), (1_000_000, 1), (200_000, 0.05)])
 def test_threshold(register, overlap):
     """log2(register size) + log2(1 / overlap) + a margin, which grows with each halving of the overlap."""
-    wanted = log2(register) + (1 + V1.caution) * log2(1 / overlap) + V1.margin
+    present = min(overlap, V1.most)
+    margin = V1.margin + V1.caution * log2(1 / present)
+    wanted = log2(register) + log2((1 - present) / present) + margin
     assert threshold(register, overlap) == pytest.approx(wanted, abs=1e-6)
 
 
