@@ -31,8 +31,8 @@ def threshold(register_size: int, overlap: float, scheme: Scheme = V1) -> float:
     """Bits that a pair must reach: log2(register size) + log2(absent / present) + the scheme's margin.
 
     Present is the share of the list expected on the register, absent the rest of it: a stranger is taken for
-    somebody when that person is not there, for a person who is there is the better match. No register is taken
-    to hold more of a list than `most`. The margin grows by the scheme's caution for each halving of the
+    somebody when that person is not there, for who is there is the better match. No register is taken to hold
+    more of a list than `most`. The margin grows by the scheme's caution for each halving of the
     overlap: the fewer true pairs there are, the more of what is found lies just above any threshold.
 
     `overlap`: the share of the list expected on the register, above 0 and at most 1.
