@@ -112,8 +112,8 @@ def test_the_derivation_never_changes() -> None:
     assert request_key(secret).hex() == "4c83911fe236f5cabfc43300fd0b2133d3528b252fde91eaefefe5c548d7ff95"
     assert answer_key(secret).hex() == "3e1cefa74898a9ea706cd717737139baa4effe97c64f686d8ea52b3102261c29"
     assert (
-        token_keys(secret, V1)["gs3.dob"].hex()
-        == "f2c5c2d575973cb9dbc953f00e7d390fa6494863bd94d16e03289d6dac008691"
+        token_keys(secret, V1)["gs3.born"].hex()
+        == "d7e81d71d5efe68d0ac4b9edaf99feb1298898867c39698bf035982a15c41407"
     )
 
 
@@ -122,4 +122,4 @@ def test_the_format_page_prints_these_answers() -> None:
     page = (Path(__file__).parents[2] / "docs" / "bundle-format.md").read_text()
     secret = exchange_secret(SHARED, SHARED, CONTEXT_VALUES)
     keys = [secret, confirmation(secret), request_key(secret), answer_key(secret)]
-    assert all(key.hex() in page for key in [*keys, token_keys(secret, V1)["gs3.dob"]])
+    assert all(key.hex() in page for key in [*keys, token_keys(secret, V1)["gs3.born"]])
