@@ -61,7 +61,7 @@ def alignment(tokens: pl.Series, values: pl.Series, own: pl.Series) -> Aligned:
     named = table.join(paired, on="token")
     right = named["guess"] == named["value"]
     told = named["alone"] & named["alone_right"].fill_null(value=False)
-    chance = 1 / max(seen.height, mine.height)
+    chance = 1 / max(seen.height, mine.height, 1)
     return Aligned(_share(right, table.height), chance, _share(right & told, table.height))
 
 
