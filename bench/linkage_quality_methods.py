@@ -18,6 +18,7 @@ import polars as pl
 from bench.linkage_quality_data import Case, World
 from bench.linkage_quality_metrics import best_threshold, judged, one_best, right
 from gateway.domain.people import IDENTIFYING
+from gateway.linkage.normalise import Known
 from gateway.linkage.resolve import best, candidates
 from gateway.linkage.scheme import V1
 from gateway.linkage.score import threshold
@@ -78,9 +79,10 @@ class Ours:
     batches: list[pl.DataFrame] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        known = Known(V1)
         for rows in self.world.register.iter_slices(_BATCH):
             with self.making.timed():
-                parts = parts_of(rows)
+                parts = parts_of(rows, known=known)
                 self.batches.append(tokens_of(parts, _KEYS).hstack(beside(parts)))
 
     @property
