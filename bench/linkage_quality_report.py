@@ -86,7 +86,13 @@ _GROUPS = f"""On a longer list than above, for the sake of small groups, at 85% 
 Flagstone at its fixed threshold, Splink at its best. Recall and precision of all, then recall among people
 of whom no field is missing on either side, with Wilson's 95% interval. A group is marked when that recall
 is more than {100 * MOST_UNDER:.0f} points under everybody's. *missing*: how many of forename, surname, date
-of birth and postcode are missing, both sides together."""
+of birth and postcode are missing, both sides together.
+
+Why the marked ones: where names are romanised in several ways (Wong and Huang), where one person has an English and
+a Chinese forename or a surname is borne in turns with a patronymic, nothing of one name is left in the other; and where
+only a year of birth was known, 1 January counts as its year alone, for as a date it made wrong matches. Tried: folding
+transliterations (docs/normalisation.md), keys over both names in either order and over the last barrel, household
+handles; a table of English aliases would fold different people. Their precision is nobody's loss: see the column."""
 
 
 def _methods(study: Study, seed: str) -> str:
