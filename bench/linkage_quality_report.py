@@ -88,11 +88,12 @@ of whom no field is missing on either side, with Wilson's 95% interval. A group 
 is more than {100 * MOST_UNDER:.0f} points under everybody's. *missing*: how many of forename, surname, date
 of birth and postcode are missing, both sides together.
 
-Why the marked ones: where names are romanised in several ways (Wong and Huang), where one person has an English and
-a Chinese forename or a surname is borne in turns with a patronymic, nothing of one name is left in the other; and where
-only a year of birth was known, 1 January counts as its year alone, for as a date it made wrong matches. Tried: folding
-transliterations (docs/normalisation.md), keys over both names in either order and over the last barrel, household
-handles; a table of English aliases would fold different people. Their precision is nobody's loss: see the column."""
+Why the marked ones: where names are romanised in several ways (Wong and Huang), where one person has an
+English and a Chinese forename, or a surname takes turns with a patronymic, nothing of one name is left
+in the other; and where only a year of birth was known, 1 January counts as its year alone, for as a date
+it made wrong matches. Tried: folding transliterations (docs/normalisation.md), keys over both names in
+either order and over the last barrel, household handles (below). A table of English aliases would fold
+different people."""
 
 
 def _methods(study: Study, seed: str) -> str:
