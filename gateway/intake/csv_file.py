@@ -17,7 +17,7 @@ from gateway.intake.raw import HeaderReader, RawTable
 _DELIMITERS: Final = ",;\t"
 _STRAY_QUOTE: Final = re.compile(r'(?<=[^,;\t\n"])"(?=[^,;\t\r\n"])')  # neither opens, closes nor is doubled
 _EXTRA: Final = "extra"
-_HEAD: Final = 65_536  # bytes within which the header row must end
+HEAD: Final = 65_536  # bytes within which the header row must end
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class CsvShape:
         Raises:
             BadInputError: the header won't do.
         """
-        delimiter, cells, lines = _sniff(text[:_HEAD].decode(errors="ignore"))
+        delimiter, cells, lines = _sniff(text[:HEAD].decode(errors="ignore"))
         return cls(delimiter, len(cells), lines, header_reader(cells))
 
 

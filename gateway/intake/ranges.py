@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from gateway.domain.errors import BadInputError
+from gateway.intake.csv_file import HEAD, CsvShape, after_lines
+from gateway.intake.encoding import to_utf8
+from gateway.intake.raw import HeaderReader
 
 SIZE: Final = 8 << 20
 """Bytes in a range: about 100,000 people, as in an Arrow batch."""
@@ -24,6 +27,19 @@ class Range:
         with path.open("rb") as file:
             file.seek(self.start)
             return file.read(self.stop - self.start)
+
+
+def cut(path: Path, header_reader: HeaderReader, size: int = SIZE) -> tuple[CsvShape, tuple[Range, ...]]:
+    """What the head of a UTF-8 CSV says of its rows, and the ranges of the rest.
+
+    Raises:
+        BadInputError: the header won't do, it is not UTF-8, or a quote never closes.
+    """
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    shape = CsvShape.of(to_utf8(head[: head.rfind(b"\n") + 1] or head), header_reader)
+    body = len(head) - len(after_lines(head, shape.lines))
+    return shape, tuple(ranges(path, body, shape.lines + 1, size))
 
 
 def ranges(path: Path, body: int, line: int, size: int = SIZE) -> Iterator[Range]:

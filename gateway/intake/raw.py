@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
 
 from gateway.intake.columns import Header
+
+NO_LINES: Final = pl.Series("line", [], pl.UInt32)
 
 HeaderReader = Callable[[Sequence[str]], Header]
 """Maps header cells to columns; raises BadInputError when they won't do."""

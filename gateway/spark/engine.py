@@ -7,7 +7,6 @@ then the tokens. The first is left out where dates are typed, the second where l
 import json
 import re
 import tempfile
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
@@ -21,7 +20,7 @@ import polars as pl
 
 from gateway.domain import errors
 from gateway.domain.errors import BadInputError, FlagstoneError
-from gateway.intake.bulk import MAX_TWICE, Made, too_many_twice
+from gateway.intake.bulk import MAX_TWICE, NO_ONE_TWICE, Bad, Made, gather, too_many_twice
 from gateway.intake.columns import PERSON_COLUMNS
 from gateway.intake.dates import DateFacts
 from gateway.intake.judge import Elsewhere, repeated
@@ -30,7 +29,6 @@ from gateway.spark.sources import Source, open_source
 from gateway.spark.worker import FACTS_SCHEMA, IDS_SCHEMA, MADE_SCHEMA, MakeTokens, ReadDates, ReadIds
 
 _OURS: Final = re.compile(r"^gateway\.domain\.errors\.(\w+): (.+)$", re.MULTILINE)
-_NO_ONE_TWICE: Final = pl.DataFrame(schema={"line": pl.UInt32, "other": pl.UInt32})
 
 
 def make(
@@ -61,15 +59,13 @@ def make(
         whole = Path(own, "whole")
         whole.touch(mode=0o600)
         # one file, as of one process; beside these parts, so that nobody ever sees half of it
-        tokens = pl.scan_parquet([parts / each["part"] for each in told])
-        # random bytes: there is nothing to compress, and nothing to find by ranges
-        tokens.sink_parquet(whole, compression="uncompressed", statistics=False, metadata=dict(metadata))
+        gather([parts / each["part"] for each in told], whole, metadata)
         whole.replace(out)
         return Made(rows, people, _added(each["bad"] for each in told))
 
 
-def _added(told: Iterable[str]) -> Counter[tuple[str, str]]:
-    bad = Counter[tuple[str, str]]()
+def _added(told: Iterable[str]) -> Bad:
+    bad = Bad()
     for column, reason, count in chain.from_iterable(json.loads(each) for each in told):
         bad[column, reason] += count
     return bad
@@ -85,11 +81,11 @@ def _dates(spark: Any, source: Source) -> DateFacts:
 def _twice(spark: Any, source: Source) -> pl.DataFrame:
     """`line` and `other` of rows that share their person id."""
     if "person_id" not in source.header.positions:
-        return _NO_ONE_TWICE
+        return NO_ONE_TWICE
     ids = source.frame(spark, ("person_id",)).mapInArrow(ReadIds(source), IDS_SCHEMA)
     shared = ids.groupBy("person_id").count().where("count > 1").select("person_id")
     if shared.isEmpty():
-        return _NO_ONE_TWICE
+        return NO_ONE_TWICE
     rows = ids.join(shared, "person_id", "left_semi").limit(MAX_TWICE + 1).toArrow()
     if rows.num_rows > MAX_TWICE:
         raise too_many_twice("person_id")

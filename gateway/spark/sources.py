@@ -1,24 +1,21 @@
 """Person files as Spark gets at them: what it reads, and how a batch of that becomes text cells."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import polars as pl
 
 from gateway.domain.errors import BadInputError
-from gateway.intake.columns import PERSON_COLUMNS, Header, read_header
-from gateway.intake.csv_file import CsvShape, after_lines, read_rows
+from gateway.intake.bulk import ENDLESS, person_header
+from gateway.intake.columns import Header
+from gateway.intake.csv_file import HEAD, CsvShape, read_rows
 from gateway.intake.encoding import to_utf8
-from gateway.intake.limits import PERSON_FILE_LIMITS
 from gateway.intake.parquet_file import as_text
-from gateway.intake.ranges import Range, ranges
-from gateway.intake.raw import RawTable
+from gateway.intake.ranges import Range, cut
+from gateway.intake.raw import NO_LINES, RawTable
 from gateway.intake.stream import Format, format_of
-
-_HEAD: Final = 1 << 16
-_NO_LINES: Final = pl.Series("line", [], pl.UInt32)
 
 
 class Source(Protocol):
@@ -51,7 +48,7 @@ class ParquetSource:
     @classmethod
     def of(cls, spark: Any, path: Path) -> "ParquetSource":
         schema = spark.read.parquet(str(path)).schema
-        header = _header(schema.names)
+        header = person_header(schema.names)
         names = {column: schema.names[index] for column, index in header.positions.items()}
         text = "dob" in names and schema[names["dob"]].dataType.typeName() == "string"
         return cls(path, header, names, text)
@@ -63,7 +60,7 @@ class ParquetSource:
 
     def tables(self, batch: pl.DataFrame) -> Iterator[RawTable]:
         texts = [as_text(name, dtype) for name, dtype in batch.schema.items() if name != "line"]
-        yield RawTable(batch.select(pl.col("line").cast(pl.UInt32), *texts), self.header, _NO_LINES)
+        yield RawTable(batch.select(pl.col("line").cast(pl.UInt32), *texts), self.header, NO_LINES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +73,7 @@ class CsvSource:
 
     @classmethod
     def of(cls, path: Path) -> "CsvSource":
-        with path.open("rb") as file:
-            head = file.read(_HEAD)
-        shape = CsvShape.of(to_utf8(head[: head.rfind(b"\n") + 1] or head), _header)
-        body = len(head) - len(after_lines(head, shape.lines))
-        return cls(path, shape, tuple(ranges(path, body, shape.lines + 1)))
+        return cls(path, *cut(path, person_header))
 
     @property
     def header(self) -> Header:
@@ -94,9 +87,8 @@ class CsvSource:
         return spark.range(0, len(self.parts), 1, max(1, len(self.parts)))
 
     def tables(self, batch: pl.DataFrame) -> Iterator[RawTable]:
-        limits = replace(PERSON_FILE_LIMITS, max_rows=2**32 - 2)
         for part in (self.parts[index] for index in batch["id"]):
-            yield read_rows(to_utf8(part.read(self.path)), self.shape, limits, part.line)
+            yield read_rows(to_utf8(part.read(self.path)), self.shape, ENDLESS, part.line)
 
 
 def open_source(spark: Any, path: Path) -> Source:
@@ -106,7 +98,7 @@ def open_source(spark: Any, path: Path) -> Source:
         BadInputError: it is empty, a workbook, or its header won't do.
     """
     with path.open("rb") as file:
-        head = file.read(_HEAD)
+        head = file.read(HEAD)
     if not head:
         raise BadInputError("the file is empty", place=path.name)
     kind = format_of(head)
@@ -115,10 +107,6 @@ def open_source(spark: Any, path: Path) -> Source:
             "a workbook is too small for Spark", place=path.name, way_out="Use the engine polars"
         )
     return ParquetSource.of(spark, path) if kind is Format.PARQUET else CsvSource.of(path)
-
-
-def _header(cells: Sequence[str]) -> Header:
-    return read_header(cells, PERSON_COLUMNS, (), PERSON_FILE_LIMITS.max_columns)
 
 
 def _quoted(name: str) -> str:

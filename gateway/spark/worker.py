@@ -15,18 +15,14 @@ from typing import Any, Final
 import polars as pl
 
 from gateway.domain.errors import FlagstoneError
-from gateway.domain.people import PERSON_SCHEMA
+from gateway.intake.bulk import MAX_CELL, tokenised, write_part
 from gateway.intake.dates import DateFacts
-from gateway.intake.judge import Elsewhere, Judged, dates_of, ids_of, judge
-from gateway.intake.limits import PERSON_FILE_LIMITS
+from gateway.intake.judge import Elsewhere, dates_of, ids_of
 from gateway.intake.raw import RawTable
 from gateway.linkage.normalise import Known
 from gateway.linkage.scheme import V1
-from gateway.linkage.tokens import token_table
 from gateway.spark.key_file import KeyFile
 from gateway.spark.sources import Source
-
-MAX_CELL: Final = PERSON_FILE_LIMITS.max_cell
 
 FACTS_SCHEMA: Final = ", ".join(f"{field.name} long" for field in fields(DateFacts))
 IDS_SCHEMA: Final = "line long, person_id string"
@@ -84,32 +80,19 @@ class MakeTokens:
         attempt = TaskContext.get().taskAttemptId()
 
         def made(raw: RawTable) -> pl.DataFrame:
-            judged = self._judged(raw)
-            people = judged.usable()
-            tokens = token_table(people, keys, V1, _known())
-            part = f"{attempt}-{next(names)}.parquet"
-            tokens.write_parquet(self.parts / part, compression="uncompressed", statistics=False)
-            bad = judged.errors.group_by("column", "reason").len().rows()
+            tokens, part = tokenised(raw, keys, _known(), today=self.today, elsewhere=self.elsewhere)
+            name = f"{attempt}-{next(names)}.parquet"
+            write_part(tokens, self.parts / name)
+            bad = [[column, reason, count] for (column, reason), count in part.bad.items()]
             told = {
-                "part": [part],
-                "rows": [raw.cells.height],
-                "people": [people.height],
+                "part": [name],
+                "rows": [part.rows],
+                "people": [part.people],
                 "bad": [json.dumps(bad)],
             }
             return pl.DataFrame(told)
 
         return _by_table(self.source, batches, made)
-
-    def _judged(self, raw: RawTable) -> Judged:
-        return judge(
-            raw.with_ids(),
-            PERSON_SCHEMA.names(),
-            ("person_id",),
-            today=self.today,
-            max_cell=MAX_CELL,
-            postcode_check=False,
-            elsewhere=self.elsewhere,
-        )
 
 
 @cache

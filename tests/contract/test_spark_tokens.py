@@ -98,8 +98,8 @@ def test_tokens_of_a_parquet_file_are_those_of_one_process(spark, key, tmp_path,
 @pytest.mark.parametrize(("size", "delimiter"), [(30_000, ","), (1 << 23, ";")])
 def test_tokens_of_a_csv_file_are_those_of_one_process(spark, key, tmp_path, monkeypatch, size, delimiter):
     """Bit for bit, quoted line breaks and ragged rows included, however the file is cut into ranges."""
-    ranges = sources.ranges
-    monkeypatch.setattr(sources, "ranges", lambda path, body, line: ranges(path, body, line, size))
+    cut = sources.cut
+    monkeypatch.setattr(sources, "cut", lambda path, header: cut(path, header, size))
     path = tmp_path / "people.csv"
     ragged = delimiter.join(["p9999", "Ann", "Lee"]) + "\n" + delimiter.join(["p9998", *"abcdefgh"]) + "\n"
     path.write_text("\ufeff" + people(3000).write_csv(separator=delimiter) + ragged, encoding="utf-8")

@@ -7,11 +7,11 @@ from functools import partial
 import polars as pl
 
 from adapters.registers.sql import frames
-from gateway.cli.tokens.sources import PART, Read
-from gateway.intake.columns import PERSON_COLUMNS, read_header
-from gateway.intake.limits import PERSON_FILE_LIMITS
+from gateway.cli.tokens.sources import Read
+from gateway.intake.bulk import PART, person_header
+from gateway.intake.columns import PERSON_COLUMNS
 from gateway.intake.parquet_file import as_text
-from gateway.intake.raw import RawTable
+from gateway.intake.raw import NO_LINES, RawTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +28,11 @@ class QuerySource:
     identity: str = ""
     columns: frozenset[str] = frozenset()
 
-    def parts(self, first: int = 0, columns: tuple[str, ...] = PERSON_COLUMNS) -> Iterator[Read]:  # noqa: ARG002 - the query says which
+    def parts(self, first: int = 0, columns: tuple[str, ...] = PERSON_COLUMNS) -> Iterator[Read]:  # noqa: ARG002 - all of them, as the query says
         line = 1
         for frame in frames(self.url, self.query, PART):
-            table = _table(frame, line)
+            yield partial(_same, _table(frame, line))
             line += frame.height
-            if first:
-                first -= 1
-            else:
-                yield partial(_same, table)
 
 
 def _same(table: RawTable) -> RawTable:
@@ -44,10 +40,10 @@ def _same(table: RawTable) -> RawTable:
 
 
 def _table(frame: pl.DataFrame, line: int) -> RawTable:
-    header = read_header(frame.columns, PERSON_COLUMNS, (), PERSON_FILE_LIMITS.max_columns)
+    header = person_header(frame.columns)
     texts = {
         column: as_text(frame.columns[index], frame.dtypes[index])
         for column, index in header.positions.items()
     }
     cells = frame.select(**texts).with_row_index("line", line)
-    return RawTable(cells, header, pl.Series("line", [], pl.UInt32))
+    return RawTable(cells, header, NO_LINES)

@@ -9,10 +9,11 @@ from typing import Final
 import polars as pl
 
 from gateway.cli.tokens.making import Tokeniser, elsewhere_of, in_order
-from gateway.cli.tokens.parts import Bad, private
+from gateway.cli.tokens.parts import private
 from gateway.cli.tokens.progress import stepping, steps
 from gateway.cli.tokens.sources import Source, open_file
 from gateway.cli.tokens.tables import check_tokens, is_tokens, tokens_from
+from gateway.intake.bulk import Bad
 from gateway.linkage.normalise import Known
 from gateway.linkage.resolve import candidates, resolve
 from gateway.linkage.scheme import V1

@@ -12,23 +12,19 @@ from typing import Final, TypeVar
 
 import polars as pl
 
-from gateway.cli.tokens.parts import Bad, Part, Parts, Run, parts_for
+from gateway.cli.tokens.parts import Parts, Run, parts_for
 from gateway.cli.tokens.progress import stepping, steps
 from gateway.cli.tokens.sources import Read, Source
 from gateway.domain.errors import BadInputError
-from gateway.domain.people import PERSON_SCHEMA
-from gateway.intake.bulk import MAX_TWICE, Made, too_many_twice
+from gateway.intake.bulk import MAX_CELL, MAX_TWICE, NO_ONE_TWICE, Bad, Made, tokenised, too_many_twice
 from gateway.intake.dates import DateFacts
-from gateway.intake.judge import Elsewhere, dates_of, ids_of, judge, repeated
-from gateway.intake.limits import PERSON_FILE_LIMITS
+from gateway.intake.judge import Elsewhere, dates_of, ids_of, repeated
 from gateway.linkage.normalise import Known
 from gateway.linkage.scheme import V1
 from gateway.linkage.secret import table_keys
-from gateway.linkage.tokens import NAME, token_table
+from gateway.linkage.tokens import NAME
 
 _WORKERS: Final = 4  # parts at once, at most: each takes about 150 MB, and Polars spreads it over the cores
-_MAX_CELL: Final = PERSON_FILE_LIMITS.max_cell
-_NO_ONE_TWICE: Final = pl.DataFrame(schema={"line": pl.UInt32, "other": pl.UInt32})
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -43,23 +39,8 @@ class Tokeniser:
     elsewhere: Elsewhere
     known: Known
 
-    def __call__(self, read: Read) -> tuple[pl.DataFrame, Part]:
-        raw = read()
-        judged = judge(
-            raw.with_ids(),
-            PERSON_SCHEMA.names(),
-            ("person_id",),
-            today=self.today,
-            max_cell=_MAX_CELL,
-            postcode_check=False,
-            elsewhere=self.elsewhere,
-        )
-        people = judged.usable()
-        bad = Bad()
-        for column, reason, count in judged.errors.group_by("column", "reason").len().iter_rows():
-            bad[column, reason] = count
-        tokens = token_table(people, self.keys, V1, self.known)
-        return tokens, Part(raw.cells.height, people.height, bad)
+    def __call__(self, read: Read) -> tuple[pl.DataFrame, Made]:
+        return tokenised(read(), self.keys, self.known, today=self.today, elsewhere=self.elsewhere)
 
 
 def make(source: Source, out: Path, *, secret: bytes, today: date, metadata: Mapping[str, str]) -> Made:
@@ -77,29 +58,27 @@ def make(source: Source, out: Path, *, secret: bytes, today: date, metadata: Map
         if run is None or run.bound != bound or not source.identity:
             run = Run(bound, today, elsewhere_of(source))
             parts.begin(run)
-        done = _all_parts(source, parts, run, secret, metadata)
+        done = _all_parts(source, parts, run, secret)
         if not source.identity:
             _refuse_twice(parts, len(done))
         made = Made(
             sum(part.rows for part in done),
             sum(part.people for part in done),
-            sum((part.bad for part in done), Bad()),
+            sum((Bad(part.bad) for part in done), Bad()),
         )
         if not made.people:
             raise BadInputError("not one row that can be used", place=source.name)
-        parts.finish(len(done), out)
+        parts.finish(len(done), out, metadata)
     return made
 
 
-def _all_parts(
-    source: Source, parts: Parts, run: Run, secret: bytes, metadata: Mapping[str, str]
-) -> list[Part]:
+def _all_parts(source: Source, parts: Parts, run: Run, secret: bytes) -> list[Made]:
     done = parts.done()
     work = Tokeniser(table_keys(secret, V1, NAME), run.today, run.elsewhere, Known(V1))
 
-    def kept(numbered: tuple[int, Read]) -> Part:
+    def kept(numbered: tuple[int, Read]) -> Made:
         tokens, part = work(numbered[1])
-        parts.add(numbered[0], tokens, part, metadata)
+        parts.add(numbered[0], tokens, part)
         return part
 
     with steps("Making tokens", source.size, len(done)) as step:
@@ -111,20 +90,20 @@ def _all_parts(
 def elsewhere_of(source: Source) -> Elsewhere:
     """What all rows together say: how their dates are written, which ids stand twice."""
     if not source.columns:
-        return Elsewhere(DateFacts(), _NO_ONE_TWICE)
+        return Elsewhere(DateFacts(), NO_ONE_TWICE)
     columns = tuple(source.columns)
     look = partial(_look, columns=source.columns)
     with steps("Looking through", source.size) as step:
         looks = list(stepping(in_order(look, source.parts(columns=columns)), step))
     dates = sum((dates for dates, _ in looks), DateFacts())
     shared = _twice(pl.concat([hashes for _, hashes in looks]))
-    return Elsewhere(dates, _NO_ONE_TWICE if shared.is_empty() else _repeated(source, shared))
+    return Elsewhere(dates, NO_ONE_TWICE if shared.is_empty() else _repeated(source, shared))
 
 
 def _look(read: Read, columns: frozenset[str]) -> tuple[DateFacts, pl.Series]:
     raw = read()
-    dates = dates_of(raw, _MAX_CELL) if "dob" in columns else DateFacts()
-    ids = ids_of(raw, _MAX_CELL)["person_id"] if "person_id" in columns else pl.Series([], dtype=pl.String)
+    dates = dates_of(raw, MAX_CELL) if "dob" in columns else DateFacts()
+    ids = ids_of(raw, MAX_CELL)["person_id"] if "person_id" in columns else pl.Series([], dtype=pl.String)
     return dates, ids.hash()
 
 
@@ -138,7 +117,7 @@ def _repeated(source: Source, shared: pl.Series) -> pl.DataFrame:
     """`line` and `other` of all ids whose hash others have too."""
 
     def sharing(read: Read) -> pl.DataFrame:
-        ids = ids_of(read(), _MAX_CELL)
+        ids = ids_of(read(), MAX_CELL)
         return ids.filter(ids["person_id"].hash().is_in(shared.implode()))
 
     found = pl.concat(in_order(sharing, source.parts(columns=("person_id",))))

@@ -4,7 +4,6 @@ import fcntl
 import json
 import os
 import shutil
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -14,17 +13,14 @@ from typing import BinaryIO, Final, Self
 
 import polars as pl
 
-from gateway.cli.tokens.joining import join
 from gateway.domain.errors import ConflictError
+from gateway.intake.bulk import Bad, Made, gather, write_part
 from gateway.intake.dates import DateFacts
 from gateway.intake.judge import Elsewhere
 
 _MANIFEST: Final = "manifest.json"
 _LOCK: Final = "lock"
 _WHOLE: Final = "whole"
-
-Bad = Counter[tuple[str, str]]
-"""(column, reason) -> how often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +52,6 @@ class Run:
         return cls(read["bound"], date.fromisoformat(read["today"]), elsewhere)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A finished part. `rows`: of the input; `people`: with tokens."""
-
-    rows: int
-    people: int
-    bad: Bad
-
-
 class Parts:
     """The folder, mode 0700. It holds person ids, tokens, and of bad cells the column, reason and number."""
 
@@ -83,25 +70,18 @@ class Parts:
                 path.unlink()
         self._put(_MANIFEST, run.to_json())
 
-    def done(self) -> list[Part]:
+    def done(self) -> list[Made]:
         """The finished parts from the first on, up to the first that is missing."""
-        found: list[Part] = []
+        found: list[Made] = []
         while (path := self._note(len(found))).exists():
             rows, people, bad = json.loads(path.read_text(encoding="utf-8"))
-            found.append(Part(rows, people, Bad({(column, reason): count for column, reason, count in bad})))
+            found.append(Made(rows, people, Bad({(column, reason): count for column, reason, count in bad})))
         return found
 
-    def add(self, number: int, tokens: pl.DataFrame, part: Part, metadata: Mapping[str, str]) -> None:
+    def add(self, number: int, tokens: pl.DataFrame, part: Made) -> None:
         """Keep a part. Its note comes last: a part without one is made again."""
         with private(self._table(number)) as file:
-            # tokens are random bytes: nothing to compress, nothing that statistics would tell
-            tokens.write_parquet(
-                file,
-                compression="uncompressed",
-                statistics=False,
-                row_group_size=max(1, tokens.height),
-                metadata=dict(metadata),
-            )
+            write_part(tokens, file)
         bad = [[column, reason, count] for (column, reason), count in sorted(part.bad.items())]
         self._put(self._note(number).name, json.dumps([part.rows, part.people, bad]))
 
@@ -110,11 +90,11 @@ class Parts:
         for number in range(count):
             yield pl.read_parquet(self._table(number), columns=["person_id"]).to_series()
 
-    def finish(self, count: int, out: Path) -> None:
-        """Join the parts; the output appears whole, in one step, and the folder goes."""
+    def finish(self, count: int, out: Path, metadata: Mapping[str, str]) -> None:
+        """Gather the parts; the output appears whole, in one step, and the folder goes."""
         whole = self._folder / _WHOLE
-        with private(whole) as file:
-            join([self._table(number) for number in range(count)], file)
+        private(whole).close()
+        gather([self._table(number) for number in range(count)], whole, metadata)
         whole.replace(out)
         shutil.rmtree(self._folder)
 

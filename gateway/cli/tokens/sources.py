@@ -2,8 +2,8 @@
 
 import codecs
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
@@ -11,22 +11,20 @@ from typing import Final, Protocol
 import polars as pl
 
 from gateway.domain.errors import BadInputError
-from gateway.intake.columns import PERSON_COLUMNS, Header, read_header
-from gateway.intake.csv_file import CsvShape, after_lines, read_csv, read_rows
+from gateway.intake.bulk import ENDLESS, PART, person_header
+from gateway.intake.columns import PERSON_COLUMNS, Header
+from gateway.intake.csv_file import HEAD, CsvShape, read_csv, read_rows
 from gateway.intake.encoding import to_utf8
 from gateway.intake.limits import PERSON_FILE_LIMITS
 from gateway.intake.parquet_file import as_text
 from gateway.intake.parquet_pages import not_readable
-from gateway.intake.ranges import Range, ranges
-from gateway.intake.raw import RawTable
+from gateway.intake.ranges import SIZE, Range, cut
+from gateway.intake.raw import NO_LINES, RawTable
 from gateway.intake.stream import Format, collect, format_of
 from gateway.intake.xlsx_file import read_xlsx
 
-PART: Final = 100_000  # people
-PART_BYTES: Final = 8 << 20  # of a CSV: about as many people
-_HEAD: Final = 1 << 16
+PART_BYTES: Final = SIZE  # of a CSV: about a part's people
 _EDGE: Final = 1 << 20
-_ENDLESS: Final = replace(PERSON_FILE_LIMITS, max_rows=2**32 - 2)  # lines are numbered in 32 bits
 
 Read = Callable[[], RawTable]
 """Reads one part; may be called in any thread."""
@@ -74,7 +72,7 @@ class ParquetSource:
             rows: int = scan.select(pl.len()).collect().item()
         except pl.exceptions.PolarsError:
             raise not_readable() from None
-        header = _header(schema.names())
+        header = person_header(schema.names())
         names = {column: schema.names()[index] for column, index in header.positions.items()}
         for name in names.values():
             as_text(name, schema[name])  # refuse a type that won't do before the work
@@ -108,7 +106,7 @@ class ParquetSource:
         except pl.exceptions.PolarsError:
             raise not_readable() from None
         lines = pl.int_range(start + 1, start + 1 + cells.height, dtype=pl.UInt32, eager=True).alias("line")
-        return RawTable(cells.insert_column(0, lines), self.header, _no_lines())
+        return RawTable(cells.insert_column(0, lines), self.header, NO_LINES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +120,7 @@ class CsvSource:
 
     @classmethod
     def of(cls, path: Path) -> "CsvSource":
-        with path.open("rb") as file:
-            head = file.read(_HEAD)
-        shape = CsvShape.of(to_utf8(head[: head.rfind(b"\n") + 1] or head), _header)
-        body = len(head) - len(after_lines(head, shape.lines))
-        return cls(path, _identity(path), shape, tuple(ranges(path, body, shape.lines + 1, PART_BYTES)))
+        return cls(path, _identity(path), *cut(path, person_header, PART_BYTES))
 
     @property
     def name(self) -> str:
@@ -145,7 +139,7 @@ class CsvSource:
             yield partial(self._read, span)
 
     def _read(self, span: Range) -> RawTable:
-        return read_rows(to_utf8(span.read(self.path)), self.shape, _ENDLESS, span.line)
+        return read_rows(to_utf8(span.read(self.path)), self.shape, ENDLESS, span.line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +176,7 @@ def open_file(path: Path) -> Source:
         TooLargeError: a file that must be read whole is over `PERSON_FILE_LIMITS`.
     """
     with path.open("rb") as file:
-        head = file.read(_HEAD)
+        head = file.read(HEAD)
     if not head:
         raise BadInputError("the file is empty", place=path.name)
     kind = format_of(head)
@@ -198,7 +192,7 @@ def _of_text(path: Path, kind: Format) -> Source:
     reader = read_xlsx if kind is Format.XLSX else read_csv
     with path.open("rb") as file:
         data = collect(iter(lambda: file.read(_EDGE), b""), PERSON_FILE_LIMITS)
-    return HeldSource(path.name, _identity(path), reader(data, PERSON_FILE_LIMITS, _header))
+    return HeldSource(path.name, _identity(path), reader(data, PERSON_FILE_LIMITS, person_header))
 
 
 def _is_utf8_lines(path: Path) -> bool:
@@ -225,11 +219,3 @@ def _identity(path: Path) -> str:
         file.seek(max(0, stat.st_size - _EDGE))
         digest.update(file.read(_EDGE))
     return digest.hexdigest()
-
-
-def _header(cells: Sequence[str]) -> Header:
-    return read_header(cells, PERSON_COLUMNS, (), PERSON_FILE_LIMITS.max_columns)
-
-
-def _no_lines() -> pl.Series:
-    return pl.Series("line", [], pl.UInt32)

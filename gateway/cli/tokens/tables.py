@@ -1,6 +1,5 @@
 """Token files: what `tokens make` writes, told from person files and read."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -67,11 +66,6 @@ def tokens_from(path: Path, start: int, count: int) -> pl.DataFrame:
     if not tokens.select(whole).item():
         raise _no_tokens(path)
     return tokens
-
-
-def batches(path: Path, rows: int, size: int) -> Iterator[pl.DataFrame]:
-    for start in range(0, rows, size):
-        yield tokens_from(path, start, size)
 
 
 def _no_tokens(path: Path) -> BadInputError:
