@@ -168,6 +168,11 @@ def _gateways(dataset: DatasetPolicy, policies: PolicySet) -> Iterator[Finding]:
         if not covering:
             reason = f"no cited gateway lets a source of kind {discloser} disclose to {recipient}"
             yield f"gateways.{leg}", reason
+            continue
+        for indicator in indicators_of(dataset, policies):
+            if not any(entry.reaches(indicator) for entry in covering):
+                about = f"{indicator.code} ({', '.join(indicator.topics)})"
+                yield f"gateways.{leg}", f"no cited gateway reaches {about}"
 
 
 def _conditions(dataset: DatasetPolicy, conditions: Conditions, policies: PolicySet) -> Iterator[Finding]:

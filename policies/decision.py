@@ -130,6 +130,8 @@ def _leg(case: Case, leg: legs.Leg) -> Unmet:
         covered = case.covers(entry, leg)
         short = "lacks an entry it needs" if covered else f"does not cover {leg.parties} for {purpose}"
         faults.append(f"{entry.citation} {short}")
+    missed = case.unreached(leg, cited)
+    faults += [f"none reaches {indicator.code}" for indicator in missed]
     offered = [entry.citation for entry in case.offered(leg)]
     way = f"The law folder offers: {', '.join(offered)}" if offered else "The law folder offers none yet"
     return _fails(case, leg.role, f"At present {'; '.join(faults) or 'none is cited'}. {way}", resting=cited)

@@ -13,6 +13,7 @@ from policies.model import (
     Category,
     Conditions,
     DatasetPolicy,
+    Indicator,
     LawEntry,
     PolicySet,
     Regime,
@@ -84,7 +85,16 @@ class Case:
 
     def met(self, leg: Leg) -> tuple[LawEntry, ...]:
         """The cited entries that carry the leg on the day; () when it does not stand."""
-        return self._carrying(leg, leg.cited)
+        found = self._carrying(leg, leg.cited)
+        return found if not self.unreached(leg, found) else ()
+
+    def unreached(self, leg: Leg, found: tuple[LawEntry, ...]) -> tuple[Indicator, ...]:
+        """The dataset's indicators that none of the gateways found reaches; () for other legs."""
+        if self.dataset is None or leg.serves is not Serves.GATEWAY:
+            return ()
+        heads = [entry for entry in found if Serves.GATEWAY in entry.serves]
+        asked = indicators_of(self.dataset, self.policies)
+        return tuple(each for each in asked if not any(entry.reaches(each) for entry in heads))
 
     def offered(self, leg: Leg) -> tuple[LawEntry, ...]:
         """Every entry of the law folder that would carry the leg, were it cited."""

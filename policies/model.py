@@ -45,6 +45,34 @@ CONFIDENTIAL: Final = frozenset({"health"})
 """Sources that owe confidentiality besides data protection; both gates must pass (DOMAIN.md §2)."""
 
 
+TOPICS: Final = frozenset(
+    {
+        "crime",
+        "anti-social-behaviour",
+        "attendance",
+        "exclusion",
+        "school-place",
+        "special-needs",
+        "early-education",
+        "child-welfare",
+        "missing",
+        "exploitation",
+        "relationships",
+        "benefits",
+        "neet",
+        "finance",
+        "housing",
+        "domestic-abuse",
+        "mental-health",
+        "physical-health",
+        "substance",
+        "maternity",
+        "demo",
+    }
+)
+"""What an indicator is about. A gateway names those that it reaches: some tell exclusions, not attendance."""
+
+
 class Serves(StrEnum):
     """Which requirement a law entry can meet."""
 
@@ -144,6 +172,8 @@ class LawEntry:
     """One version of one provision: who may disclose to whom, for what, when and within which limits.
 
     `confirmed` is false until the text was read at its source; every explanation resting on it then says so.
+    `topics`: what it may be asked about; `commenced` is false for an enacted provision that no commencement
+    regulations are known for, which may be cited and never holds.
     `needs`: entries that must stand beside this one; `needs_any`: at least one of these must.
     """
 
@@ -161,6 +191,8 @@ class LawEntry:
     needs_any: tuple[str, ...]
     needs_consent: bool
     confirmed: bool
+    topics: tuple[str, ...] = (ANY,)
+    commenced: bool = True
 
     def covers(self, discloser: str, recipient: str, purpose: str) -> bool:
         """Whether these parties and this purpose are among those it names; ANY names all."""
@@ -170,14 +202,22 @@ class LawEntry:
             and not {purpose, ANY}.isdisjoint(self.purposes)
         )
 
+    def reaches(self, indicator: "Indicator") -> bool:
+        """Whether it may be asked about one of the indicator's topics."""
+        return not {*indicator.topics, ANY}.isdisjoint(self.topics)
+
 
 @dataclass(frozen=True, slots=True)
 class Indicator:
-    """One yes-or-no question. `evidenced_by`: kinds of source whose records can answer it."""
+    """One yes-or-no question.
+
+    `topics`: what it is about, for gateways; `evidenced_by`: kinds of source whose records can answer it.
+    """
 
     code: str
     headline: str
     label: str
+    topics: tuple[str, ...]
     categories: tuple[Category, ...]
     evidenced_by: tuple[str, ...]
 
@@ -283,8 +323,8 @@ class PolicySet:
         return next((r for r in self.regimes.values() if r.span.holds(on)), None)
 
     def law_on(self, entry: str, on: date) -> LawEntry | None:
-        """The version of a law entry that is in force on a day."""
-        return next((v for v in self.law.get(entry, ()) if v.span.holds(on)), None)
+        """The version of a law entry that has commenced and is in force on a day."""
+        return next((v for v in self.law.get(entry, ()) if v.commenced and v.span.holds(on)), None)
 
     @property
     def digest(self) -> str:

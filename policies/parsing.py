@@ -8,6 +8,7 @@ from policies.model import (
     ANY,
     COUNCIL,
     PARTNER_KINDS,
+    TOPICS,
     Category,
     Conditions,
     ConsentRule,
@@ -45,12 +46,13 @@ def purpose(table: Table) -> Purpose:
 
 def law(table: Table) -> LawEntry:
     """Parties and purposes default to nobody and nothing: an entry grants what it names."""
+    serves = table.choices("serves", Serves)
     status = table.text("status")
     if status not in _STATUS:
         raise table.fault("status", "must be confirmed or unconfirmed")
     return LawEntry(
         id=table.id(),
-        serves=table.choices("serves", Serves),
+        serves=serves,
         title=table.text("title"),
         citation=table.text("citation"),
         clause=table.text("clause"),
@@ -63,6 +65,9 @@ def law(table: Table) -> LawEntry:
         needs_any=table.ids("needs_any", default=[]),
         needs_consent=table.flag("needs_consent", default=False),
         confirmed=status == "confirmed",
+        # a gateway says what it may be asked about; a condition goes with any
+        topics=table.among("topics", TOPICS | {ANY}, default=None if Serves.GATEWAY in serves else [ANY]),
+        commenced=table.flag("commenced", default=True),
     )
 
 
@@ -80,6 +85,7 @@ def _indicator(table: Table) -> Indicator:
         code=table.id("code"),
         headline=table.text("headline"),
         label=table.text("label"),
+        topics=table.among("topics", TOPICS),
         categories=table.choices("categories", Category, default=[]),
         evidenced_by=table.among("evidenced_by", PARTNER_KINDS),
     )

@@ -89,9 +89,9 @@ class Table:
             raise self.fault(key, "must not be empty")
         return tuple(items)
 
-    def among(self, key: str, known: Collection[str]) -> tuple[str, ...]:
+    def among(self, key: str, known: Collection[str], *, default: list[str] | None = None) -> tuple[str, ...]:
         """A list whose items all stand in a closed vocabulary."""
-        items = self.texts(key)
+        items = self.texts(key, default=default)
         for place, item in enumerate(items, start=1):
             if item not in known:
                 raise self.fault(key, f"item {place} must be one of {', '.join(sorted(known))}")

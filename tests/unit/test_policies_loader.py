@@ -25,6 +25,7 @@ valid_from = {start}
 disclosers = ["any"]
 recipients = ["any"]
 purposes = ["identify"]
+topics = ["any"]
 """
 
 
@@ -147,14 +148,14 @@ REFUSALS = {
         GATEWAYS,
         '"unconfirmed"',
         '"sure"',
-        "law[common-law.police].status",
+        "law[cda1998.s17].status",
         "confirmed",
     ),
     "dates reversed": (
         "law/eu-gdpr.toml",
         "valid_to = 2020-12-30",
         "valid_to = 2018-05-24",
-        "law[eugdpr.6-1-e].valid_to",
+        "law[eugdpr.6-1-a].valid_to",
         "before valid_from",
     ),
     "regimes overlap": (
