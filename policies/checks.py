@@ -140,13 +140,17 @@ def indicators_of(dataset: DatasetPolicy, policies: PolicySet) -> list[Indicator
 
 
 def _evidence(dataset: DatasetPolicy, policies: PolicySet) -> Iterator[Finding]:
+    found = indicators_of(dataset, policies)
+    for code in dataset.indicators:
+        if code not in {indicator.code for indicator in found}:
+            yield "indicators", f"{code} is in no framework of the dataset"
     for framework in (policies.frameworks[f] for f in dataset.frameworks if f in policies.frameworks):
-        for code in dataset.indicators:
-            indicator = framework.find(code)
-            if indicator is None:
-                yield "indicators", f"{code} is not in framework {framework.id}"
-            elif dataset.partner_kind not in indicator.evidenced_by:
-                yield "indicators", f"{code} can't be evidenced by a source of kind {dataset.partner_kind}"
+        if not dataset.asked(framework):
+            yield "frameworks", f"{framework.id} has none of the dataset's indicators"
+    for indicator in dict.fromkeys(found):
+        if dataset.partner_kind not in indicator.evidenced_by:
+            reason = f"{indicator.code} can't be evidenced by a source of kind {dataset.partner_kind}"
+            yield "indicators", reason
 
 
 def _confidentiality(dataset: DatasetPolicy, policies: PolicySet) -> Iterator[Finding]:

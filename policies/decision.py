@@ -117,7 +117,7 @@ def _policy(case: Case, dataset: DatasetPolicy) -> Iterator[Unmet]:
         return
     if case.framework not in dataset.frameworks:
         yield _fails(case, "framework-not-allowed", f"It uses: {', '.join(dataset.frameworks)}")
-    if not all(framework.find(code) for code in dataset.indicators):
+    if not dataset.asked(framework):
         yield _fails(case, "indicator-not-in-framework")
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
 from enum import Enum, StrEnum
@@ -222,14 +222,36 @@ class Indicator:
     evidenced_by: tuple[str, ...]
 
 
+class Counted(StrEnum):
+    """What a framework's threshold counts: needs one by one, or the headlines that they stand under."""
+
+    INDICATORS = "indicators"
+    HEADLINES = "headlines"
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """How many of what a household must meet to be in the programme."""
+
+    counted: Counted
+    least: int
+
+
 @dataclass(frozen=True, slots=True)
 class Framework:
-    """A programme period's indicators."""
+    """A programme period's indicators, and how many of them bring a household into the programme."""
 
     id: str
     title: str
     span: Span
+    threshold: Threshold
     indicators: tuple[Indicator, ...]
+
+    def reached_by(self, codes: Collection[str]) -> bool:
+        """Whether a household that meets these indicators reaches the threshold; others count nothing."""
+        met = [indicator for indicator in self.indicators if indicator.code in codes]
+        by_headline = self.threshold.counted is Counted.HEADLINES
+        return len({i.headline if by_headline else i.code for i in met}) >= self.threshold.least
 
     def find(self, code: str) -> Indicator | None:
         return next((i for i in self.indicators if i.code == code), None)
@@ -294,6 +316,10 @@ class DatasetPolicy:
     answer_days: int
     results_days: int
     accounting_days: int
+
+    def asked(self, framework: Framework) -> tuple[str, ...]:
+        """The codes asked under a framework: those of the dataset that it has, in the order here."""
+        return tuple(code for code in self.indicators if framework.find(code))
 
     def in_regime(self, regime: str) -> Conditions | None:
         return next((c for c in self.conditions if regime in c.regimes), None)

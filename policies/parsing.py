@@ -12,6 +12,7 @@ from policies.model import (
     Category,
     Conditions,
     ConsentRule,
+    Counted,
     DatasetPolicy,
     Family,
     Framework,
@@ -22,6 +23,7 @@ from policies.model import (
     Regime,
     RowRules,
     Serves,
+    Threshold,
 )
 from policies.reading import Table, whole
 
@@ -76,8 +78,13 @@ def framework(table: Table) -> Framework:
         id=table.id(),
         title=table.text("title"),
         span=table.span(),
+        threshold=whole(table.table("threshold"), _threshold),
         indicators=tuple(whole(item, _indicator) for item in table.tables("indicator")),
     )
+
+
+def _threshold(table: Table) -> Threshold:
+    return Threshold(table.choice("counted", Counted), table.integer("least", 1, 50))
 
 
 def _indicator(table: Table) -> Indicator:

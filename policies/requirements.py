@@ -94,9 +94,9 @@ _ALL: Final = (
     ),
     Requirement(
         "indicator-not-in-framework",
-        "Every indicator asked for belongs to the framework",
+        "The framework has at least one of the dataset's indicators",
         *_MINIMAL,
-        "Take the foreign indicators out of the dataset's policy",
+        "Ask under a framework that has them",
     ),
     Requirement(
         "gateway-request",

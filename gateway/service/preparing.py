@@ -66,7 +66,7 @@ def prepare(
         scheme=V1.version,
         identifiers=policy.identifiers,
         granularity=policy.granularity,
-        indicators=policy.indicators,
+        indicators=policy.asked(ctx.policies.frameworks[decision.framework]),
         households=len(handles),
         slots=slots.height,
         overlap_permille=policy.expected_overlap_permille,

@@ -200,7 +200,7 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
         purpose=decision.purpose,
         framework=decision.framework,
         granularity=policy.granularity,
-        indicators=policy.indicators,
+        indicators=policy.asked(framework),
         submitted_by=request.user.id,
         submitted_at=at,
         expires_at=until,

@@ -198,7 +198,7 @@ REFUSALS = {
         '"health.adult_sub',
         '"health.adult_flu',
         "indicators",
-        "not in framework local",
+        "in no framework of the dataset",
     ),
     "indicator of another source": (
         HEALTH,
@@ -372,4 +372,4 @@ def test_the_shipped_policies_load():
     """The shipped folder holds the three datasets and the local framework."""
     policies = load(builtin())
     assert set(policies.datasets) == {"health-trust", "police-force", "demo-febrl"}
-    assert set(policies.frameworks) == {"local"}
+    assert set(policies.frameworks) == {"local", "phase-1", "phase-2", "supporting-families"}
