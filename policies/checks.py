@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 
 from policies.grounds import grounds
 from policies.model import (
@@ -87,6 +87,7 @@ def _dataset(dataset: DatasetPolicy, policies: PolicySet) -> Iterator[Finding]:
     yield from _references(dataset, policies)
     yield from _evidence(dataset, policies)
     yield from _confidentiality(dataset, policies)
+    yield from _consent(dataset, policies)
     yield from _gateways(dataset, policies)
     for conditions in dataset.conditions:
         yield from _conditions(dataset, conditions, policies)
@@ -121,6 +122,7 @@ def _references(dataset: DatasetPolicy, policies: PolicySet) -> Iterator[Finding
 
 def cited_by(conditions: Conditions) -> dict[str, tuple[str, ...]]:
     return {
+        "request": conditions.request,
         "lawful_basis": conditions.lawful_basis,
         "special_category": conditions.special_category,
         "offence": conditions.offence,
@@ -157,8 +159,14 @@ def _confidentiality(dataset: DatasetPolicy, policies: PolicySet) -> Iterator[Fi
     routes = _on_paper(dataset.confidentiality, Serves.CONFIDENTIALITY, policies)
     if dataset.partner_kind in CONFIDENTIAL and not routes:
         yield "confidentiality", f"a {dataset.partner_kind} dataset needs a confidentiality route"
-    if any(r.needs_consent for r in routes) and dataset.row_rules.consent is not ConsentRule.EXPLICIT:
-        yield "row_rules.consent", "must be explicit, because the confidentiality route is consent"
+
+
+def _consent(dataset: DatasetPolicy, policies: PolicySet) -> Iterator[Finding]:
+    listed = [ids for conditions in dataset.conditions for ids in cited_by(conditions).values()]
+    cited = {*dataset.gateways.request, *dataset.gateways.answer, *dataset.confidentiality, *chain(*listed)}
+    resting = sorted(key for key in cited if any(v.needs_consent for v in policies.law.get(key, ())))
+    if resting and dataset.row_rules.consent is not ConsentRule.EXPLICIT:
+        yield "row_rules.consent", f"must be explicit, because {resting[0]} rests on consent"
 
 
 def _gateways(dataset: DatasetPolicy, policies: PolicySet) -> Iterator[Finding]:
@@ -184,6 +192,8 @@ def _conditions(dataset: DatasetPolicy, conditions: Conditions, policies: Policy
     regimes = [policies.regimes[r] for r in conditions.regimes if r in policies.regimes]
     for regime in regimes:
         place = f"conditions[{regime.id}]"
+        if not _on_paper(conditions.request, Serves.LAWFUL_BASIS, policies, regime):
+            yield f"{place}.request", "no cited entry gives the list's own way a lawful basis in this regime"
         if not _on_paper(conditions.lawful_basis, Serves.LAWFUL_BASIS, policies, regime):
             yield f"{place}.lawful_basis", "no cited entry gives a lawful basis in this regime"
         if Category.SPECIAL in categories and not _on_paper(

@@ -1,7 +1,9 @@
 """`decide`: permit, or refuse with every unmet requirement. Pure and default-deny."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Final
 
 from gateway.domain.legal_date import legal_date
@@ -24,7 +26,7 @@ __all__ = [
     "refuse",
 ]
 
-ENGINE: Final = "flagstone-policies/1"
+ENGINE: Final = "flagstone-policies/2"
 """Version of the rules of this package: any change of what is decided changes it."""
 
 UNKNOWN: Final = "unknown"
@@ -37,20 +39,58 @@ def decide(question: Question, policies: PolicySet, at: datetime) -> Decision:
     Raises:
         BadInputError: `at` has no time zone. An unknown id is no error but a refusal.
     """
-    case = Case.of(question, policies, legal_date(at))
-    unmet = tuple(_unmet(case))
+    on = legal_date(at)
+    ruling = _ruling(question, policies, on)
+    dataset = ruling.case.dataset
+    unmet = (*ruling.unmet, *_size(ruling.case, question), *_agreement(ruling.case, question, on))
     return Decision(
         permitted=not unmet,
         unmet=unmet,
-        basis=None if unmet else Basis(tuple(_grounds(case))),
-        dataset=_shown(question.dataset, policies.datasets),
-        purpose=_shown(question.purpose, policies.purposes),
-        framework=_shown(case.framework, policies.frameworks),
-        regime=case.regime.id if case.regime else UNKNOWN,
+        basis=None if unmet else ruling.basis,
+        dataset=dataset.id if dataset else UNKNOWN,
+        purpose=ruling.purpose,
+        framework=ruling.framework,
+        regime=ruling.regime,
         agreement=question.agreement.number if question.agreement else "",
         at=at,
         policy_set=policies.digest,
         engine=ENGINE,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ruling:
+    """What policy and law say of a kind of question, whoever agreed to it and however long the list is."""
+
+    case: Case
+    unmet: tuple[Unmet, ...]
+    basis: Basis
+    purpose: str
+    framework: str
+    regime: str
+
+
+def _ruling(question: Question, policies: PolicySet, on: date) -> _Ruling:
+    """The ruling for the day, worked out once for each period in which nothing changes."""
+    kind = (question.dataset, question.purpose, question.framework)
+    framed = not question.framework or question.framework in policies.frameworks
+    if not (framed and question.dataset in policies.datasets and question.purpose in policies.purposes):
+        return _rule(Case.of(policies, *kind, on))  # what anybody typed is not remembered
+    period = bisect_right(policies.borders, on)
+    ruling: _Ruling | None = policies.remembered.get((*kind, period))
+    if ruling is None:
+        ruling = policies.remembered[*kind, period] = _rule(Case.of(policies, *kind, on))
+    return ruling
+
+
+def _rule(case: Case) -> _Ruling:
+    return _Ruling(
+        case,
+        tuple(_unmet(case)),
+        Basis(tuple(_grounds(case))),
+        purpose=_shown(case.purpose, case.policies.purposes),
+        framework=_shown(case.framework, case.policies.frameworks),
+        regime=case.regime.id if case.regime else UNKNOWN,
     )
 
 
@@ -67,7 +107,7 @@ def _grounds(case: Case) -> Iterator[Ground]:
 
 
 def _unmet(case: Case) -> Iterator[Unmet]:
-    """Every unmet requirement: known at all, allowed by the policy, lawful, in size, agreed."""
+    """Every unmet requirement of policy and law: known at all, allowed by the policy, lawful."""
     if case.regime is None:
         yield _fails(case, "regime-unknown")
     yield from _unknown(case)
@@ -75,8 +115,6 @@ def _unmet(case: Case) -> Iterator[Unmet]:
         yield from _policy(case, case.dataset)
         yield from (_leg(case, leg) for leg in case.legs() if not case.met(leg))
         yield from _forbidden(case, case.dataset)
-        yield from _size(case, case.dataset)
-    yield from _agreement(case)
 
 
 def _fails(case: Case, code: str, detail: str = "", *, resting: tuple[LawEntry, ...] = ()) -> Unmet:
@@ -98,7 +136,7 @@ def _fails(case: Case, code: str, detail: str = "", *, resting: tuple[LawEntry, 
 def _unknown(case: Case) -> Iterator[Unmet]:
     if case.dataset is None:
         yield _fails(case, "dataset-unknown")
-    if case.question.purpose not in case.policies.purposes:
+    if case.purpose not in case.policies.purposes:
         yield _fails(case, "purpose-unknown")
     framework = case.policies.frameworks.get(case.framework)
     if framework is None:
@@ -110,7 +148,7 @@ def _unknown(case: Case) -> Iterator[Unmet]:
 def _policy(case: Case, dataset: DatasetPolicy) -> Iterator[Unmet]:
     if not dataset.span.holds(case.on):
         yield _fails(case, "dataset-not-in-force")
-    if case.question.purpose not in dataset.purposes:
+    if case.purpose not in dataset.purposes:
         yield _fails(case, "purpose-not-allowed", f"It allows: {', '.join(dataset.purposes)}")
     framework = case.policies.frameworks.get(case.framework)
     if framework is None:
@@ -124,7 +162,7 @@ def _policy(case: Case, dataset: DatasetPolicy) -> Iterator[Unmet]:
 def _leg(case: Case, leg: legs.Leg) -> Unmet:
     """What is wrong with the entries cited, and what the law folder offers instead."""
     cited = tuple(filter(None, (case.policies.law_on(key, case.on) for key in leg.cited)))
-    purpose = _shown(case.question.purpose, case.policies.purposes)
+    purpose = _shown(case.purpose, case.policies.purposes)
     faults = [f"{key} is not in force" for key in leg.cited if case.policies.law_on(key, case.on) is None]
     for entry in (entry for entry in cited if leg.serves in entry.serves):
         covered = case.covers(entry, leg)
@@ -144,7 +182,7 @@ def _forbidden(case: Case, dataset: DatasetPolicy) -> Iterator[Unmet]:
         if entry is None or Serves.PROHIBITION not in entry.serves:
             continue
         ways = ((COUNCIL, dataset.partner_kind), (dataset.partner_kind, COUNCIL))
-        if any(entry.covers(discloser, to, case.question.purpose) for discloser, to in ways):
+        if any(entry.covers(discloser, to, case.purpose) for discloser, to in ways):
             yield Unmet(
                 code=requirement.code,
                 requirement=requirement.requirement,
@@ -156,8 +194,10 @@ def _forbidden(case: Case, dataset: DatasetPolicy) -> Iterator[Unmet]:
             )
 
 
-def _size(case: Case, dataset: DatasetPolicy) -> Iterator[Unmet]:
-    asked = case.question
+def _size(case: Case, asked: Question) -> Iterator[Unmet]:
+    dataset = case.dataset
+    if dataset is None:
+        return
     if asked.people < dataset.min_people or asked.households < dataset.min_households:
         least = f"At least {dataset.min_households} households and {dataset.min_people} people"
         yield _fails(case, "list-too-small", least)
@@ -166,8 +206,8 @@ def _size(case: Case, dataset: DatasetPolicy) -> Iterator[Unmet]:
         yield _fails(case, "list-too-large", most)
 
 
-def _agreement(case: Case) -> Iterator[Unmet]:
-    terms = case.question.agreement
+def _agreement(case: Case, asked: Question, on: date) -> Iterator[Unmet]:
+    terms = asked.agreement
     if terms is None:
         yield _fails(case, "agreement-missing")
         return
@@ -175,11 +215,15 @@ def _agreement(case: Case) -> Iterator[Unmet]:
         yield _fails(case, "agreement-unsigned")
     if terms.revoked:
         yield _fails(case, "agreement-revoked")
-    if case.on < terms.valid_from:
+    if on < terms.valid_from:
         yield _fails(case, "agreement-not-begun")
-    if case.on > terms.valid_to:
+    if on > terms.valid_to:
         yield _fails(case, "agreement-expired")
-    if terms.dataset != case.question.dataset:
+    if on > terms.dpia_to:
+        yield _fails(case, "dpia-expired")
+    if on > terms.policy_document_to:
+        yield _fails(case, "policy-document-expired")
+    if terms.dataset != asked.dataset:
         yield _fails(case, "agreement-other-dataset")
     elif case.dataset is not None and terms.policy_digest != case.dataset.digest:
         yield _fails(case, "agreement-other-policy")

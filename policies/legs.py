@@ -1,4 +1,4 @@
-"""A question with what the policy set says of it on its day, and the legs of law that it must stand on."""
+"""What is asked, what the policy set says of it on its day, and the legs of law it must stand on."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from policies.model import (
     COUNCIL,
     Category,
     Conditions,
+    ConsentRule,
     DatasetPolicy,
     Indicator,
     LawEntry,
@@ -19,9 +20,10 @@ from policies.model import (
     Regime,
     Serves,
 )
-from policies.verdict import Question
 
-_NOTHING: Final = Conditions(regimes=(), lawful_basis=(), special_category=(), offence=(), export=())
+_NOTHING: Final = Conditions(
+    regimes=(), request=(), lawful_basis=(), special_category=(), offence=(), export=()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,34 +43,52 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A question and what is in force for it. `on`: the legal day."""
+    """What is asked, and what is in force for it. `on`: the legal day."""
 
-    question: Question
     policies: PolicySet
     on: date
     regime: Regime | None
     dataset: DatasetPolicy | None
+    purpose: str
     framework: str
 
     @classmethod
-    def of(cls, question: Question, policies: PolicySet, on: date) -> "Case":
-        dataset = policies.datasets.get(question.dataset)
-        frameworks = dataset.frameworks if dataset else ()
+    def of(cls, policies: PolicySet, dataset: str, purpose: str, framework: str, on: date) -> "Case":
+        """`framework` "" means the dataset's only one."""
+        policy = policies.datasets.get(dataset)
+        frameworks = policy.frameworks if policy else ()
         only = frameworks[0] if len(frameworks) == 1 else ""
-        return cls(question, policies, on, policies.regime_on(on), dataset, question.framework or only)
+        return cls(policies, on, policies.regime_on(on), policy, purpose, framework or only)
 
     def legs(self) -> Iterator[Leg]:
         """The legs that this dataset's partner, indicators and the regime of the day call for."""
         if self.dataset is None:
             return
         partner, gateways = self.dataset.partner_kind, self.dataset.gateways
+        stated = (self.dataset.in_regime(self.regime.id) if self.regime else None) or _NOTHING
         yield Leg("gateway-request", Serves.GATEWAY, gateways.request, COUNCIL, partner)
+        for serves in self._told_by_the_list(self.dataset):
+            yield Leg(f"request-{serves.value}", serves, stated.request, COUNCIL, partner)
         yield Leg("gateway-answer", Serves.GATEWAY, gateways.answer, partner, COUNCIL)
-        for serves, cited in self._conditions(self.dataset):
+        for serves, cited in self._conditions(self.dataset, stated):
             yield Leg(serves.value, serves, cited, partner, COUNCIL)
 
-    def _conditions(self, dataset: DatasetPolicy) -> Iterator[tuple[Serves, tuple[str, ...]]]:
-        stated = (dataset.in_regime(self.regime.id) if self.regime else None) or _NOTHING
+    def _told_by_the_list(self, dataset: DatasetPolicy) -> Iterator[Serves]:
+        """The list discloses too: that these households met some indicator of the framework."""
+        yield Serves.LAWFUL_BASIS
+        used = [self.policies.frameworks[f] for f in dataset.frameworks if f in self.policies.frameworks]
+        met = (
+            [i for framework in used for i in framework.indicators] if dataset.row_rules.indicator_met else []
+        )
+        categories = {category for indicator in met for category in indicator.categories}
+        if Category.SPECIAL in categories:
+            yield Serves.SPECIAL_CATEGORY
+        if Category.OFFENCE in categories:
+            yield Serves.OFFENCE
+
+    def _conditions(
+        self, dataset: DatasetPolicy, stated: Conditions
+    ) -> Iterator[tuple[Serves, tuple[str, ...]]]:
         categories = {c for i in indicators_of(dataset, self.policies) for c in i.categories}
         yield Serves.LAWFUL_BASIS, stated.lawful_basis
         if Category.SPECIAL in categories:
@@ -81,7 +101,10 @@ class Case:
             yield Serves.CONFIDENTIALITY, dataset.confidentiality
 
     def covers(self, entry: LawEntry, leg: Leg) -> bool:
-        return entry.covers(leg.discloser, leg.recipient, self.question.purpose)
+        """Whether the entry names these parties and purpose, and rests on no consent that nobody asks."""
+        asked = self.dataset is not None and self.dataset.row_rules.consent is ConsentRule.EXPLICIT
+        told = entry.covers(leg.discloser, leg.recipient, self.purpose)
+        return told and (asked or not entry.needs_consent)
 
     def met(self, leg: Leg) -> tuple[LawEntry, ...]:
         """The cited entries that carry the leg on the day; () when it does not stand."""
@@ -93,7 +116,7 @@ class Case:
         if self.dataset is None or leg.serves is not Serves.GATEWAY:
             return ()
         heads = [entry for entry in found if Serves.GATEWAY in entry.serves]
-        asked = indicators_of(self.dataset, self.policies)
+        asked = dict.fromkeys(indicators_of(self.dataset, self.policies))
         return tuple(each for each in asked if not any(entry.reaches(each) for entry in heads))
 
     def offered(self, leg: Leg) -> tuple[LawEntry, ...]:

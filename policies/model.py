@@ -4,8 +4,9 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import date
+from datetime import date, timedelta
 from enum import Enum, StrEnum
+from functools import cached_property
 from typing import Any, Final
 
 from gateway.domain.errors import BadInputError
@@ -259,9 +260,13 @@ class Framework:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """The data-protection conditions that a dataset rests on in some regimes, as law entry ids."""
+    """The data-protection conditions that a dataset rests on in some regimes, as law entry ids.
+
+    `request`: those of the list's own way to the partner; the rest are of the answer's way back.
+    """
 
     regimes: tuple[str, ...]
+    request: tuple[str, ...]
     lawful_basis: tuple[str, ...]
     special_category: tuple[str, ...]
     offence: tuple[str, ...]
@@ -287,7 +292,7 @@ class RowRules:
     areas: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: the digest is worked out once
 class DatasetPolicy:
     """One partner's indicators and every limit on asking for them."""
 
@@ -329,13 +334,13 @@ class DatasetPolicy:
         document: dict[str, Any] = plain(self)
         return {"type": "flagstone/dataset-policy/v1"} | document
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of `to_json`, hex: what an agreement binds."""
         return digest_of(self.to_json())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: what is derived is worked out once
 class PolicySet:
     """Everything loaded. The empty set refuses every question. `law`: id -> its versions, oldest first."""
 
@@ -352,7 +357,23 @@ class PolicySet:
         """The version of a law entry that has commenced and is in force on a day."""
         return next((v for v in self.law.get(entry, ()) if v.commenced and v.span.holds(on)), None)
 
-    @property
+    @cached_property
+    def remembered(self) -> dict[Any, Any]:
+        """What `decide` has worked out of this set alone, by kind of question and period."""
+        return {}
+
+    @cached_property
+    def borders(self) -> tuple[date, ...]:
+        """The days on which something begins or ceases to hold, in order; between two nothing changes."""
+        spans = [version.span for versions in self.law.values() for version in versions]
+        spans += [regime.span for regime in self.regimes.values()]
+        spans += [framework.span for framework in self.frameworks.values()]
+        spans += [dataset.span for dataset in self.datasets.values()]
+        starts = {span.valid_from for span in spans}
+        ends = {span.valid_to + timedelta(days=1) for span in spans if span.valid_to}
+        return tuple(sorted(starts | ends))
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256, hex, over the whole set, whatever its files are called and in whatever order."""
         return digest_of(plain(self))

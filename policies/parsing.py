@@ -142,6 +142,7 @@ def _gateways(table: Table) -> Gateways:
 def _conditions(table: Table) -> Conditions:
     return Conditions(
         regimes=table.ids("regimes"),
+        request=table.ids("request"),
         lawful_basis=table.ids("lawful_basis"),
         special_category=table.ids("special_category", default=[]),
         offence=table.ids("offence", default=[]),

@@ -12,7 +12,11 @@ from policies.model import plain
 
 @dataclass(frozen=True, slots=True)
 class AgreementTerms:
-    """What a decision needs of an agreement; days inclusive, Europe/London. `signed`: by both sides."""
+    """What a decision needs of an agreement; days inclusive, Europe/London. `signed`: by both sides.
+
+    `dpia_to`, `policy_document_to`: last days on which the impact assessment and the appropriate policy
+    document that it names hold.
+    """
 
     number: str
     partner: str
@@ -22,6 +26,8 @@ class AgreementTerms:
     valid_to: date
     signed: bool
     revoked: bool
+    dpia_to: date
+    policy_document_to: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,11 @@ class Decision:
     def citations(self) -> tuple[str, ...]:
         """The provisions that a permit rests on; () for a refusal."""
         return self.basis.citations if self.basis else ()
+
+    @property
+    def forbidden(self) -> bool:
+        """Whether law forbids it, so that no policy and no agreement could permit it."""
+        return any(unmet.forbidden for unmet in self.unmet)
 
     @property
     def unconfirmed(self) -> tuple[str, ...]:

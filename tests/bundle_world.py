@@ -93,6 +93,8 @@ def agreement(**changes: Any) -> AgreementDocument:
         "valid_to": date(2026, 12, 31),
         "dpia": "DPIA 12",
         "appropriate_policy_document": "APD 3",
+        "dpia_to": date(2027, 3, 31),
+        "appropriate_policy_document_to": date(2027, 3, 31),
     }
     return AgreementDocument(**(fields | changes))
 

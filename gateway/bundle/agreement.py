@@ -30,7 +30,8 @@ class AgreementDocument(Document):
     """Signed, dated permission between council and partner for one dataset.
 
     `policy` is the dataset's policy as both sides signed it, `policy_digest` the SHA-256 of its canonical
-    JSON; `dpia` and `appropriate_policy_document` are references. Valid from the start of `valid_from` to the
+    JSON; `dpia` and `appropriate_policy_document` are references, each with the last day on which it
+    holds before its review. Valid from the start of `valid_from` to the
     end of `valid_to`, Europe/London.
     """
 
@@ -45,7 +46,9 @@ class AgreementDocument(Document):
     valid_from: Day
     valid_to: Day
     dpia: Text
+    dpia_to: Day
     appropriate_policy_document: Text
+    appropriate_policy_document_to: Day
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -237,7 +237,9 @@ def _agreement(document: AgreementDocument) -> Table:
             "People at most": str(policy["max_people"]),
             "In force": f"{document.valid_from.isoformat()} to {document.valid_to.isoformat()}",
             "DPIA": document.dpia,
+            "DPIA reviewed by": document.dpia_to.isoformat(),
             "Appropriate policy document": document.appropriate_policy_document,
+            "Policy document reviewed by": document.appropriate_policy_document_to.isoformat(),
             "Digest": document.digest,
         },
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 import typer
@@ -30,6 +30,12 @@ def propose(
     valid_to: Annotated[datetime, typer.Option("--to", formats=Day, help="Last day")],
     dpia: Annotated[str, typer.Option(help="Reference of the data protection impact assessment")],
     apd: Annotated[str, typer.Option(help="Reference of the appropriate policy document")],
+    dpia_to: Annotated[
+        datetime | None, typer.Option(formats=Day, help="Last day before the DPIA's review; a year at most")
+    ] = None,
+    apd_to: Annotated[
+        datetime | None, typer.Option(formats=Day, help="The same of the appropriate policy document")
+    ] = None,
     valid_from: Annotated[
         datetime | None, typer.Option("--from", formats=Day, help="First day; today")
     ] = None,
@@ -47,7 +53,9 @@ def propose(
             valid_from=first,
             valid_to=valid_to.date(),
             dpia=dpia,
+            dpia_to=_date(dpia_to),
             appropriate_policy_document=apd,
+            appropriate_policy_document_to=_date(apd_to),
         )
     say(f"Proposed. {partner} countersigns with: flagstone agent agreement sign {number}")
 
@@ -85,6 +93,10 @@ def revoke(number: Number) -> None:
     with opened(read_settings()) as installation:
         agreements.revoke(installation.operator, number)
     say("Revoked")
+
+
+def _date(at: datetime | None) -> date | None:
+    return at.date() if at else None
 
 
 def _day(at: datetime | None) -> str:

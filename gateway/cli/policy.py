@@ -115,6 +115,8 @@ def _supposed(policies: PolicySet, dataset: str, purpose: str, framework: str, a
         valid_to=on,
         signed=True,
         revoked=False,
+        dpia_to=on,
+        policy_document_to=on,
     )
     households, people = (policy.min_households, policy.min_people) if policy else (1, 1)
     return Question(dataset, purpose, framework, terms, households, people)

@@ -1,7 +1,7 @@
 """Agreements: proposed by the council, countersigned by the partner, revocable by either at once."""
 
-from datetime import date
-from typing import Any
+from datetime import date, timedelta
+from typing import Any, Final
 
 from audit.entry import Json
 from gateway.bundle import agreement as signed
@@ -14,6 +14,9 @@ from gateway.service.context import Context
 from gateway.service.recording import record, the_operator, the_partner
 from policies.decision import AgreementTerms
 
+_REVIEW: Final = timedelta(days=365)
+"""A policy document or impact assessment is reviewed within a year, unless somebody says otherwise."""
+
 
 def propose(
     ctx: Context,
@@ -25,10 +28,13 @@ def propose(
     valid_to: date,
     dpia: str,
     appropriate_policy_document: str,
+    dpia_to: date | None = None,
+    appropriate_policy_document_to: date | None = None,
 ) -> AgreementDocument:
     """Draw up an agreement on today's policy and both sides' keys, and sign it for the council.
 
-    `dpia` and `appropriate_policy_document` are the council's references of those documents.
+    `dpia` and `appropriate_policy_document` are the council's references of those documents, `..._to` the
+    last days on which they hold: by default those of the agreement, or of its first year.
 
     Raises:
         NotFoundError: no such partner or dataset.
@@ -43,6 +49,7 @@ def propose(
         registered = uow.partners.get(partner)
         if registered.revoked_at is not None:
             raise ConflictError("the partner was revoked", place="agreement propose")
+        reviewed = min(valid_to, valid_from + _REVIEW)
         document = AgreementDocument(
             number=number,
             council=ctx.keys.identity,
@@ -54,7 +61,9 @@ def propose(
             valid_from=valid_from,
             valid_to=valid_to,
             dpia=dpia,
+            dpia_to=dpia_to or reviewed,
             appropriate_policy_document=appropriate_policy_document,
+            appropriate_policy_document_to=appropriate_policy_document_to or reviewed,
         )
         jws = signed.propose(document, ctx.keys.sign)
         uow.agreements.propose(
@@ -204,6 +213,8 @@ def terms(record: AgreementRecord, council: Identity, partner: Identity) -> Agre
         valid_to=document.valid_to,
         signed=record.partner_jws is not None,
         revoked=record.revoked_at is not None,
+        dpia_to=document.dpia_to,
+        policy_document_to=document.appropriate_policy_document_to,
     )
 
 

@@ -106,7 +106,16 @@ def questions(draw: st.DrawFn) -> Question:
     """A question that has a fair chance of a permit."""
     dataset = draw(st.sampled_from([*SHIPPED.datasets, "nobody"]))
     terms = AgreementTerms(
-        "A-1", "partner", dataset, "", date(2014, 1, 1), date(2031, 1, 1), signed=True, revoked=False
+        "A-1",
+        "partner",
+        dataset,
+        "",
+        date(2014, 1, 1),
+        date(2031, 1, 1),
+        signed=True,
+        revoked=False,
+        dpia_to=date(2031, 1, 1),
+        policy_document_to=date(2031, 1, 1),
     )
     purpose = draw(st.sampled_from(["identify"] * 4 + [*SHIPPED.purposes, "whim"]))
     people = draw(st.sampled_from([2, 800, 40_000, 60_000]))
@@ -148,7 +157,16 @@ def test_each_single_removal_never_permits():
 
 def _plain(dataset: str, purpose: str) -> Question:
     terms = AgreementTerms(
-        "A-1", "partner", dataset, "", date(2014, 1, 1), date(2031, 1, 1), signed=True, revoked=False
+        "A-1",
+        "partner",
+        dataset,
+        "",
+        date(2014, 1, 1),
+        date(2031, 1, 1),
+        signed=True,
+        revoked=False,
+        dpia_to=date(2031, 1, 1),
+        policy_document_to=date(2031, 1, 1),
     )
     return Question(dataset, purpose, "local", terms, households=200, people=800)
 

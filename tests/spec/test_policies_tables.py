@@ -40,6 +40,8 @@ def _question(dataset: str, purpose: str, but: str) -> Question:
         valid_to=date(2035, 12, 31),
         signed=True,
         revoked=False,
+        dpia_to=date(2035, 12, 31),
+        policy_document_to=date(2035, 12, 31),
     )
     return _but(Question(dataset, purpose, "local", terms, households=200, people=800), terms, but)
 
@@ -60,19 +62,25 @@ def _but(question: Question, terms: AgreementTerms, but: str) -> Question:
 
 
 def _terms(terms: AgreementTerms, but: str) -> AgreementTerms:
+    changes: dict[str, object]
     match but.split():
         case ["agreement", "is", "unsigned"]:
-            return dataclasses.replace(terms, signed=False)
+            changes = {"signed": False}
         case ["agreement", "is", "revoked"]:
-            return dataclasses.replace(terms, revoked=True)
+            changes = {"revoked": True}
         case ["agreement", "is", "of", dataset]:
-            return dataclasses.replace(terms, dataset=dataset)
+            changes = {"dataset": dataset}
+        case ["DPIA", "holds", "to", day]:
+            changes = {"dpia_to": date.fromisoformat(day)}
+        case ["policy", "document", "holds", "to", day]:
+            changes = {"policy_document_to": date.fromisoformat(day)}
         case ["policy", "has", "changed"]:
-            return dataclasses.replace(terms, policy_digest="0" * 64)
+            changes = {"policy_digest": "0" * 64}
         case ["agreement", "runs", start, end]:
-            days = date.fromisoformat(start), date.fromisoformat(end)
-            return dataclasses.replace(terms, valid_from=days[0], valid_to=days[1])
-    raise AssertionError(but)
+            changes = {"valid_from": date.fromisoformat(start), "valid_to": date.fromisoformat(end)}
+        case _:
+            raise AssertionError(but)
+    return dataclasses.replace(terms, **changes)
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,8 @@ def ask(
         valid_to=date(2026, 12, 31),
         signed=True,
         revoked=False,
+        dpia_to=date(2035, 12, 31),
+        policy_document_to=date(2035, 12, 31),
     )
     held = dataclasses.replace(held, **terms)
     question = Question(asked, purpose, "local", held, households=households, people=people)
@@ -150,8 +152,7 @@ def test_what_is_forbidden_is_called_forbidden():
 
 def test_a_case_of_an_unknown_dataset_has_no_legs():
     """Where there is no dataset there is nothing to stand on, and no error."""
-    question = Question("unknown", "identify", "local", None, households=1, people=2)
-    assert list(Case.of(question, POLICIES, NOON.date()).legs()) == []
+    assert list(Case.of(POLICIES, "unknown", "identify", "local", NOON.date()).legs()) == []
 
 
 def test_a_requirement_is_not_confirmed_unless_said_so():

@@ -27,6 +27,8 @@ def _ask(policies: PolicySet, dataset: str, purpose: str = "identify", framework
         valid_to=date(2026, 12, 31),
         signed=True,
         revoked=False,
+        dpia_to=date(2035, 12, 31),
+        policy_document_to=date(2035, 12, 31),
     )
     return Question(dataset, purpose, framework, terms, households=200, people=800)
 
