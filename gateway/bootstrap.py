@@ -22,6 +22,7 @@ from gateway.db.uow import PostgresStore
 from gateway.db.upgrade import DBOS_SCHEMA, upgrade
 from gateway.domain.errors import ConfigurationError, ConflictError
 from gateway.domain.identity import Identity
+from gateway.domain.legal_date import legal_date
 from gateway.service.context import Context
 from gateway.settings import MEBIBYTE, Settings
 from gateway.telemetry import Telemetry, configure_logging
@@ -85,7 +86,8 @@ def opened(settings: Settings, decorate: Callable[[Context], Context] = as_wired
     """
     keys = FilePartyKeys.load(settings.home / "keys")
     signer = log_signer(settings.home)
-    policies = load(*[builtin(), *([settings.policies] if settings.policies else [])])
+    own = [settings.policies] if settings.policies else []
+    policies = load(builtin(), *own, on=legal_date(now()))
     with _urls(settings) as urls, contextlib.ExitStack() as engines:
 
         def context(url: str) -> Context:

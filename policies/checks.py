@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from itertools import chain, combinations
 
 from policies.grounds import grounds
@@ -27,14 +28,15 @@ from policies.reading import Problem
 
 @dataclass(frozen=True, slots=True)
 class Sourced:
-    """A policy set and the file that each part came from, by its id."""
+    """A policy set, the file that each part came from by its id, and which datasets are own ones."""
 
     policies: PolicySet
     files: Mapping[str, str]
+    own: frozenset[str] = frozenset()
 
 
-def problems(sourced: Sourced) -> Iterator[Problem]:
-    """Everything wrong between the parts of a set; nothing when it can be used."""
+def problems(sourced: Sourced, on: date | None = None) -> Iterator[Problem]:
+    """Everything wrong between the parts of a set; nothing when it can be used. `on`: as `load`."""
     policies = sourced.policies
     for version in (v for versions in policies.law.values() for v in versions):
         yield from _law(version, policies, sourced.files[f"law {version.id}"])
@@ -42,8 +44,15 @@ def problems(sourced: Sourced) -> Iterator[Problem]:
     for framework in policies.frameworks.values():
         yield from _framework(framework, policies, sourced.files[f"framework {framework.id}"])
     for dataset in policies.datasets.values():
-        for key, reason in _dataset(dataset, policies):
+        found = list(_dataset(dataset, policies))
+        if on is not None and dataset.id in sourced.own:
+            found += _in_force(dataset, policies, on)
+        for key, reason in found:
             yield Problem(sourced.files[f"dataset {dataset.id}"], key, reason)
+    for key, file in sourced.files.items():
+        what, _, law = key.partition(" ")
+        if what == "confirmation" and law not in policies.law:
+            yield Problem(file, f"confirmation[{law}].law", "confirms an entry that no law file has")
 
 
 def overlapping(spans: Sequence[Span]) -> bool:
@@ -106,11 +115,7 @@ def _limits(dataset: DatasetPolicy) -> Iterator[Finding]:
 
 
 def _references(dataset: DatasetPolicy, policies: PolicySet) -> Iterator[Finding]:
-    cited: list[tuple[str, Iterable[str]]] = [
-        ("gateways.request", dataset.gateways.request),
-        ("gateways.answer", dataset.gateways.answer),
-        ("confidentiality", dataset.confidentiality),
-    ]
+    cited: list[tuple[str, Iterable[str]]] = [*_standing(dataset)]
     for c in dataset.conditions:
         yield from _missing("conditions.regimes", c.regimes, policies.regimes, "regime")
         cited += [(f"conditions[{c.regimes[0]}].{key}", ids) for key, ids in cited_by(c).items()]
@@ -118,6 +123,32 @@ def _references(dataset: DatasetPolicy, policies: PolicySet) -> Iterator[Finding
         yield from _missing(key, ids, policies.law, "law entry")
     yield from _missing("purposes", dataset.purposes, policies.purposes, "purpose")
     yield from _missing("frameworks", dataset.frameworks, policies.frameworks, "framework")
+
+
+def _in_force(dataset: DatasetPolicy, policies: PolicySet, on: date) -> Iterator[Finding]:
+    """An own dataset rests on law that is in force: today, or for an earlier regime then."""
+    today = policies.regime_on(on)
+    for conditions in dataset.conditions:
+        for regime in (policies.regimes[r] for r in conditions.regimes if r in policies.regimes):
+            for key, ids in cited_by(conditions).items():
+                for name in ids:
+                    versions = policies.law.get(name, ())
+                    then = any(v.commenced and v.span.overlaps(regime.span) for v in versions)
+                    if not (policies.law_on(name, on) if regime == today else then):
+                        yield f"conditions[{regime.id}].{key}", f"cites {name}, which is not in force"
+    for key, ids in _standing(dataset):
+        for name in ids:
+            if name in policies.law and policies.law_on(name, on) is None:
+                yield key, f"cites {name}, which is not in force"
+
+
+def _standing(dataset: DatasetPolicy) -> list[tuple[str, tuple[str, ...]]]:
+    """What a dataset cites whatever the regime."""
+    return [
+        ("gateways.request", dataset.gateways.request),
+        ("gateways.answer", dataset.gateways.answer),
+        ("confidentiality", dataset.confidentiality),
+    ]
 
 
 def cited_by(conditions: Conditions) -> dict[str, tuple[str, ...]]:

@@ -2,6 +2,8 @@
 
 import tomllib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any, Final, TypeVar
 from gateway.domain.errors import ConfigurationError
 from policies import parsing
 from policies.checks import Sourced, problems
-from policies.model import DatasetPolicy, Framework, LawEntry, PolicySet, Purpose, Regime
+from policies.model import Confirmation, DatasetPolicy, Framework, LawEntry, PolicySet, Purpose, Regime
 from policies.reading import PolicyFileError, Problem, Table, whole
 
 _ROOMS: Final = ("law", "frameworks", "datasets")
@@ -27,22 +29,27 @@ def builtin() -> Path:
     return Path(__file__).parent
 
 
-def load(*folders: Path) -> PolicySet:
-    """Load policy folders as one set; the order of folders and files changes nothing.
+def load(base: Path, *own: Path, on: date | None = None) -> PolicySet:
+    """Load a policy folder, and a council's own beside it, as one set; the order of files changes nothing.
+
+    A dataset or framework of an own folder takes the place of the base's of that id; law is only added to, or
+    confirmed. `on`: the day on which law that an own dataset cites must be in force; unchecked without it.
 
     Raises:
         ConfigurationError: a folder does not exist.
         PolicyFileError: anything in a file is wrong; `problems` names every file, key and reason found.
     """
     loading = _Loading()
-    for folder in folders:
+    for folder in (base, *own):
         if not folder.is_dir():
             raise ConfigurationError("the policy folder does not exist", place="policies")
         for path in sorted(path for depth in _DEPTHS for path in folder.glob(depth)):
             loading.file(path, path.relative_to(folder))
+        if folder is base:
+            loading.base_ends()
     sourced = loading.sourced()
     # a file that can't be read leaves citations dangling: naming those too would hide the cause
-    if found := tuple(loading.problems) or tuple(problems(sourced)):
+    if found := tuple(loading.problems) or tuple(problems(sourced, on)):
         raise PolicyFileError(found)
     return sourced.policies
 
@@ -55,6 +62,13 @@ class _Loading:
         self.files: dict[str, str] = {}
         self.parts: dict[str, Any] = {}
         self.law: list[LawEntry] = []
+        self.confirmations: list[tuple[Confirmation, str]] = []
+        self.replaceable: frozenset[str] = frozenset()
+        self.own: set[str] = set()
+
+    def base_ends(self) -> None:
+        """From here on files are a council's own: they may take the place of datasets and frameworks."""
+        self.replaceable = frozenset(key for key in self.parts if key.startswith(("dataset", "framework")))
 
     def file(self, path: Path, name: Path) -> None:
         """Read one file; its faults are kept, so that one run names them all."""
@@ -82,6 +96,8 @@ class _Loading:
         for entry in self._each(table, "law", parsing.law):
             self.law.append(entry)
             self.files[f"law {entry.id}"] = table.file
+        for confirmation in self._each(table, "confirmation", parsing.confirmation):
+            self.confirmations.append((confirmation, table.file))
         table.done()
 
     def _each(self, table: Table, key: str, parse: Callable[[Table], T]) -> Iterator[T]:
@@ -101,7 +117,9 @@ class _Loading:
 
     def _keep(self, what: str, part: Regime | Purpose | Framework | DatasetPolicy, table: Table) -> None:
         key = f"{what} {part.id}"
-        if key in self.parts:
+        if key in self.replaceable - self.own:
+            self.own.add(key)
+        elif key in self.parts:
             raise table.fault("id", f"{key} stands in {self.files[key]} already")
         self.parts[key] = part
         self.files[key] = table.file
@@ -112,7 +130,9 @@ class _Loading:
 
     def sourced(self) -> Sourced:
         by_id = attrgetter("id")
-        versions = sorted(self.law, key=lambda entry: (entry.id, entry.span.valid_from))
+        confirmed = {confirmation.law: confirmation for confirmation, _ in self.confirmations}
+        law = [replace(v, confirmed=True) if v.id in confirmed else v for v in self.law]
+        versions = sorted(law, key=lambda entry: (entry.id, entry.span.valid_from))
         policies = PolicySet(
             regimes=self._all(Regime),
             purposes=self._all(Purpose),
@@ -120,7 +140,9 @@ class _Loading:
             frameworks=self._all(Framework),
             datasets=self._all(DatasetPolicy),
         )
-        return Sourced(policies, self.files)
+        for confirmation, file in self.confirmations:
+            self.files[f"confirmation {confirmation.law}"] = file
+        return Sourced(policies, self.files, frozenset(key.partition(" ")[2] for key in self.own))
 
 
 def _toml(path: Path, name: str) -> dict[str, Any]:

@@ -209,6 +209,15 @@ class LawEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmation:
+    """A council's word that it read a law entry at its source: who, and when."""
+
+    law: str
+    by: str
+    on: date
+
+
+@dataclass(frozen=True, slots=True)
 class Indicator:
     """One yes-or-no question.
 

@@ -11,6 +11,7 @@ from policies.model import (
     TOPICS,
     Category,
     Conditions,
+    Confirmation,
     ConsentRule,
     Counted,
     DatasetPolicy,
@@ -71,6 +72,10 @@ def law(table: Table) -> LawEntry:
         topics=table.among("topics", TOPICS | {ANY}, default=None if Serves.GATEWAY in serves else [ANY]),
         commenced=table.flag("commenced", default=True),
     )
+
+
+def confirmation(table: Table) -> Confirmation:
+    return Confirmation(law=table.id("law"), by=table.text("by"), on=table.day("on"))
 
 
 def framework(table: Table) -> Framework:

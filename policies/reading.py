@@ -119,12 +119,14 @@ class Table:
         except ValueError:
             raise self.fault(key, f"must be one of {', '.join(kind)}") from None
 
+    def day(self, key: str) -> date:
+        value: date = self._take(key, date, "a date without quotes")
+        return value
+
     def span(self) -> Span:
         """`valid_from`, and `valid_to` where it is known."""
-        start: date = self._take("valid_from", date, "a date without quotes")
-        end: date | None = None
-        if "valid_to" in self.values:
-            end = self._take("valid_to", date, "a date without quotes")
+        start = self.day("valid_from")
+        end = self.day("valid_to") if "valid_to" in self.values else None
         if end is not None and end < start:
             raise self.fault("valid_to", "lies before valid_from")
         return Span(start, end)

@@ -328,14 +328,6 @@ def test_frameworks_agree_on_what_an_indicator_is(folder):
     assert {problem[2] for problem in _problems(folder)} == {"differ from another framework's"}
 
 
-def test_a_thing_may_be_defined_once(folder):
-    """A folder that defines a dataset of another folder again is refused, never an override."""
-    (key, reason) = next(
-        (key, reason) for file, key, reason in _problems(folder, builtin()) if file == HEALTH
-    )
-    assert (key, reason) == ("id", f"dataset health-trust stands in {HEALTH} already")
-
-
 def test_files_stand_in_the_three_rooms(folder):
     """A TOML file elsewhere is refused: it would be a policy that nobody reads."""
     shutil.move(folder / HEALTH, folder / "health-trust.toml")
