@@ -54,10 +54,11 @@ class Case:
 
     @classmethod
     def of(cls, policies: PolicySet, dataset: str, purpose: str, framework: str, on: date) -> "Case":
-        """`framework` "" means the dataset's only one."""
+        """`framework` "" means the dataset's only one in force on the day."""
         policy = policies.datasets.get(dataset)
-        frameworks = policy.frameworks if policy else ()
-        only = frameworks[0] if len(frameworks) == 1 else ""
+        named = (policies.frameworks.get(name) for name in (policy.frameworks if policy else ()))
+        current = [each.id for each in named if each is not None and each.span.holds(on)]
+        only = current[0] if len(current) == 1 else ""
         return cls(policies, on, policies.regime_on(on), policy, purpose, framework or only)
 
     def legs(self) -> Iterator[Leg]:

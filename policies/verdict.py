@@ -32,7 +32,7 @@ class AgreementTerms:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """May this list go to this dataset's partner? `framework` "" means the policy's only one."""
+    """May this list go to this dataset's partner? `framework` "" means the policy's only one in force."""
 
     dataset: str
     purpose: str

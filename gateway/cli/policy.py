@@ -1,20 +1,31 @@
 """`flagstone policy`: check a policy folder, explain what it decides."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gateway.bootstrap import opened
+from gateway.cli.files import chunks
+from gateway.cli.lists import show_row_errors
 from gateway.cli.output import count, emit, out, say, table
 from gateway.domain.errors import BadInputError, RefusedError
 from gateway.domain.legal_date import legal_date
+from gateway.domain.people import HouseholdList
+from gateway.intake import BadListError, read_household_list
+from gateway.service.agreements import ending
 from gateway.settings import read_settings
 from policies.decision import AgreementTerms, Question, decide
-from policies.explain import explain as in_words
 from policies.loader import builtin, load
-from policies.model import PolicySet
+from policies.model import DatasetPolicy, PolicySet
+from policies.page import Withheld, markdown, page
 from policies.reading import PolicyFileError
+from policies.rows import withhold
+from policies.warnings import policy_warnings
+
+_SIZE = {True: ", and a list within its limits.", False: "."}
 
 app = typer.Typer(no_args_is_help=True, help="Check policy files and explain what they decide.")
 
@@ -33,14 +44,17 @@ def check(
     folder: Annotated[Path, typer.Argument(help="A folder with law/, frameworks/ and datasets/.")],
     alone: Annotated[bool, typer.Option("--alone", help="Without the shipped policies beside it.")] = False,
 ) -> None:
-    """Load a folder; name every fault in it by file, key and reason, and exit 3 if there is one."""
-    shipped = [] if alone or folder.resolve() == builtin().resolve() else [builtin()]
+    """Load a folder; name every fault by file, key and reason and exit 3 if there is one; then warn."""
+    own = not alone and folder.resolve() != builtin().resolve()
+    today = legal_date(datetime.now(UTC))
     try:
-        policies = load(*shipped, folder)
+        policies = load(*([builtin(), folder] if own else [folder]), on=today)
     except PolicyFileError as error:
         for problem in error.problems:
             say(str(problem))
         raise typer.Exit(error.exit_code) from None
+    for warning in (*policy_warnings(policies, today), *_ending_agreements(policies)):
+        say(f"warning: {warning}")
     counts = ", ".join(
         count(len(each), noun)
         for each, noun in (
@@ -50,6 +64,15 @@ def check(
         )
     )
     out.print(f"Good: {counts}. Policy set {policies.digest}")
+
+
+def _ending_agreements(policies: PolicySet) -> list[str]:
+    """Warnings on this installation's agreements, if there is one here."""
+    settings = read_settings()
+    if not (settings.home / "keys").is_dir():
+        return []
+    with opened(settings) as installation:
+        return ending(installation.operator, policies)
 
 
 @app.command("list")
@@ -67,23 +90,61 @@ def list_(folders: Folders = None) -> None:
 def explain(
     dataset: Annotated[str, typer.Option("--dataset", help="The dataset asked.")],
     purpose: Annotated[str, typer.Option("--purpose", help="Why it would be asked.")],
-    framework: Annotated[str, typer.Option("--framework", help="Needed if the dataset has several.")] = "",
+    framework: Annotated[
+        str, typer.Option("--framework", help="Left out: the one in force, if it is the only one.")
+    ] = "",
     at: Annotated[str, typer.Option("--at", help="ISO date or moment (UTC unless it says); now.")] = "",
+    list_file: Annotated[
+        Path | None,
+        typer.Option("--list", exists=True, dir_okay=False, help="A list: who would stay behind, and why."),
+    ] = None,
     folders: Folders = None,
     as_json: Json = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="The page as Markdown.")] = False,
 ) -> None:
-    """What would be decided, and by which law, given a signed agreement and a list of fitting size."""
+    """What would be decided, and by which law, given a signed agreement and a list of fitting size.
+
+    With --list that list is judged as well, on this machine: its size, and each row by the row rules.
+    """
     policies = load(builtin(), *_folders(folders))
     moment = _moment(at)
-    decision = decide(_supposed(policies, dataset, purpose, framework, moment), policies, moment)
+    people = _read(list_file, policies.datasets.get(dataset), moment) if list_file else None
+    question = _supposed(policies, dataset, purpose, framework, moment)
+    withheld = None
+    if people is not None:
+        question = replace(question, households=people.households, people=len(people))
+    decision = decide(question, policies, moment)
+    known = policies.datasets.get(decision.dataset), policies.frameworks.get(decision.framework)
+    if people is not None and known[0] and known[1]:
+        found = withhold(people, known[0], known[1], legal_date(moment))
+        by_reason = found.group_by("reason", maintain_order=True).agg("line").rows()
+        withheld = Withheld(len(people), {code: tuple(lines) for code, lines in by_reason})
+        kept = people.frame.join(found, on="person_id", how="anti")
+        question = replace(question, households=kept["household_id"].n_unique(), people=kept.height)
+        decision = decide(question, policies, moment)
+    sections = page(decision, policies, withheld)
     if as_json:
-        emit(decision.to_json())
+        told = {section.title: list(section.lines) for section in sections}
+        emit(decision.to_json() | {"page": told})
+    elif as_markdown:
+        print(markdown(f"{dataset}: {purpose}" if known[0] else "Decision", sections))  # noqa: T201
     else:
-        say("Supposing a signed agreement with this very policy, and a list within its limits.")
-        for line in in_words(decision):
-            out.print(line)
+        say("Supposing a signed agreement with this very policy" + _SIZE[people is None])
+        for section in sections:
+            out.print(section.title, style="bold")
+            for line in section.lines:
+                out.print(f"- {line}")
     if not decision.permitted:
         raise typer.Exit(RefusedError.exit_code)
+
+
+def _read(file: Path, policy: DatasetPolicy | None, at: datetime) -> HouseholdList:
+    checked = not (policy and policy.any_postcode)
+    try:
+        return read_household_list(chunks(file), today=legal_date(at), postcode_check=checked).people
+    except BadListError as error:
+        show_row_errors(error.rows)
+        raise BadInputError(str(error.reason), place=file.name, way_out="Correct the rows") from None
 
 
 def _folders(given: list[Path] | None) -> list[Path]:

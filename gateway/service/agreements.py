@@ -1,5 +1,6 @@
 """Agreements: proposed by the council, countersigned by the partner, revocable by either at once."""
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -8,14 +9,18 @@ from gateway.bundle import agreement as signed
 from gateway.bundle.agreement import AgreementDocument, Revocation
 from gateway.domain.errors import ConflictError, NotFoundError, StoreAlteredError, VerificationError
 from gateway.domain.identity import Identity
+from gateway.domain.legal_date import legal_date
 from gateway.linkage.scheme import V1
 from gateway.ports import AgreementRecord, Partner, UnitOfWork
 from gateway.service.context import Context
 from gateway.service.recording import record, the_operator, the_partner
 from policies.decision import AgreementTerms
+from policies.model import PolicySet
 
 _REVIEW: Final = timedelta(days=365)
 """A policy document or impact assessment is reviewed within a year, unless somebody says otherwise."""
+NOTICE: Final = timedelta(days=60)
+"""How long before its end an agreement is warned of."""
 
 
 def propose(
@@ -101,6 +106,29 @@ def show(ctx: Context, number: str) -> tuple[AgreementDocument, AgreementRecord]
     with ctx.store.begin() as uow:
         held = uow.agreements.get(number)
     return signed.verify_proposal(held.council_jws, ctx.keys.identity), held
+
+
+def ending(ctx: Context, policies: PolicySet) -> list[str]:
+    """Agreements in force that end, or whose papers do, within `NOTICE`; and those under another policy."""
+    on = legal_date(ctx.clock())
+    with ctx.store.begin() as uow:
+        held = [record for record in uow.agreements.all() if record.signed_at and not record.revoked_at]
+        agreed = [usable(uow, record, ctx.keys.identity) for record in held]
+    return [line for terms in agreed if _holds(terms, on) and terms for line in _ending(terms, policies, on)]
+
+
+def _ending(agreed: AgreementTerms, policies: PolicySet, on: date) -> Iterator[str]:
+    days = {
+        "it": agreed.valid_to,
+        "its impact assessment": agreed.dpia_to,
+        "its appropriate policy document": agreed.policy_document_to,
+    }
+    for what, last in days.items():
+        if last <= on + NOTICE:
+            yield f"agreement {agreed.number}: {what} ends on {last.isoformat()}"
+    policy = policies.datasets.get(agreed.dataset)
+    if policy is None or policy.digest != agreed.policy_digest:
+        yield f"agreement {agreed.number}: it embeds another policy than this folder's {agreed.dataset}"
 
 
 def of_partner(ctx: Context, partner: Partner, number: str) -> dict[str, Any]:

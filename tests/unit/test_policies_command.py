@@ -46,7 +46,8 @@ def test_explain_tells_a_permit_in_words():
     """A permit exits 0 and names its gateway."""
     result = _run("explain", "--dataset", "police-force", "--purpose", "identify", "--at", "2026-11-22")
     assert result.exit_code == 0
-    assert "gateway-answer: Crime and Disorder Act 1998 s.115" in result.stdout
+    assert "Power to answer: Crime and Disorder Act 1998 s.115" in result.stdout
+    assert "The question itself discloses something" in result.stdout
 
 
 def test_explain_tells_a_refusal_as_json():
@@ -54,6 +55,49 @@ def test_explain_tells_a_refusal_as_json():
     result = _run("explain", "--dataset", "health-trust", "--purpose", "results-claim", "--json")
     assert result.exit_code == 4
     assert json.loads(result.stdout)["permitted"] is False
+
+
+def test_explain_tells_a_prohibition_from_a_refusal():
+    """What law forbids is set apart from what a policy does not permit."""
+    asked = ("explain", "--dataset", "health-trust", "--purpose")
+    assert "- Forbidden: " in _run(*asked, "serious-violence").stdout
+    refused = _run(*asked, "results-claim").stdout
+    assert "- Not permitted: " in refused
+    assert "Forbidden" not in refused
+
+
+def test_explain_judges_a_list(tmp_path):
+    """With a list its own size is judged, and each row that would stay behind is named by line and reason."""
+    file = tmp_path / "list.csv"
+    file.write_text(
+        "household_id,person_id,forename,surname,dob,postcode,met_indicators\n"
+        "h1,p1,Ann,Example,1990-01-01,LS1 4AP,work.neet\nh1,p2,Bob,Example,2015-06-30,LS1 4AP,\n"
+        "h2,p3,Cat,Sample,1990-01-01,LS1 4AP,\n"
+    )
+    asked = ("explain", "--dataset", "police-force", "--purpose", "identify", "--at", "2026-11-22")
+    result = _run(*asked, "--list", str(file))
+    assert result.exit_code == 0
+    assert "1 of 3 people would stay behind" in result.stdout
+    assert "[no-indicator-met]: 1, at line 4" in result.stdout
+    assert "Sample" not in result.stdout
+
+
+def test_explain_writes_markdown():
+    """The page is Markdown with a heading for each section."""
+    text = _run("explain", "--dataset", "police-force", "--purpose", "identify", "--markdown").stdout
+    assert text.startswith("# police-force: identify")
+    assert "\n## Law of the answer\n" in text
+
+
+def test_check_warns_of_unconfirmed_law_and_of_what_nothing_permits(tmp_path):
+    """A good folder may still rest on unread law, or hold a dataset that no law of today carries."""
+    (tmp_path / "datasets").mkdir()
+    text = (builtin() / "datasets/police-force.toml").read_text().replace('"police-force"', '"mine"')
+    text = text.replace('"uk-gdpr", "uk-gdpr-2026"', '"uk-gdpr"')
+    (tmp_path / "datasets/mine.toml").write_text(text)
+    told = _run("check", str(tmp_path)).stderr
+    assert "datasets/mine.toml: no purpose of it is permitted" in told
+    assert "datasets/prison.toml: rests on unconfirmed law" in told
 
 
 def test_explain_knows_further_folders(tmp_path):

@@ -71,7 +71,8 @@ def test_an_own_dataset_cites_law_that_is_in_force(tmp_path, old, new, place):
     own = _own(tmp_path, "datasets", "prison.toml", (old, new))
     (own / "law").mkdir()
     (own / "law" / "old.toml").write_text(
-        '[[law]]\nid = "old.act"\nserves = ["gateway", "lawful-basis"]\ntitle = "O"\ncitation = "Old Act s.1"\n'
+        '[[law]]\nid = "old.act"\nserves = ["gateway", "lawful-basis"]\ntitle = "O"\n'
+        'citation = "Old Act s.1"\n'
         'clause = "It might be told"\nstatus = "confirmed"\nvalid_from = 2001-01-01\nvalid_to = 2010-01-01\n'
         'disclosers = ["any"]\nrecipients = ["any"]\npurposes = ["any"]\ntopics = ["any"]\n'
     )

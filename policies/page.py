@@ -1,0 +1,165 @@
+"""A decision as a page that a council's lawyer can read: what is asked, by which law, what would change it.
+
+One list of sections, for every screen: `gateway.cli.policy` prints them, `markdown` writes them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.domain.exchange import Granularity, Release
+from policies.model import ConsentRule, DatasetPolicy, PolicySet, RowRules
+from policies.rows import REASONS
+from policies.verdict import Decision, Ground, Unmet
+
+ROLES: Final = {
+    "gateway-request": "Power to send the list",
+    "request-lawful-basis": "Lawful basis of sending the list",
+    "request-special-category": "Condition for special-category data in the list",
+    "request-offence": "Basis for offence data in the list",
+    "gateway-answer": "Power to answer",
+    "lawful-basis": "Lawful basis of the answer",
+    "special-category": "Condition for special-category data in the answer",
+    "offence": "Basis for offence data in the answer",
+    "export": "Leaving law-enforcement rules",
+    "confidentiality": "Route through confidentiality",
+}
+_LIST: Final = frozenset(role for role in ROLES if "request" in role)
+_GRANULARITY: Final = {
+    Granularity.HOUSEHOLD_ANY: "one bit a household: whether any indicator is met, not which",
+    Granularity.HOUSEHOLD_INDICATORS: "one bit a household and indicator, not whose it is",
+    Granularity.PERSON_INDICATORS: "one bit a person and indicator",
+}
+_RELEASE: Final = {
+    Release.AUTOMATIC: "answers leave the partner's agent without further approval",
+    Release.PARTNER_APPROVES: "the partner's custodian approves or refuses each answer",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and its statements."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """What the row rules would withhold of a list: people by reason code, with the lines of the file."""
+
+    people: int
+    lines: dict[str, tuple[int, ...]]
+
+
+def page(decision: Decision, policies: PolicySet, withheld: Withheld | None = None) -> tuple[Section, ...]:
+    """Every section that the decision calls for, in reading order."""
+    return tuple(section for section in _sections(decision, policies, withheld) if section.lines)
+
+
+def markdown(title: str, sections: Sequence[Section]) -> str:
+    """The page as Markdown, one statement a bullet."""
+    parts = [f"# {title}"]
+    for section in sections:
+        parts += [f"## {section.title}", "\n".join(f"- {line}" for line in section.lines)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _sections(decision: Decision, policies: PolicySet, withheld: Withheld | None) -> Iterator[Section]:
+    policy = policies.datasets.get(decision.dataset)
+    grounds = decision.basis.grounds if decision.basis else ()
+    yield Section("Decision", tuple(_verdict(decision, policies)))
+    yield Section("Forbidden by law", tuple(_reasons([u for u in decision.unmet if u.forbidden])))
+    yield Section("Not met", tuple(_reasons([u for u in decision.unmet if not u.forbidden])))
+    if policy is not None:
+        yield Section("What is asked", tuple(_asked(policy, decision, policies)))
+        yield Section("The question itself discloses something", tuple(_question(policy)))
+    yield Section("Law that the list goes under", tuple(_law([g for g in grounds if g.role in _LIST])))
+    yield Section("Law of the answer", tuple(_law([g for g in grounds if g.role not in _LIST])))
+    if policy is not None:
+        yield Section("Rows that stay behind", (*_row_rules(policy.row_rules), *_found(withheld)))
+        yield Section("Limits and retention", tuple(_limits(policy)))
+    yield Section("Unconfirmed law", tuple(_unconfirmed(decision)))
+
+
+def _verdict(decision: Decision, policies: PolicySet) -> Iterator[str]:
+    regime = policies.regimes.get(decision.regime)
+    word = "Permitted" if decision.permitted else "Forbidden" if decision.forbidden else "Not permitted"
+    yield f"{word}: dataset {decision.dataset}, purpose {decision.purpose}, framework {decision.framework}"
+    yield f"Judged under: {regime.title if regime else 'no data-protection law that this set knows'}"
+
+
+def _reasons(unmet: Sequence[Unmet]) -> Iterator[str]:
+    for each in unmet:
+        yield (
+            f"{each.requirement} [{each.code}]. {each.citation}: {each.clause}. "
+            f"What would meet it: {each.remedy}"
+        )
+
+
+def _asked(policy: DatasetPolicy, decision: Decision, policies: PolicySet) -> Iterator[str]:
+    yield f"{policy.title}. Who answers: {policy.controller}. Who is told: {policy.recipient}"
+    framework = policies.frameworks.get(decision.framework)
+    for code in policy.asked(framework) if framework else ():
+        indicator = framework.find(code) if framework else None
+        yield f"{indicator.label if indicator else ''} ({code})"
+    yield f"The answer is {_GRANULARITY[policy.granularity]}"
+
+
+def _question(policy: DatasetPolicy) -> Iterator[str]:
+    yield (
+        "The list tells the partner that the council works with these households, under keyed hashes that "
+        "remain personal data. It is a disclosure of its own and is logged before it is sent"
+    )
+    if policy.row_rules.indicator_met:
+        yield "It tells that each household has met an indicator, which may be one of crime, abuse or health"
+    yield f"Match keys are made of nothing but: {', '.join(policy.identifiers)}"
+
+
+def _law(grounds: Sequence[Ground]) -> Iterator[str]:
+    for ground in grounds:
+        limits = f" Limits: {'; '.join(ground.limits)}." if ground.limits else ""
+        doubt = "" if ground.confirmed else " Unconfirmed."
+        yield f"{ROLES[ground.role]}: {ground.citation}, {ground.title}. {ground.clause}.{limits}{doubt}"
+
+
+def _row_rules(rules: RowRules) -> Iterator[str]:
+    if rules.consent is ConsentRule.EXPLICIT:
+        yield "People without a recorded yes"
+    if rules.areas:
+        yield f"People outside {', '.join(rules.areas)}"
+    if rules.indicator_met:
+        yield "Households in which nobody met an indicator of the framework"
+    if rules.dependent_child:
+        yield "Households without a dependent child: 0 to 15, or 16 to 18 in full-time education"
+    if rules.min_household > 1:
+        yield f"Households of which fewer than {rules.min_household} people remain"
+
+
+def _found(withheld: Withheld | None) -> Iterator[str]:
+    if withheld is None:
+        return
+    behind = sum(map(len, withheld.lines.values()))
+    yield f"Of this list, {behind} of {withheld.people} people would stay behind"
+    for code, lines in withheld.lines.items():
+        shown = ", ".join(map(str, lines[:20])) + (" and more" if len(lines) > 20 else "")  # noqa: PLR2004
+        yield f"{REASONS[code]} [{code}]: {len(lines)}, at line {shown}"
+
+
+def _limits(policy: DatasetPolicy) -> Iterator[str]:
+    yield (
+        f"A list has {policy.min_households} to {policy.max_households} households and "
+        f"{policy.min_people} to {policy.max_people} people"
+    )
+    yield f"Release: {_RELEASE[policy.release]}"
+    yield f"The partner has {policy.answer_days} days to answer"
+    yield f"Results are destroyed after {policy.results_days} days"
+    yield f"Who was told about whom is kept for {policy.accounting_days} days"
+
+
+def _unconfirmed(decision: Decision) -> Iterator[str]:
+    if decision.unconfirmed:
+        yield (
+            "The text of these was not read at its source, so a lawyer must check them, or the council "
+            "confirm them in a file of its own: " + "; ".join(decision.unconfirmed)
+        )
