@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	&& { echo $$p; break; }; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes
 
-.PHONY: help setup demo demo-febrl test test-long test-spark java check bench bench-linkage bench-attacks bench-spark openapi clean
+.PHONY: help setup demo demo-febrl test test-long test-spark java check bench bench-linkage bench-attacks bench-spark policy-docs openapi clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
@@ -103,6 +103,9 @@ bench-attacks: setup $(VENV)/.dev ## what each adversary gets out of tokens; ben
 
 bench-spark: java $(SPARK)/.setup ## tokens on Spark beside Polars; needs Java; into bench/RESULTS.md
 	@$(SPARK)/bin/python bench/spark_speed.py
+
+policy-docs: setup $(VENV)/.dev ## write docs/policies anew, from the policies and their decision tables
+	@$(BIN)/python tests/policy_docs.py
 
 openapi: setup ## write openapi/gateway.v1.json anew
 	@$(BIN)/python -m gateway.web.openapi
