@@ -107,6 +107,8 @@ def _limits(dataset: DatasetPolicy) -> Iterator[Finding]:
         yield "limits.min_people", "exceeds max_people"
     if dataset.min_households > dataset.max_households:
         yield "limits.min_households", "exceeds max_households"
+    if dataset.row_rules.min_household > dataset.row_rules.max_household:
+        yield "row_rules.min_household", "exceeds max_household"
     if dataset.results_days > dataset.accounting_days:
         yield "retention.results_days", "exceeds accounting_days: who was told must outlive what was told"
     regimes = [regime for conditions in dataset.conditions for regime in conditions.regimes]

@@ -106,6 +106,14 @@ class ConsentRule(StrEnum):
     OFF = "off"
 
 
+class Onward(StrEnum):
+    """To whom the recipient may pass a flag on."""
+
+    NONE = "none"
+    WITH_CONSENT = "with-consent"
+    FAMILY_PLAN = "family-plan"  # to those who plan and give this family's support, for the same purpose
+
+
 def plain(value: Any) -> Any:
     """JSON of strings, integers, booleans, lists and objects alone; absent fields are left out (RFC 8785)."""
     if isinstance(value, Enum):
@@ -292,18 +300,25 @@ class Gateways:
 
 @dataclass(frozen=True, slots=True)
 class RowRules:
-    """Which rows are withheld from the list before it leaves; `areas` empty means anywhere."""
+    """Which rows are withheld from the list before it leaves; `areas` empty means anywhere.
+
+    A household of more than `max_household` rows is an institution or a slip, and is withheld whole.
+    """
 
     consent: ConsentRule
     indicator_met: bool
     dependent_child: bool
     min_household: int
+    max_household: int
     areas: tuple[str, ...]
 
 
 @dataclass(frozen=True)  # no slots: the digest is worked out once
 class DatasetPolicy:
-    """One partner's indicators and every limit on asking for them."""
+    """One partner's indicators and every limit on asking for them.
+
+    `repeat_days`: days for which a household that was asked about isn't asked about again; 0 sets none.
+    """
 
     id: str
     title: str
@@ -320,6 +335,7 @@ class DatasetPolicy:
     confidentiality: tuple[str, ...]
     granularity: Granularity
     release: Release
+    onward: Onward
     row_rules: RowRules
     expected_overlap_permille: int
     any_postcode: bool
@@ -327,6 +343,7 @@ class DatasetPolicy:
     max_people: int
     min_households: int
     max_households: int
+    repeat_days: int
     answer_days: int
     results_days: int
     accounting_days: int

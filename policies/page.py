@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.domain.exchange import Granularity, Release
-from policies.model import ConsentRule, DatasetPolicy, PolicySet, RowRules
+from policies.model import ConsentRule, DatasetPolicy, Onward, PolicySet, RowRules
 from policies.rows import REASONS
 from policies.verdict import Decision, Ground, Unmet
 
@@ -32,7 +32,14 @@ _GRANULARITY: Final = {
 }
 _RELEASE: Final = {
     Release.AUTOMATIC: "answers leave the partner's agent without further approval",
+    Release.TWO_APPROVE: "two of the partner's custodians approve each answer, or one refuses it",
     Release.PARTNER_APPROVES: "the partner's custodian approves or refuses each answer",
+}
+
+_ONWARD: Final = {
+    Onward.NONE: "a flag goes to nobody beyond the recipient named",
+    Onward.WITH_CONSENT: "a flag goes further only with the consent of the person",
+    Onward.FAMILY_PLAN: "a flag goes to those who plan and give this family's support, for the same purpose",
 }
 
 
@@ -134,6 +141,7 @@ def _row_rules(rules: RowRules) -> Iterator[str]:
         yield "Households without a dependent child: 0 to 15, or 16 to 18 in full-time education"
     if rules.min_household > 1:
         yield f"Households of which fewer than {rules.min_household} people remain"
+    yield f"Households of more than {rules.max_household} people"
 
 
 def _found(withheld: Withheld | None) -> Iterator[str]:
@@ -151,6 +159,9 @@ def _limits(policy: DatasetPolicy) -> Iterator[str]:
         f"A list has {policy.min_households} to {policy.max_households} households and "
         f"{policy.min_people} to {policy.max_people} people"
     )
+    if policy.repeat_days:
+        yield f"A household is not asked about again within {policy.repeat_days} days"
+    yield f"Passing on: {_ONWARD[policy.onward]}"
     yield f"Release: {_RELEASE[policy.release]}"
     yield f"The partner has {policy.answer_days} days to answer"
     yield f"Results are destroyed after {policy.results_days} days"

@@ -1,6 +1,6 @@
 """Row rules: which people are withheld from a list before it leaves, and why. Column-wise throughout."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 from typing import Final
 
@@ -14,6 +14,8 @@ REASONS: Final = {
     "out-of-area": "The person does not live in an area that the policy covers",
     "no-indicator-met": "Nobody in the household is recorded as meeting an indicator of the framework",
     "no-dependent-child": "The household has no dependent child on the day",
+    "household-too-large": "The household has more people than the policy takes for one",
+    "asked-too-soon": "The household was asked about within the interval that the policy sets",
     "household-cut-to-one": "Too few people of the household remain: a list must not single one person out",
 }
 """Reason codes and what they say, in the order of trial; a person gets the first that applies."""
@@ -24,20 +26,52 @@ _STUDENT_TO: Final = 18
 SCHEMA: Final = pl.Schema(
     {"line": pl.UInt32, "household_id": pl.String, "person_id": pl.String, "reason": pl.String}
 )
+_BOOLEANS: Final = ("consent", "in_area", "met", "dependent", "asked")
+FACTS: Final = pl.Schema(
+    {"line": pl.UInt32, "household_id": pl.String, "person_id": pl.String}
+    | dict.fromkeys(_BOOLEANS, pl.Boolean)
+)
 NOTHING_WITHHELD: Final = pl.DataFrame(schema=SCHEMA)
 
 
-def withhold(people: HouseholdList, policy: DatasetPolicy, framework: Framework, on: date) -> pl.DataFrame:
+def withhold(
+    people: HouseholdList,
+    policy: DatasetPolicy,
+    framework: Framework,
+    on: date,
+    asked: Collection[str] = (),
+) -> pl.DataFrame:
     """The people that a policy withholds on a day, in the order of the list; schema `SCHEMA`.
 
-    Facts about a household (an indicator met, a dependent child) are read from all its rows, withheld ones
-    too: they are the council's own, and withholding a person does not undo them.
+    `asked`: ids of households that were asked about within the policy's interval. Facts about a household (an
+    indicator met, a dependent child) are read from all its rows, withheld ones too: they are the council's
+    own, and withholding a person does not undo them.
     """
-    rules = policy.row_rules
+    return judge(facts(people, framework, on, policy.row_rules.areas, asked), policy.row_rules)
+
+
+def facts(
+    people: HouseholdList, framework: Framework, on: date, areas: Collection[str], asked: Collection[str] = ()
+) -> pl.DataFrame:
+    """What the row rules look at, and no more: no name, no date of birth; schema `FACTS`, never null."""
     codes = [indicator.code for indicator in framework.indicators]
-    reasons = [pl.when(rule).then(pl.lit(code)) for code, rule in _rules(rules, codes, on)]
+    return people.frame.select(
+        "line",
+        "household_id",
+        "person_id",
+        consent=pl.col("consent").fill_null(value=False),
+        in_area=pl.col("area").is_in(list(areas)).fill_null(value=False),
+        met=pl.col("met_indicators").list.eval(pl.element().is_in(codes)).list.any().fill_null(value=False),
+        dependent=is_dependent(on),
+        asked=pl.col("household_id").is_in(list(asked)),
+    ).cast(FACTS)
+
+
+def judge(told: pl.DataFrame, rules: RowRules) -> pl.DataFrame:
+    """Who is withheld, from `facts` alone: the same facts give the same answer for ever."""
+    reasons = [pl.when(rule).then(pl.lit(code)) for code, rule in _rules(rules)]
     reason = pl.coalesce([*reasons, pl.lit(None, pl.String)])
-    judged = people.frame.select("line", "household_id", "person_id", reason.alias("reason"))
+    judged = told.select("line", "household_id", "person_id", reason.alias("reason"))
     remaining = pl.col("reason").is_null().sum().over("household_id")
     cut = pl.col("reason").is_null() & (remaining < rules.min_household)
     return (
@@ -49,17 +83,18 @@ def withhold(people: HouseholdList, policy: DatasetPolicy, framework: Framework,
     )
 
 
-def _rules(rules: RowRules, codes: list[str], on: date) -> Iterable[tuple[str, pl.Expr]]:
-    """Each rule that is on, true where a row breaks it; never null, so that a missing value withholds."""
+def _rules(rules: RowRules) -> Iterable[tuple[str, pl.Expr]]:
+    """Each rule that is on, true where a row breaks it."""
     if rules.consent is ConsentRule.EXPLICIT:
-        yield "no-consent", ~pl.col("consent").fill_null(value=False)
+        yield "no-consent", ~pl.col("consent")
     if rules.areas:
-        yield "out-of-area", ~pl.col("area").is_in(list(rules.areas)).fill_null(value=False)
+        yield "out-of-area", ~pl.col("in_area")
     if rules.indicator_met:
-        met = pl.col("met_indicators").list.eval(pl.element().is_in(codes)).list.any().fill_null(value=False)
-        yield "no-indicator-met", ~met.any().over("household_id")
+        yield "no-indicator-met", ~pl.col("met").any().over("household_id")
     if rules.dependent_child:
-        yield "no-dependent-child", ~is_dependent(on).any().over("household_id")
+        yield "no-dependent-child", ~pl.col("dependent").any().over("household_id")
+    yield "household-too-large", pl.len().over("household_id") > rules.max_household
+    yield "asked-too-soon", pl.col("asked")
 
 
 def is_dependent(on: date) -> pl.Expr:

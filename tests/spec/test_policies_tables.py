@@ -115,7 +115,7 @@ def _stories() -> Iterator[tuple[str, list[str], list[list[str]]]]:
     rows: list[list[str]] = []
     for line in [*_lines("rows.txt"), ""]:
         words = line.split()
-        starts = len(words) > 2 and words[-2] == "on" and words[0] in POLICIES.datasets
+        starts = "on" in words and words[0] in POLICIES.datasets
         if (starts or not line) and rows:
             yield title, head, rows
             rows = []
@@ -127,11 +127,17 @@ def _stories() -> Iterator[tuple[str, list[str], list[list[str]]]]:
             title = line
 
 
+def _day(head: list[str]) -> str:
+    return head[head.index("on") + 1]
+
+
 def _policy(head: list[str]) -> DatasetPolicy:
     policy = POLICIES.datasets[head[0]]
-    if head[1] != "in":
-        return policy
-    rules = dataclasses.replace(policy.row_rules, areas=tuple(head[2].split(",")))
+    rules = policy.row_rules
+    if head[1] == "in":
+        rules = dataclasses.replace(rules, areas=tuple(head[2].split(",")))
+    if head[1:4] == ["of", "at", "most"]:
+        rules = dataclasses.replace(rules, max_household=int(head[4]))
     return dataclasses.replace(policy, row_rules=rules)
 
 
@@ -155,10 +161,12 @@ def _list(rows: list[list[str]]) -> HouseholdList:
 
 @pytest.mark.parametrize(
     ("head", "rows"),
-    [pytest.param(head, rows, id=f"{title} ({head[-1]})") for title, head, rows in _stories()],
+    [pytest.param(head, rows, id=f"{title} ({_day(head)})") for title, head, rows in _stories()],
 )
 def test_row_rules(head, rows):
     """Each block of rows.txt withholds the people that it marks, for the reason given, and no others."""
-    found = withhold(_list(rows), _policy(head), POLICIES.frameworks["local"], date.fromisoformat(head[-1]))
+    asked = head[head.index("asked") + 1 :] if "asked" in head else []
+    day = date.fromisoformat(_day(head))
+    found = withhold(_list(rows), _policy(head), POLICIES.frameworks["local"], day, asked)
     expected = [(row[1], row[-1]) for row in rows if row[-1] != "->"]
     assert found.select("person_id", "reason").rows() == expected
