@@ -24,6 +24,7 @@ from gateway.domain.identity import Identity
 from gateway.ports import PartyKeys
 
 _SUFFIX: Final = ".json"
+_APPROVALS: Final = {Release.AUTOMATIC: 0, Release.PARTNER_APPROVES: 1, Release.TWO_APPROVE: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,6 @@ class AgreementBook:
         self._tray.put(number + _SUFFIX, json.dumps(papers).encode())
 
 
-def needs_approval(document: AgreementDocument) -> bool:
-    """What the signed policy says, whatever a request says."""
-    return Release(document.policy["release"]) is Release.PARTNER_APPROVES
+def approvals_needed(document: AgreementDocument) -> int:
+    """How many people approve each answer. What the signed policy says, whatever a request says."""
+    return _APPROVALS[Release(document.policy["release"])]

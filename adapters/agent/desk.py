@@ -1,29 +1,31 @@
 """What the partner's staff do at a terminal: see and decide requests, sign and revoke agreements."""
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from adapters.agent.admission import digest_of, read_manifest
-from adapters.agent.agreements import needs_approval
-from adapters.agent.approvals import Approval
+from adapters.agent.agreements import approvals_needed
+from adapters.agent.approvals import CUSTODIAN, Approval, decided
 from adapters.agent.context import Agent, exchanges_in, name_of
 from adapters.agent.journal import RECEIVED
 from adapters.agent.loop import top_up
 from audit.entry import Json
 from gateway.bundle.agreement import AgreementDocument
 from gateway.bundle.manifest import RequestManifest
-from gateway.domain.errors import ConflictError, NotFoundError
-
-CUSTODIAN: Final = "custodian"
+from gateway.domain.errors import BadInputError, ConflictError, NotFoundError
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A request that waits for the custodian. `digest`: hex SHA-256 of the bundle that was shown."""
+    """A request that waits for the custodian. `digest`: hex SHA-256 of the bundle that was shown.
+
+    `needed`: how many people approve it; `approved_by`: those who have.
+    """
 
     manifest: RequestManifest
     digest: str
+    needed: int
+    approved_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +37,39 @@ class Proposal:
 
 
 def pending(agent: Agent) -> list[Pending]:
-    """Requests without a decision, in no particular order. Nothing is decrypted."""
+    """Requests that are not decided, or by too few, in no particular order. Nothing is decrypted."""
     agent.journal.refresh()
     found = [_pending(agent, exchange) for exchange in exchanges_in(agent.inbox)]
     return [each for each in found if each is not None]
 
 
-def decide(agent: Agent, exchange: UUID, *, approved: bool, reason: str = "") -> Pending:
-    """Keep the custodian's decision; the running agent acts on it at its next look.
+def decide(
+    agent: Agent, exchange: UUID, *, approved: bool, reason: str = "", by: str | None = None
+) -> Pending:
+    """Keep one custodian's decision; the running agent acts on it at its next look, once nobody is missing.
+
+    `by`: the custodian's short name, which an agreement that asks for two can't do without. Returns the
+    request with this approval counted in.
 
     Raises:
         NotFoundError: no such request waits for a decision.
-        BadInputError: a refusal without a reason, or not one line.
+        ConflictError: this person has approved it before.
+        BadInputError: a refusal without a reason, or not one line; a name missing or not of its form.
     """
     agent.journal.refresh()
-    request = _pending(agent, exchange)
-    if request is None:
-        raise NotFoundError(
-            "no such request waits for a decision", place="exchange", way_out="See `flagstone agent pending`"
-        )
-    agent.approvals.put(exchange, Approval(request.digest, approved, reason))
-    return request
+    with agent.approvals.alone():
+        request = _pending(agent, exchange)
+        if request is None:
+            raise NotFoundError(
+                "no such request waits for a decision",
+                place="exchange",
+                way_out="See `flagstone agent pending`",
+            )
+        decision = Approval(request.digest, approved, reason, _person(request, by))
+        if approved:
+            request = _counted(request, decision.by)
+        agent.approvals.add(exchange, decision)
+        return request
 
 
 def proposal(agent: Agent, number: str) -> Proposal:
@@ -105,10 +119,31 @@ def _pending(agent: Agent, exchange: UUID) -> Pending | None:
         return None
     manifest = read_manifest(agent, bundle)
     document = agent.agreements.in_force().get(manifest.agreement)
-    digest = digest_of(bundle)
-    if document is None or not needs_approval(document) or agent.approvals.get(exchange, digest):
+    if document is None:
         return None
-    return Pending(manifest, digest)
+    digest, needed = digest_of(bundle), approvals_needed(document)
+    kept = agent.approvals.about(exchange, digest) if needed else ()
+    if decided(kept, needed):
+        return None
+    return Pending(manifest, digest, needed, tuple(each.by for each in kept))
+
+
+def _person(request: Pending, by: str | None) -> str:
+    if by is None and request.needed > 1:
+        raise BadInputError(
+            "missing",
+            place="--by",
+            way_out="This agreement asks for two custodians: each gives a name, such as --by a.shah",
+        )
+    return CUSTODIAN if by is None else by
+
+
+def _counted(request: Pending, by: str) -> Pending:
+    if by in request.approved_by:
+        raise ConflictError(
+            "this person has approved it already", place="exchange", way_out="Another custodian approves it"
+        )
+    return replace(request, approved_by=(*request.approved_by, by))
 
 
 def _about(document: AgreementDocument) -> dict[str, Json]:

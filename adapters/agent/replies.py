@@ -1,5 +1,6 @@
 """What goes back for one exchange: an answer or a refusal, logged first, then sent until acknowledged."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 from uuid import UUID
@@ -53,18 +54,17 @@ def refuse(
     code: RefusalCode,
     *,
     why: str,
-    reason: str = "",
+    private: Mapping[str, Json] | None = None,
     kind: str = "",
 ) -> None:
     """Put a signed notice into the outbox.
 
-    `why`: a stable word for the own log; `reason`: the custodian's own words. The entry's kind follows from
-    the code unless it is given.
+    `why`: a stable word for the own log; `private`: the custodian's name and own words, committed to there.
+    The entry's kind follows from the code unless it is given.
     """
     notice = make_refusal(exchange, digest_of(bundle), code, agent.clock(), agent.keys.sign)
     body: dict[str, Json] = {"exchange": str(exchange), "code": code.value, "why": why}
     by = "custodian" if code is RefusalCode.DECLINED else "agent"
-    private: dict[str, Json] = {"reason": reason} if reason else {}
     entry = agent.journal.entry(kind or _KINDS.get(code, REJECTED), body, private, by=by)
     agent.outbox.put(name_of(exchange), Reply(entry, notice.encode()).to_bytes())
 

@@ -1,5 +1,6 @@
 """Answering an opened request: self-test, register, matching, seal, outbox."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
@@ -19,8 +20,10 @@ from gateway.linkage.scheme import scheme_of
 _NONCE_BYTES: Final = 12
 
 
-def seal(agent: Agent, opened: OpenedRequest) -> None:
+def seal(agent: Agent, opened: OpenedRequest, *, approved_by: Sequence[str] = ()) -> None:
     """Work out the answer and put it, sealed, into the outbox with its log entry.
+
+    `approved_by`: the custodians' names; the entry commits to them.
 
     Raises:
         FailedSelfTestError: this installation would compute other tokens than the scheme prescribes.
@@ -45,7 +48,8 @@ def seal(agent: Agent, opened: OpenedRequest) -> None:
     )
     nonce = agent.entropy(_NONCE_BYTES)
     bundle = seal_answer(header, answered.flags, secret=opened.secret, sign=agent.keys.sign, nonce=nonce)
-    entry = agent.journal.entry(SEALED, _about(manifest, attestation))
+    private: dict[str, Json] = {"approved_by": list(approved_by)} if approved_by else {}
+    entry = agent.journal.entry(SEALED, _about(manifest, attestation), private)
     agent.outbox.put(name_of(manifest.exchange), Reply(entry, bundle).to_bytes())
 
 

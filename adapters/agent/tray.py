@@ -1,7 +1,10 @@
 """A folder of small durable files: what the agent must still find after it was killed."""
 
+import contextlib
+import fcntl
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -47,6 +50,17 @@ class Tray:
 
     def names(self) -> list[str]:
         return sorted(path.name for path in self._folder.iterdir() if not path.name.startswith("."))
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the tray's lock, a file beside the folder: others who ask for it wait. `put` does not ask."""
+        lock = self._folder.with_name(f"{self._folder.name}.lock")
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT, _FILE_MODE)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)  # frees the lock, as a kill does
 
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name):

@@ -10,8 +10,8 @@ from http import HTTPStatus
 from uuid import UUID
 
 from adapters.agent.admission import digest_of, open_again, open_first, read_manifest, refusal_code
-from adapters.agent.agreements import needs_approval
-from adapters.agent.approvals import Approval
+from adapters.agent.agreements import approvals_needed
+from adapters.agent.approvals import Decided, decided
 from adapters.agent.context import Agent, name_of
 from adapters.agent.journal import RECEIVED
 from adapters.agent.replies import CLOSED, REPLAYED, SEALED, WITHDRAWN, Reply, deliver, forget, refuse
@@ -67,14 +67,13 @@ def _reply(agent: Agent, exchange: UUID, bundle: bytes) -> Outcome:
         opened = _accept(agent, exchange, bundle)
         manifest = read_manifest(agent, bundle)
         check_in_time(agent, manifest)
-        approval = _approval(agent, manifest, bundle)
-        if approval is None:
+        decision = _decision(agent, manifest, bundle)
+        if decision is None:
             return Outcome.PENDING
-        if approval.approved:
-            seal(agent, opened or open_again(agent, exchange, bundle))
+        if decision.approved:
+            seal(agent, opened or open_again(agent, exchange, bundle), approved_by=decision.by)
         else:
-            why = "custodian-declined"
-            refuse(agent, exchange, bundle, RefusalCode.DECLINED, why=why, reason=approval.reason)
+            _decline(agent, exchange, bundle, decision)
     except (VerificationError, RegisterError) as error:
         agent.events.warning("request-refused", exchange=str(exchange), why=error.code, detail=str(error))
         refuse(agent, exchange, bundle, refusal_code(error), why=error.code)
@@ -93,15 +92,19 @@ def _accept(agent: Agent, exchange: UUID, bundle: bytes) -> OpenedRequest | None
     return opened
 
 
-def _approval(agent: Agent, manifest: RequestManifest, bundle: bytes) -> Approval | None:
-    """The custodian's decision, or the agreement's standing approval; None while there is no decision."""
+def _decision(agent: Agent, manifest: RequestManifest, bundle: bytes) -> Decided | None:
+    """What the custodians decided, or the agreement's standing approval; None while one is missing."""
     document = agent.agreements.in_force().get(manifest.agreement)
     if document is None:
         raise WrongAgreementError("its agreement was revoked since", place="request")
-    digest = digest_of(bundle)
-    if needs_approval(document):
-        return agent.approvals.get(manifest.exchange, digest)
-    return Approval(digest, approved=True)
+    needed = approvals_needed(document)
+    kept = agent.approvals.about(manifest.exchange, digest_of(bundle)) if needed else ()
+    return decided(kept, needed)
+
+
+def _decline(agent: Agent, exchange: UUID, bundle: bytes, decision: Decided) -> None:
+    private: dict[str, Json] = {"reason": decision.reason, "declined_by": list(decision.by)}
+    refuse(agent, exchange, bundle, RefusalCode.DECLINED, why="custodian-declined", private=private)
 
 
 def _hold_back(agent: Agent, exchange: UUID) -> None:

@@ -11,13 +11,13 @@ import typer
 from rich.table import Table
 
 from adapters.agent import desk
+from adapters.agent.approvals import CUSTODIAN
 from adapters.agent.loop import run_forever, run_once
 from adapters.agent.main import initialise, only_one, opened
 from adapters.registers.opening import Kind
 from audit.export import write_export
 from audit.trust import write_trust
 from gateway.bundle.agreement import AgreementDocument
-from gateway.bundle.manifest import RequestManifest
 from gateway.cli.files import small
 from gateway.cli.output import emit, err, out, say, table
 from gateway.domain.errors import BadInputError
@@ -30,6 +30,14 @@ app.add_typer(log, name="log")
 
 Home = Annotated[Path, typer.Option("--home", envvar="FLAGSTONE_AGENT_HOME", help="The agent's folder")]
 Exchange = Annotated[UUID, typer.Argument(help="The exchange's id")]
+By = Annotated[
+    str | None,
+    typer.Option(
+        "--by",
+        help="Short name of the custodian: a-z 0-9 . _ -; needed where two approve",
+        show_default=False,
+    ),
+]
 Number = Annotated[str, typer.Argument(help="The agreement's number")]
 _SUFFIXES: dict[str, Kind] = {".csv": "csv", ".parquet": "parquet"}
 
@@ -107,7 +115,7 @@ def pending(
         emit([each.manifest.model_dump(mode="json") for each in waiting])
         return
     for each in waiting:
-        out.print(_request(each.manifest))
+        out.print(_request(each))
     if waiting:
         say("Decide each: flagstone agent approve EXCHANGE, or flagstone agent refuse EXCHANGE --reason ...")
     else:
@@ -115,11 +123,14 @@ def pending(
 
 
 @app.command()
-def approve(home: Home, exchange: Exchange) -> None:
-    """Let the running agent answer this request."""
+def approve(home: Home, exchange: Exchange, by: By = None) -> None:
+    """Let the running agent answer this request, once enough custodians have."""
     with opened(home) as agent:
-        desk.decide(agent.agent, exchange, approved=True)
-    say("Approved. The agent answers at its next look")
+        request = desk.decide(agent.agent, exchange, approved=True, by=by)
+    if len(request.approved_by) < request.needed:
+        say(f"{_count(request)}. Nothing is answered before another custodian approves it")
+    else:
+        say("Approved. The agent answers at its next look")
 
 
 @app.command()
@@ -129,10 +140,11 @@ def refuse(
     reason: Annotated[
         str, typer.Option(help="For your own records; the council is told only that you decline")
     ],
+    by: By = None,
 ) -> None:
-    """Decline this request."""
+    """Decline this request; one custodian is enough."""
     with opened(home) as agent:
-        desk.decide(agent.agent, exchange, approved=False, reason=reason)
+        desk.decide(agent.agent, exchange, approved=False, reason=reason, by=by)
     say("Refused. The agent tells the council at its next look")
 
 
@@ -188,7 +200,7 @@ def export(
 ) -> None:
     """Write the agent's own log and the trust file to check it with."""
     with opened(home) as agent:
-        agent.agent.journal.record("log.exported", {}, by=desk.CUSTODIAN)
+        agent.agent.journal.record("log.exported", {}, by=CUSTODIAN)
         with out_file.open("wb") as file:
             write_export(agent.log, file)
         write_trust(trust, agent.log_key)
@@ -206,9 +218,10 @@ def _kind(told: str | None, register: str) -> Kind:
     return kind
 
 
-def _request(asked: RequestManifest) -> Table:
+def _request(waiting: desk.Pending) -> Table:
+    asked = waiting.manifest
     return _facts(
-        f"Exchange {asked.exchange}",
+        f"Exchange {asked.exchange}" + (f", {_count(waiting)}" if waiting.needed > 1 else ""),
         {
             "Dataset": f"{asked.dataset}, under agreement {asked.agreement}",
             "Purpose": asked.purpose,
@@ -219,6 +232,10 @@ def _request(asked: RequestManifest) -> Table:
             "To be answered until": asked.expires_at.isoformat(),
         },
     )
+
+
+def _count(request: desk.Pending) -> str:
+    return f"{len(request.approved_by)} of {request.needed} approved"
 
 
 def _agreement(document: AgreementDocument) -> Table:

@@ -35,10 +35,11 @@ class Granularity(StrEnum):
 
 
 class Release(StrEnum):
-    """Whether the partner's custodian approves each answer."""
+    """Whether the partner's custodian approves each answer; `two-approve`: two different custodians do."""
 
     AUTOMATIC = "automatic"
     PARTNER_APPROVES = "partner-approves"
+    TWO_APPROVE = "two-approve"
 
 
 class Role(StrEnum):

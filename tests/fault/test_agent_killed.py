@@ -137,6 +137,27 @@ def test_an_approved_answer_killed_at_every_step_is_given_exactly_once(tmp_path,
         answered_once(world, asked[world.folder])
 
 
+def test_an_answer_that_two_approve_killed_at_every_step_is_given_exactly_once(tmp_path, monkeypatch):
+    """A kill around either approval leaves it kept or to be repeated; both are needed, none counts twice."""
+    asked = {}
+
+    def start(folder):
+        world = World(folder, policy={"release": "two-approve"})
+        asked[folder] = world.ask([people(0), people(1)])
+        return world
+
+    def job(world):
+        world.round()
+        for by in ("a.shah", "b.lowe"):
+            for each in desk.pending(world.agent):
+                if by not in each.approved_by:
+                    desk.decide(world.agent, each.manifest.exchange, approved=True, by=by)
+                    world.round()
+
+    for world in kill_everywhere(monkeypatch, tmp_path, start, job):
+        answered_once(world, asked[world.folder])
+
+
 def test_a_replay_killed_at_every_step_is_refused_exactly_once(tmp_path, monkeypatch):
     """A second request under one id finds no gap: no restarted agent takes it for the first."""
     asked = {}

@@ -210,6 +210,40 @@ def test_refusing_as_staff_type_it(office):
     assert office.refusal(exchange) == "declined"
 
 
+def test_two_approve_as_staff_type_it(office):
+    """The first approval says that another is missing, `pending` counts it, the second answers."""
+    office.document = office.agreement(policy=POLICY | {"release": "two-approve"})
+    office.propose(office.document)
+    run("agreement", "sign", "A-1", "--yes")
+    run("run", "--once")
+    exchange = office.ask([people(0)])
+    run("run", "--once")
+    assert "0 of 2 approved" in run("pending").output
+    with pytest.raises(BadInputError, match="--by"):
+        run("approve", exchange)
+    assert "1 of 2 approved" in run("approve", exchange, "--by", "a.shah").output
+    assert "1 of 2 approved" in run("pending").output
+    run("run", "--once")
+    assert office.gateway.answers == {}
+    assert "answers at its next look" in run("approve", exchange, "--by", "b.lowe").output
+    run("run", "--once")
+    assert exchange in office.gateway.answers
+
+
+def test_one_of_two_refuses_as_staff_type_it(office):
+    """A named refusal declines without the other."""
+    office.document = office.agreement(policy=POLICY | {"release": "two-approve"})
+    office.propose(office.document)
+    run("agreement", "sign", "A-1", "--yes")
+    run("run", "--once")
+    exchange = office.ask([people(0)])
+    run("run", "--once")
+    run("approve", exchange, "--by", "a.shah")
+    run("refuse", exchange, "--by", "b.lowe", "--reason", "Not now")
+    run("run", "--once")
+    assert office.refusal(exchange) == "declined"
+
+
 def test_signing_asks_first(office):
     """Without a yes nothing is signed."""
     result = CliRunner().invoke(app, ["agreement", "sign", "A-1"], input="n\n")

@@ -208,6 +208,7 @@ def test_only_an_agreement_that_was_countersigned_counts(terms: tuple) -> None:
         agreement(policy=POLICY | {"identifiers": ["forename", "surname"]}),
         agreement(policy=POLICY | {"granularity": "household-any"}),
         agreement(policy=POLICY | {"release": "partner-approves"}),
+        agreement(policy=POLICY | {"release": "two-approve"}),
         agreement(policy=POLICY | {"expected_overlap_permille": 849}),
         agreement(policy=POLICY | {"max_people": 4}),
         agreement(policy=POLICY | {"min_people": 6}),
