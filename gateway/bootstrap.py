@@ -24,6 +24,7 @@ from gateway.domain.errors import ConfigurationError, ConflictError
 from gateway.domain.identity import Identity
 from gateway.domain.legal_date import legal_date
 from gateway.service.context import Context
+from gateway.service.policysets import announce
 from gateway.settings import MEBIBYTE, Settings
 from gateway.telemetry import Telemetry, configure_logging
 from gateway.web.app import create_app
@@ -135,6 +136,7 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
     telemetry = Telemetry(sys.stderr)
     with opened(settings, decorate) as installation, _only_one(settings.home) as executor:
         upgrade(installation.urls.migrate)
+        announce(installation.operator)
         workflows = Workflows(
             installation.worker,
             url=installation.urls.worker,

@@ -152,6 +152,13 @@ class Exchanges(Protocol):
         Raise ConflictError when it is anything else.
         """
 
+    def recent(self, partner: str, dataset: str, since: datetime) -> list[Exchange]:
+        """Those submitted after a moment, newest first.
+
+        Of two transactions that ask for the same partner and dataset, the second waits until the first has
+        ended, so that each sees what the other has asked.
+        """
+
     def unfinished(self) -> list[Exchange]: ...
 
 
@@ -202,6 +209,16 @@ class Replays(Protocol):
 
     def use(self, digest: bytes, until: datetime, now: datetime) -> None:
         """Raise ConflictError when it was used before. Forgets ids whose `until` has passed."""
+
+
+class PolicySets(Protocol):
+    """Policy sets that decisions were made with, by their digest."""
+
+    def keep(self, digest: str, document: bytes, at: datetime) -> bool:
+        """Idempotent; whether it was new. `document`: the set's canonical JSON."""
+
+    def get(self, digest: str) -> bytes:
+        """Raise NotFoundError when there is none."""
 
 
 class DisclosureLog(Protocol):
@@ -257,6 +274,9 @@ class UnitOfWork(Protocol):
 
     @property
     def replays(self) -> Replays: ...
+
+    @property
+    def policy_sets(self) -> PolicySets: ...
 
     @property
     def log(self) -> DisclosureLog: ...

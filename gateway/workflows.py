@@ -19,6 +19,7 @@ from gateway.domain.exchange import ExchangeId, Status
 from gateway.service.advance import advance, rests
 from gateway.service.closing import clear_up
 from gateway.service.context import Context
+from gateway.service.probes import forget
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +81,7 @@ class Workflows:
             del context
             self._start_all("sweep-" + scheduled.isoformat())
             clear_up(self._ctx, before=self._ctx.clock() - _LEFTOVER_AGE)
+            forget(self._ctx, self._ctx.clock())
 
         self._drive, self._sweep = drive, sweep
 

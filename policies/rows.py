@@ -1,8 +1,8 @@
 """Row rules: which people are withheld from a list before it leaves, and why. Column-wise throughout."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -80,6 +80,26 @@ def judge(told: pl.DataFrame, rules: RowRules) -> pl.DataFrame:
         )
         .filter(pl.col("reason").is_not_null())
         .cast(SCHEMA)
+    )
+
+
+def packed(told: pl.DataFrame) -> dict[str, Any]:
+    """`facts` as JSON to be sealed: no id of the council's, a household by its place among them."""
+    place = told["household_id"].rle_id() if told.is_empty() else told["household_id"].rank("dense") - 1
+    bits = {name: "".join("1" if bit else "0" for bit in told[name]) for name in _BOOLEANS}
+    return {"line": told["line"].to_list(), "household": place.to_list()} | bits
+
+
+def unpacked(kept: Mapping[str, Any]) -> pl.DataFrame:
+    """`facts` again, with places for ids: `judge` says the same of them, by line."""
+    line = [str(number) for number in kept["line"]]
+    columns = {
+        "line": kept["line"],
+        "household_id": [str(each) for each in kept["household"]],
+        "person_id": line,
+    }
+    return pl.DataFrame(
+        columns | {name: [bit == "1" for bit in kept[name]] for name in _BOOLEANS}, schema=FACTS
     )
 
 

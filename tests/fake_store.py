@@ -32,6 +32,7 @@ class _State:
     mailbox: dict[ExchangeId, tuple[str, bytes]] = field(default_factory=dict)
     submissions: dict[tuple[UUID, bytes], Submission] = field(default_factory=dict)
     replays: dict[bytes, datetime] = field(default_factory=dict)
+    policy_sets: dict[str, bytes] = field(default_factory=dict)
     leaves: list[bytes] = field(default_factory=list)
     nodes: dict[tuple[int, int], bytes] = field(default_factory=dict)
     checkpoints: list[bytes] = field(default_factory=list)
@@ -107,6 +108,7 @@ class FakeUnitOfWork:
         self.mailbox = _Mailbox(self)
         self.submissions = _Submissions(self)
         self.replays = _Replays(self)
+        self.policy_sets = _PolicySets(self)
         self.log = _DisclosureLog(self, store.signer)
 
     @property
@@ -280,9 +282,26 @@ class _Exchanges(_Table):
         exchanges[exchange] = replace(row, status=to)
         return True
 
+    def recent(self, partner: str, dataset: str, since: datetime) -> list[Exchange]:
+        held = self.unit.write().exchanges.values()  # waits for whoever writes, as PostgreSQL's lock does
+        found = [e for e in held if (e.partner, e.dataset) == (partner, dataset) and e.submitted_at > since]
+        return sorted(found, key=lambda e: (-e.submitted_at.timestamp(), str(e.id)))
+
     def unfinished(self) -> list[Exchange]:
         chosen = [each for each in self.unit.state.exchanges.values() if each.status not in ENDED]
         return sorted(chosen, key=lambda each: each.submitted_at)
+
+
+class _PolicySets(_Table):
+    def keep(self, digest: str, document: bytes, at: datetime) -> bool:
+        kept = self.unit.write().policy_sets
+        if digest in kept:
+            return False
+        kept[digest] = document
+        return True
+
+    def get(self, digest: str) -> bytes:
+        return _found(self.unit.state.policy_sets.get(digest), "policy set")
 
 
 class _Vault(_Table):

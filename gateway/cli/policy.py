@@ -1,9 +1,10 @@
 """`flagstone policy`: check a policy folder, explain what it decides."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -11,10 +12,13 @@ from gateway.bootstrap import opened
 from gateway.cli.files import chunks
 from gateway.cli.lists import show_row_errors
 from gateway.cli.output import count, emit, out, say, table
+from gateway.cli.results import basis
 from gateway.domain.errors import BadInputError, RefusedError
+from gateway.domain.exchange import ExchangeId
 from gateway.domain.legal_date import legal_date
 from gateway.domain.people import HouseholdList
 from gateway.intake import BadListError, read_household_list
+from gateway.service import policysets
 from gateway.service.agreements import ending
 from gateway.settings import read_settings
 from policies.decision import AgreementTerms, Question, decide
@@ -136,6 +140,46 @@ def explain(
                 out.print(f"- {line}")
     if not decision.permitted:
         raise typer.Exit(RefusedError.exit_code)
+
+
+@app.command()
+def replay(exchange: Annotated[UUID, typer.Argument(help="The exchange")]) -> None:
+    """Decide a past exchange anew with the policies of then; exit 5 if anything comes out otherwise."""
+    with opened(read_settings()) as installation:
+        told = policysets.replay(installation.operator, ExchangeId(exchange))
+    out.print(f"Permitted under: {', '.join(basis(told.decision))}")
+    out.print("The list's decision came out the same, byte for byte")
+    if told.rows is None:
+        out.print("The rows' decisions can't be replayed: what they were taken on is destroyed")
+    else:
+        out.print(f"The rows' decisions came out the same: {count(told.rows, 'row')} withheld")
+
+
+@app.command()
+def compare(
+    draft: Annotated[Path, typer.Argument(help="A draft of the council's own policy folder.")],
+    since: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Logged requests from this day on.")],
+    as_json: Json = False,
+) -> None:
+    """Which logged requests a draft would have decided otherwise, and why."""
+    policies = load(builtin(), draft, on=legal_date(datetime.now(UTC)))
+    with opened(read_settings()) as installation:
+        found = policysets.compare(installation.operator, policies, since.date())
+    if as_json:
+        emit([asdict(each) | {"at": each.at.isoformat(), "change": each.change} for each in found])
+        return
+    changed = [each for each in found if each.change != "same"]
+    rows = [
+        (each.at.date().isoformat(), each.dataset, each.purpose, each.change, "\n".join(each.why))
+        for each in changed
+    ]
+    if rows:
+        out.print(table("Decided otherwise", "Day", "Dataset", "Purpose", "Change", "Not met", rows=rows))
+    gained = sum(each.change == "gains" for each in changed)
+    out.print(
+        f"{count(len(found), 'logged request')}: {gained} would be permitted that were not, "
+        f"{len(changed) - gained} would no longer be permitted"
+    )
 
 
 def _read(file: Path, policy: DatasetPolicy | None, at: datetime) -> HouseholdList:

@@ -49,6 +49,17 @@ class PostgresExchanges:
         self._session.run(update(exchanges).where(exchanges.c.id == exchange).values(status=to))
         return True
 
+    def recent(self, partner: str, dataset: str, since: datetime) -> list[Exchange]:
+        key = int.from_bytes(sha256(f"{partner}\0{dataset}".encode()).digest()[:8], signed=True)
+        self._session.run(select(func.pg_advisory_xact_lock(key)))
+        chosen = (
+            select(exchanges)
+            .where(exchanges.c.partner == partner, exchanges.c.dataset == dataset)
+            .where(exchanges.c.submitted_at > since)
+            .order_by(exchanges.c.submitted_at.desc(), exchanges.c.id)
+        )
+        return [_exchange(row) for row in self._session.run(chosen)]
+
     def unfinished(self) -> list[Exchange]:
         chosen = select(exchanges).where(UNFINISHED).order_by(exchanges.c.submitted_at)
         return [_exchange(row) for row in self._session.run(chosen)]

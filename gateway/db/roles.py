@@ -13,6 +13,7 @@ from gateway.db.tables import (
     exchanges,
     mailbox,
     partners,
+    policy_sets,
     prekeys,
     replays,
     submissions,
@@ -61,6 +62,7 @@ GRANTS: Final[dict[str, dict[str, str]]] = {
         mailbox.name: "SELECT, DELETE",
         submissions.name: "SELECT, INSERT",
         replays.name: "SELECT, INSERT, DELETE",
+        policy_sets.name: "SELECT",
         **_LOG,
     },
     # carries exchanges on: dispatch, release, expiry; and all of schema `dbos`

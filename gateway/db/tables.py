@@ -168,6 +168,7 @@ exchanges = Table(
     *_bytes("request_digest", 32),
     *_number("households"),
     *_number("slots"),
+    Index("ix_exchanges_dataset", "partner", "dataset", "submitted_at"),
     Index("ix_exchanges_submitted_by", "submitted_by", "submitted_at"),
     Index("ix_exchanges_unfinished", "submitted_at", postgresql_where=UNFINISHED),
 )
@@ -207,6 +208,14 @@ replays = Table(
     Column("digest", LargeBinary, primary_key=True),
     _time("until"),
     Index("ix_replays_until", "until"),
+)
+
+policy_sets = Table(
+    "policy_sets",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("document", LargeBinary, nullable=False),  # RFC 8785 JSON of the whole set: law, no person
+    _time("kept_at"),
 )
 
 log_leaves = Table(

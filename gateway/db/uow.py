@@ -17,6 +17,7 @@ from gateway.db.exchanges import (
 )
 from gateway.db.logstore import PostgresDisclosureLog
 from gateway.db.parties import PostgresAgreements, PostgresPartners, PostgresPrekeys, PostgresUsers
+from gateway.db.policysets import PostgresPolicySets
 from gateway.domain.errors import LogUnavailableError, StoreUnavailableError
 
 
@@ -34,6 +35,7 @@ class PostgresUnitOfWork:
         self.mailbox = PostgresMailbox(session)
         self.submissions = PostgresSubmissions(session)
         self.replays = PostgresReplays(session)
+        self.policy_sets = PostgresPolicySets(session)
         self.log = PostgresDisclosureLog(session, signer)
 
     def commit(self) -> None:

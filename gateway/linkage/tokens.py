@@ -62,15 +62,20 @@ def parts_of(
     return normalise(people.with_columns(pl.lit(None).alias(column) for column in forbidden), scheme, known)
 
 
-def tokens_of(parts: pl.DataFrame, keys: Mapping[str, bytes], scheme: Scheme = V1) -> pl.DataFrame:
-    """As `tokenise`, of the parts that `normalise` makes.
+def tokens_of(
+    parts: pl.DataFrame,
+    keys: Mapping[str, bytes],
+    scheme: Scheme = V1,
+    labels: Collection[str] | None = None,
+) -> pl.DataFrame:
+    """As `tokenise`, of the parts that `normalise` makes, and of the match keys `labels` alone where given.
 
     Raises:
         BadInputError: the keys are not exactly one of 32 bytes for each label.
     """
     if set(keys) != set(scheme.labels) or any(len(key) != KEY_BYTES for key in keys.values()):
         raise BadInputError("not one key of 32 bytes for each match key", place="token keys")
-    return _made(parts, keys, scheme.keys)
+    return _made(parts, keys, [key for key in scheme.keys if labels is None or key.label in labels])
 
 
 def token_table(

@@ -5,6 +5,7 @@ from datetime import datetime
 from gateway.domain.errors import NotFoundError
 from gateway.domain.exchange import ENDED, ExchangeId
 from gateway.service.context import Context
+from gateway.service.probes import PROBE
 from gateway.service.sealing import SEAL_KEY, SECRET
 
 
@@ -30,7 +31,7 @@ def clear_up(ctx: Context, *, before: datetime) -> None:
         if _exists(ctx, exchange_id):
             close(ctx, exchange_id)
         elif exchange_id in orphans:
-            for name in (SEAL_KEY, SECRET):  # the secret last, or a crash here would hide the other
+            for name in (PROBE, SEAL_KEY, SECRET):  # the secret last, or a crash here would hide the other
                 ctx.exchange_keys.destroy(exchange_id, name)
 
 

@@ -33,11 +33,12 @@ from gateway.service import agreements
 from gateway.service.access import require_role
 from gateway.service.context import Context
 from gateway.service.preparing import Prepared, prepare
+from gateway.service.probes import asked_of_late, remember
 from gateway.service.recording import SMALL, actor_of, record, record_exchange, split_counts
 from gateway.service.sealing import put_sealed
 from policies.decision import AgreementTerms, Decision, Question, Unmet, decide, refuse
 from policies.model import DatasetPolicy
-from policies.rows import NOTHING_WITHHELD, withhold
+from policies.rows import NOTHING_WITHHELD, facts, judge, packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,9 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
         _keep_refusal(ctx, uow, request, decision, at)
     policy = ctx.policies.datasets[request.dataset]
     framework = ctx.policies.frameworks[decision.framework]
-    withheld = withhold(people, policy, framework, legal_date(at))
+    asked = asked_of_late(ctx, uow, people, standing.partner, policy, at)
+    told = facts(people, framework, legal_date(at), policy.row_rules.areas, asked)
+    withheld = judge(told, policy.row_rules)
     kept = HouseholdList(people.frame.join(withheld, on="person_id", how="anti", maintain_order="left"))
     if not len(kept):
         _keep_refusal(ctx, uow, request, refuse(decision, _EVERY_ROW_WITHHELD), at, withheld)
@@ -210,6 +213,8 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
         households=prepared.households,
         slots=prepared.slots,
     )
+    remember(ctx, uow, exchange_id, kept, policy)
+    put_sealed(ctx, uow, exchange_id, "facts", packed(told))
     return _keep_permit(ctx, uow, request, exchange, decision, prepared, withheld)
 
 

@@ -217,3 +217,51 @@ def test_a_one_time_id_is_used_once_until_it_expires(store):
         with pytest.raises(ConflictError):
             unit.replays.use(b"j", NOON + timedelta(seconds=90), NOON + timedelta(seconds=59))
         unit.replays.use(b"j", NOON + timedelta(seconds=120), NOON + timedelta(seconds=60))
+
+
+def test_recent_exchanges_are_those_of_one_partner_and_dataset(store):
+    """`recent` gives what was submitted after a moment for one partner and dataset, newest first."""
+    enrol(store)
+    old = submitted(store)
+    new = submitted(store, submitted_at=LATER)
+    submitted(store, dataset="another", submitted_at=LATER)
+    partner, dataset = old.partner, old.dataset
+    with store.begin() as unit:
+        assert unit.exchanges.recent(partner, dataset, NOON - timedelta(seconds=1)) == [new, old]
+        assert unit.exchanges.recent(partner, dataset, NOON) == [new]
+        assert unit.exchanges.recent(partner, "nothing", NOON) == []
+
+
+def test_the_second_to_ask_what_is_recent_sees_what_the_first_submitted(store):
+    """Two submissions on one dataset at once: the second waits for the first, and finds its exchange."""
+    enrol(store)
+    asked = threading.Event()
+    exchange = an_exchange()
+
+    def second() -> list[Exchange]:
+        asked.wait(10)
+        with store.begin() as unit:
+            return unit.exchanges.recent(exchange.partner, exchange.dataset, NOON - timedelta(days=1))
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(second)
+        with store.begin() as unit:
+            assert unit.exchanges.recent(exchange.partner, exchange.dataset, NOON - timedelta(days=1)) == []
+            asked.set()
+            unit.exchanges.add(exchange)
+            unit.commit()
+        assert waiting.result(20) == [exchange]
+
+
+def test_a_policy_set_is_kept_once_and_never_changed(store):
+    """The first document of a digest stays; keeping it again says that it was there."""
+    with store.begin() as unit:
+        assert unit.policy_sets.keep("a" * 64, b"{}", NOON)
+        unit.commit()
+    with store.begin() as unit:
+        assert not unit.policy_sets.keep("a" * 64, b"[]", LATER)
+        unit.commit()
+    with store.begin() as unit:
+        assert unit.policy_sets.get("a" * 64) == b"{}"
+        with pytest.raises(NotFoundError):
+            unit.policy_sets.get("b" * 64)
