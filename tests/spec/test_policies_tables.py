@@ -10,9 +10,9 @@ import pytest
 
 from gateway.domain.people import LIST_SCHEMA, HouseholdList
 from policies.decision import AgreementTerms, Question, decide
-from policies.explain import explain
 from policies.loader import builtin, load
 from policies.model import DatasetPolicy
+from policies.page import markdown, page
 from policies.rows import withhold
 
 TABLES = Path(__file__).parent / "policies"
@@ -106,7 +106,7 @@ def test_explanation_in_full(story):
     asked, _, told = story.read_text().partition("\n\n")
     dataset, purpose, at = asked.split()
     decision = decide(_question(dataset, purpose, ""), POLICIES, datetime.fromisoformat(at))
-    assert "\n".join(explain(decision)) == told.rstrip("\n")
+    assert markdown(f"{dataset}: {purpose}", page(decision, POLICIES)) == told
 
 
 def _stories() -> Iterator[tuple[str, list[str], list[list[str]]]]:
