@@ -15,6 +15,7 @@ import pytest
 from processes import ROOT, SMALL_LIST, eventually, site
 
 from gateway.cli.main import run
+from policies.loader import builtin
 
 pytestmark = [pytest.mark.processes, pytest.mark.postgres]
 
@@ -315,6 +316,23 @@ def test_one_list_twice_is_disclosed_once(world, flagstone):
         world.agent.send_signal(signal.SIGCONT)
     assert flagstone("exchange", "results", exchange)[0] == 3
     assert sum(entry.kind == "exchange.permitted" for entry in world.exported()) == 1
+
+
+def test_a_decision_is_replayed_and_a_draft_is_tried_on_it(world, flagstone, tmp_path):
+    """What was decided comes out the same, byte for byte; a draft shows which requests would lose."""
+    (permit,) = [entry for entry in world.exported() if entry.kind == "exchange.permitted"]
+    code, said = flagstone("policy", "replay", permit.body["exchange"])
+    assert code == 0
+    assert "came out the same, byte for byte" in said
+    assert "The rows' decisions came out the same" in said
+    text = (builtin() / "datasets" / "police-force.toml").read_text()
+    (tmp_path / "draft" / "datasets").mkdir(parents=True)
+    draft = tmp_path / "draft" / "datasets" / "police-force.toml"
+    draft.write_text(text.replace('purposes = ["identify"]', 'purposes = ["support"]', 1))
+    code, said = flagstone("policy", "compare", tmp_path / "draft", "--since", "2026-01-01", "--json")
+    assert code == 0
+    told = [each for each in json.loads(said) if each["change"] != "same"]
+    assert [(each["change"], each["draft"]) for each in told] == [("loses", ["purpose-not-allowed"])]
 
 
 def test_another_asgi_server_serves_it_and_the_last_to_end_stops_the_database(world):
