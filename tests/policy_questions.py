@@ -24,7 +24,7 @@ Spoil = Callable[[random.Random, Question, date, PolicySet], Question]
 def questions(
     rng: random.Random, policies: PolicySet, number: int, names: tuple[str, ...] = ()
 ) -> list[Asked]:
-    """Each of the sets' datasets in turn (or of `names`), asked beyond reproach but for 0 to 2 things."""
+    """Each of the set's datasets in turn (or of `names`), asked beyond reproach but for 0 to 2 things."""
     days = borders(policies)
     turns = names or tuple(policies.datasets)
     return [_question(rng, policies, policies.datasets[turns[n % len(turns)]], days) for n in range(number)]
@@ -215,6 +215,39 @@ def _shorter(rng: random.Random, span: Span) -> Span:
     return Span(span.valid_from, span.valid_from + rng.randrange(days + 1) * _DAY)
 
 
+def _emptied(rng: random.Random, policies: PolicySet) -> PolicySet:
+    """No dataset cites anything for one of the conditions any more."""
+    name = rng.choice(("special_category", "offence", "export"))
+    kept = policies.datasets
+    for key, each in kept.items():
+        conditions = tuple(dataclasses.replace(one, **{name: ()}) for one in each.conditions)
+        kept = {**kept, key: dataclasses.replace(each, conditions=conditions)}
+    return dataclasses.replace(policies, datasets=kept)
+
+
+def _reach(rng: random.Random, policies: PolicySet) -> PolicySet:
+    """A gateway that reaches a part of its topics only."""
+    gateways = [key for key, versions in policies.law.items() if Serves.GATEWAY in versions[0].serves]
+    if not gateways:
+        return policies
+    key = rng.choice(gateways)
+    fewer = [
+        dataclasses.replace(v, topics=tuple(rng.sample(v.topics, len(v.topics) // 2)))
+        for v in policies.law[key]
+    ]
+    return _put(policies, "law", key, tuple(fewer))
+
+
+def touched(before: PolicySet, after: PolicySet) -> tuple[str, ...]:
+    """The datasets that are not as they were, or that cite law that is not."""
+    changed = {key for key in before.law if before.law[key] != after.law.get(key)}
+    return tuple(
+        key
+        for key, each in after.datasets.items()
+        if each != before.datasets.get(key) or not changed.isdisjoint(_cited(each))
+    )
+
+
 def _of_law(change: Callable) -> Callable:
     """One version of an entry changed; rather one that some dataset cites."""
 
@@ -246,6 +279,9 @@ CHANGES: tuple[Callable[[random.Random, PolicySet], PolicySet], ...] = (
     *(_of_dataset(change) for change in (_citation, _power, _condition, _rules, _kind)),
     _consent_off,
     _expiry,
+    _emptied,
+    _reach,
+    _reach,
     *(
         lambda rng, policies, part=part: _gone(rng, policies, part)
         for part in ("law", "purposes", "regimes", "frameworks")

@@ -7,7 +7,7 @@ from collections import Counter
 import cedarpy
 import pytest
 from cedar_policies import SCHEMA, Cedar
-from policy_questions import Asked, questions, spoilt
+from policy_questions import Asked, questions, spoilt, touched
 
 from policies.decision import Question, decide
 from policies.loader import builtin, load
@@ -38,6 +38,12 @@ def _rng(seed: object) -> random.Random:
     return random.Random(f"cedar {seed}")  # noqa: S311 - seeded, so that a failure repeats
 
 
+def _spoilt(seed: int) -> tuple[PolicySet, list[Asked]]:
+    """A spoilt set, and questions to the datasets that it was spoilt for."""
+    policies = spoilt(_rng(seed), SHIPPED, 1 + seed % CHANGED)
+    return policies, questions(_rng(seed), policies, ASKED_OF_SPOILT, touched(SHIPPED, policies))
+
+
 def test_cedar_agrees_on_the_shipped_policies():
     """Cedar permits exactly what `decide` permits, over thousands of questions that permit and refuse."""
     asked = questions(_rng("shipped"), SHIPPED, ASKED)
@@ -50,16 +56,15 @@ def test_cedar_agrees_on_the_shipped_policies():
 @pytest.mark.parametrize("seed", range(SPOILT))
 def test_cedar_agrees_on_spoilt_policies(seed):
     """Cedar permits exactly what `decide` permits when things were taken from the set or changed in it."""
-    policies = spoilt(_rng(seed), SHIPPED, 1 + seed % CHANGED)
-    assert _differences(policies, questions(_rng(seed), policies, ASKED_OF_SPOILT)) == []
+    policies, asked = _spoilt(seed)
+    assert _differences(policies, asked) == []
 
 
 def test_spoiling_tells():
     """The spoilt sets permit and refuse, and refuse much that the shipped set permits."""
     seen = Counter()
     for seed in range(SPOILT):
-        policies = spoilt(_rng(seed), SHIPPED, 1 + seed % CHANGED)
-        asked = questions(_rng(seed), policies, ASKED_OF_SPOILT)
+        policies, asked = _spoilt(seed)
         before = [(_signed_anew(question, SHIPPED), at) for question, at in asked]
         seen += Counter(zip(_verdicts(SHIPPED, before), _verdicts(policies, asked), strict=True))
     total = SPOILT * ASKED_OF_SPOILT
