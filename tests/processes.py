@@ -112,12 +112,24 @@ class Site:
 
     @property
     def settings(self):
-        return Settings(home=self.council, port=self.port)
+        return Settings(home=self.council, port=self.port, policies=self.policies)
+
+    @property
+    def policies(self):
+        """The council's own folder: the dataset of this site may be asked again at once."""
+        folder = self.root / "policies"
+        file = folder / "datasets" / f"{self.dataset}.toml"
+        if not file.exists():
+            file.parent.mkdir(parents=True)
+            text = (builtin() / "datasets" / file.name).read_text()
+            file.write_text(re.sub("repeat_days = .*", "repeat_days = 0", text))
+        return folder
 
     def environment(self, token=None):
         """The caller's environment without its FLAGSTONE_ settings, plus this site's."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FLAGSTONE_")}
         own = {"HOME": self.council, "GATEWAY": self.url, "PORT": self.port, "TOKEN": token or ""}
+        own["POLICIES"] = self.policies
         told = {f"FLAGSTONE_{name}": str(value) for name, value in own.items() if value}
         return kept | told | {"TMPDIR": str(self.temporary)}
 

@@ -210,3 +210,20 @@ def test_a_policy_digest_is_that_of_its_canonical_json():
 
     for policy in POLICIES.datasets.values():
         assert policy.digest == hashlib.sha256(rfc8785.dumps(policy.to_json())).hexdigest()
+
+
+def test_only_known_kinds_of_question_are_remembered():
+    """What anybody typed is never kept; a known question is worked out once for each period."""
+    fresh = dataclasses.replace(POLICIES)
+    for typed in (("x", "identify", "local"), ("prison", "x", "local"), ("prison", "identify", "x")):
+        decide(_ask(fresh, *typed), fresh, NOON)
+    assert fresh.remembered == {}
+    for framework in ("local", "local", ""):
+        decide(_ask(fresh, "prison", framework=framework), fresh, NOON)
+    assert sorted(kind[:3] for kind in fresh.remembered) == [
+        ("prison", "identify", ""),
+        ("prison", "identify", "local"),
+    ]
+    before = datetime(2026, 2, 4, 12, tzinfo=UTC)
+    assert decide(_ask(fresh, "prison"), fresh, before).regime == "uk-gdpr"
+    assert len(fresh.remembered) == 3
