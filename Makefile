@@ -84,6 +84,7 @@ bench: setup $(VENV)/.dev ## the benches, as ratios; results in bench/RESULTS.md
 	@$(BIN)/python bench/linkage_speed.py
 	@$(BIN)/python bench/tokens_speed.py
 	@$(BIN)/python bench/audit_verify.py
+	@$(BIN)/python bench/policy_speed.py
 
 # What we compare with pins old releases of what we use: an environment of its own
 PEERS := build/peers-venv

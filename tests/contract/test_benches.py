@@ -20,6 +20,7 @@ def run(bench: str, *sizes: str) -> str:
         ("linkage_speed", ("--register", "2000", "--listed", "100")),
         ("tokens_speed", ("--people", "2000", "--register", "4000", "--listed", "200")),
         ("audit_verify", ("--entries", "1000")),
+        ("policy_speed", ("--households", "100", "--people", "450", "--questions", "40", "--rounds", "1")),
         pytest.param(
             "exchange",
             ("--households", "100", "--register", "10000"),
