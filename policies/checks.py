@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import chain, combinations
 
-from policies.grounds import grounds
+from policies.grounds import Find, grounds, heads
 from policies.model import (
     ANY,
     CONFIDENTIAL,
@@ -208,7 +208,7 @@ def _gateways(dataset: DatasetPolicy, policies: PolicySet) -> Iterator[Finding]:
         ("answer", dataset.gateways.answer, dataset.partner_kind, COUNCIL),
     )
     for leg, cited, discloser, recipient in legs:
-        found = _on_paper(cited, Serves.GATEWAY, policies)
+        found = heads(cited, Serves.GATEWAY, _finder(policies))
         covering = [e for e in found if any(e.covers(discloser, recipient, p) for p in (ANY, *e.purposes))]
         if not covering:
             reason = f"no cited gateway lets a source of kind {discloser} disclose to {recipient}"
@@ -250,9 +250,12 @@ def _on_paper(
     cited: Iterable[str], serves: Serves, policies: PolicySet, regime: Regime | None = None
 ) -> tuple[LawEntry, ...]:
     """The grounds of a requirement on any day, or on any day of the regime."""
+    return grounds(cited, serves, _finder(policies, regime))
 
+
+def _finder(policies: PolicySet, regime: Regime | None = None) -> Find:
     def find(entry: str) -> LawEntry | None:
         versions = policies.law.get(entry, ())
         return next((v for v in versions if regime is None or v.span.overlaps(regime.span)), None)
 
-    return grounds(cited, serves, find)
+    return find

@@ -164,12 +164,12 @@ def _leg(case: Case, leg: legs.Leg) -> Unmet:
     cited = tuple(filter(None, (case.policies.law_on(key, case.on) for key in leg.cited)))
     purpose = _shown(case.purpose, case.policies.purposes)
     faults = [f"{key} is not in force" for key in leg.cited if case.policies.law_on(key, case.on) is None]
-    for entry in (entry for entry in cited if leg.serves in entry.serves):
+    standing = case.standing(leg)
+    for entry in (entry for entry in cited if leg.serves in entry.serves and entry not in standing):
         covered = case.covers(entry, leg)
         short = "lacks an entry it needs" if covered else f"does not cover {leg.parties} for {purpose}"
         faults.append(f"{entry.citation} {short}")
-    missed = case.unreached(leg, cited)
-    faults += [f"none reaches {indicator.code}" for indicator in missed]
+    faults += [f"none that stands reaches {indicator.code}" for indicator in case.unreached(leg)]
     offered = [entry.citation for entry in case.offered(leg)]
     way = f"The law folder offers: {', '.join(offered)}" if offered else "The law folder offers none yet"
     return _fails(case, leg.role, f"At present {'; '.join(faults) or 'none is cited'}. {way}", resting=cited)

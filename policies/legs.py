@@ -6,7 +6,7 @@ from datetime import date
 from typing import Final
 
 from policies.checks import exports, indicators_of
-from policies.grounds import grounds
+from policies.grounds import Find, grounds, heads
 from policies.model import (
     CONFIDENTIAL,
     COUNCIL,
@@ -109,24 +109,31 @@ class Case:
 
     def met(self, leg: Leg) -> tuple[LawEntry, ...]:
         """The cited entries that carry the leg on the day; () when it does not stand."""
-        found = self._carrying(leg, leg.cited)
-        return found if not self.unreached(leg, found) else ()
+        return () if self.unreached(leg) else grounds(leg.cited, leg.serves, self._finder(leg))
 
-    def unreached(self, leg: Leg, found: tuple[LawEntry, ...]) -> tuple[Indicator, ...]:
-        """The dataset's indicators that none of the gateways found reaches; () for other legs."""
+    def standing(self, leg: Leg) -> tuple[LawEntry, ...]:
+        """The cited entries that would carry the leg, but for the topics of a gateway."""
+        return heads(leg.cited, leg.serves, self._finder(leg))
+
+    def unreached(self, leg: Leg) -> tuple[Indicator, ...]:
+        """The indicators that no gateway which stands reaches; () for other legs, or where none stands."""
         if self.dataset is None or leg.serves is not Serves.GATEWAY:
             return ()
-        heads = [entry for entry in found if Serves.GATEWAY in entry.serves]
-        asked = dict.fromkeys(indicators_of(self.dataset, self.policies))
-        return tuple(each for each in asked if not any(entry.reaches(each) for entry in heads))
+        standing = self.standing(leg)
+        asked = dict.fromkeys(indicators_of(self.dataset, self.policies)) if standing else {}
+        return tuple(each for each in asked if not any(entry.reaches(each) for entry in standing))
 
     def offered(self, leg: Leg) -> tuple[LawEntry, ...]:
-        """Every entry of the law folder that would carry the leg, were it cited."""
-        return self._carrying(leg, tuple(self.policies.law))
+        """Every entry of the law folder that would help to carry the leg, cited with what it needs."""
+        found = grounds(self.policies.law, leg.serves, self._finder(leg))
+        if self.dataset is None or leg.serves is not Serves.GATEWAY:
+            return found
+        wanted = self.unreached(leg) or indicators_of(self.dataset, self.policies)
+        return tuple(entry for entry in found if any(map(entry.reaches, wanted)))
 
-    def _carrying(self, leg: Leg, cited: tuple[str, ...]) -> tuple[LawEntry, ...]:
+    def _finder(self, leg: Leg) -> Find:
         def find(key: str) -> LawEntry | None:
             entry = self.policies.law_on(key, self.on)
             return entry if entry is not None and self.covers(entry, leg) else None
 
-        return grounds(cited, leg.serves, find)
+        return find

@@ -222,18 +222,12 @@ class _Way:
         self.recipient = recipient
 
     def met(self, cited: Iterable[str], serves: str, and_also: Callable[[str], str] | None = None) -> str:
-        """Some cited entry that serves holds, and all that it needs is cited and holds as well."""
+        """Some cited entry that serves holds, and so does all that it needs, cited as well."""
         known = [key for key in cited if key in self.policies.law]
         return _any(
             _all(
-                self._holds(name),
                 *([and_also(f"Law::{_quoted(name)}")] if and_also else []),
-                *(self._cited(needed, known) for needed in version.needs),
-                *(
-                    [_any(self._cited(each, known) for each in version.needs_any)]
-                    if version.needs_any
-                    else []
-                ),
+                self._whole(name, version, known, (key,)),
             )
             for key in known
             for name, version in _numbered(self.policies.law[key])
@@ -247,10 +241,19 @@ class _Way:
             f'{law}.recipients.containsAny([{self.recipient}, "any"])',
         )
 
-    def _cited(self, needed: str, cited: list[str]) -> str:
-        """Some version of an entry that is needed holds, and it is cited."""
-        versions = _numbered(self.policies.law[needed]) if needed in cited else ()
-        return _any(self._holds(name) for name, _ in versions)
+    def _whole(self, name: str, version: LawEntry, cited: list[str], path: tuple[str, ...]) -> str:
+        """This version holds, and what it needs does, without coming back to an entry on the way here."""
+        any_of = [_any(self._cited(each, cited, path) for each in version.needs_any)]
+        return _all(
+            self._holds(name),
+            *(self._cited(needed, cited, path) for needed in version.needs),
+            *(any_of if version.needs_any else []),
+        )
+
+    def _cited(self, needed: str, cited: list[str], path: tuple[str, ...]) -> str:
+        """Some version of an entry that is needed holds whole, and it is cited."""
+        versions = _numbered(self.policies.law[needed]) if needed in cited and needed not in path else ()
+        return _any(self._whole(name, version, cited, (*path, needed)) for name, version in versions)
 
     def _holds(self, name: str) -> str:
         law = f"Law::{_quoted(name)}"

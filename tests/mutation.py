@@ -35,6 +35,7 @@ ROOT: Final = Path(__file__).parent.parent
 ACCEPTED: Final = ROOT / "tests" / "mutation_accepted.toml"
 _POLICIES: Final = (
     "unit/test_mutants_policies.py",
+    "unit/test_decision_pins.py",
     "unit/test_policies_decision.py",
     "spec/test_policies_tables.py",
 )

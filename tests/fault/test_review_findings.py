@@ -252,14 +252,14 @@ def test_keys_of_a_submission_that_was_never_committed_die(job):
         job.submit()
     keys = job.context.exchange_keys.keys
     clear_up(job.context, before=job.clock())
-    assert len(keys) == 2
+    assert len(keys) == 3
     clear_up(job.context, before=job.clock() + timedelta(seconds=1))
     assert not keys
 
 
 def test_a_sweep_spares_what_is_under_way_and_looks_at_nothing_that_is_closed(job):
     """A sweep keeps the keys of a running exchange, and does not grow with the number of closed ones."""
-    running, closed = job.submit().exchange, job.submit(LIST.replace("Ann", "Eve")).exchange
+    running, closed = job.submit().exchange, job.submit(LIST.replace("Example", "Sample")).exchange
     cancel(job, closed)
     later = job.clock() + timedelta(seconds=1)
     clear_up(job.context, before=later)

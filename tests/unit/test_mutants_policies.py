@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime
 import pytest
 
 from policies.decision import AgreementTerms, Question, Unmet, decide
-from policies.grounds import grounds
+from policies.grounds import grounds, heads
 from policies.legs import Case
 from policies.loader import builtin, load
-from policies.model import LawEntry, Serves, Span
+from policies.model import ConsentRule, Gateways, LawEntry, Serves, Span
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 POLICIES = load(builtin())
@@ -75,9 +75,87 @@ def test_an_entry_may_need_both_all_and_any(cited, rests_on):
     assert found(cited, *known) == rests_on
 
 
-def test_an_entry_that_needs_exactly_all_others_stands():
-    """An entry whose needs name every entry that is cited, itself included, stands."""
-    assert found("a", entry("a", serves=HEAD, needs=("a",))) == "a"
+def test_an_entry_that_needs_itself_never_stands():
+    """Nothing is its own support, be it directly or by way of others."""
+    assert found("a", entry("a", serves=HEAD, needs=("a",))) == ""
+    assert found("a b", entry("a", serves=HEAD, needs=("b",)), entry("b", needs=("a",))) == ""
+
+
+@pytest.mark.parametrize(
+    ("cited", "rests_on"), [("a b", ""), ("a b c", "a b c"), ("a b d", "a b d"), ("a c d", "")]
+)
+def test_what_an_entry_needs_must_stand_itself(cited, rests_on):
+    """A needed entry that lacks its own support is no support."""
+    known = (entry("a", serves=HEAD, needs=("b",)), entry("b", needs_any=("c", "d")), entry("c"), entry("d"))
+    assert found(cited, *known) == rests_on
+
+
+def test_support_is_told_once_and_only_where_it_stands():
+    """What two entries need is told once; an alternative that lacks its own support, not at all."""
+    known = (
+        entry("a", serves=HEAD, needs=("c",), needs_any=("d", "e")),
+        entry("b", serves=HEAD, needs=("c",)),
+        entry("c"),
+        entry("d"),
+        entry("e", needs=("f",)),
+    )
+    assert found("a b c d e", *known) == "a c d b"
+
+
+def test_of_the_frameworks_in_force_only_one_may_be_left_out():
+    """The framework of the day stands in for one left out; an ended or unknown one is no choice."""
+    force = POLICIES.datasets["police-force"]
+    for named, chosen in (
+        (("local",), "local"),
+        (("local", "phase-2"), "local"),
+        (("phase-2",), ""),
+        (("local", "nothing"), "local"),
+    ):
+        policy = dataclasses.replace(force, frameworks=named)
+        policies = dataclasses.replace(POLICIES, datasets={"police-force": policy})
+        assert Case.of(policies, "police-force", "identify", "", NOON.date()).framework == chosen
+
+
+def test_consent_that_nobody_asks_carries_nothing():
+    """An entry that rests on consent counts only where the row rules ask for it."""
+    policy = POLICIES.datasets["domestic-abuse-services"]
+    assert ask("domestic-abuse-services") == []
+    off = dataclasses.replace(policy.row_rules, consent=ConsentRule.OFF)
+    unasked = dataclasses.replace(policy, row_rules=off)
+    policies = dataclasses.replace(POLICIES, datasets={policy.id: unasked})
+    case = Case.of(policies, policy.id, "identify", "local", NOON.date())
+    fallen = {leg.role for leg in case.legs() if not case.met(leg)}
+    assert {"gateway-request", "gateway-answer", "lawful-basis", "special-category"} <= fallen
+
+
+def test_only_gateways_reach_topics():
+    """A condition is not asked for topics, nor is a case without a dataset."""
+    case = Case.of(POLICIES, "police-force", "identify", "local", NOON.date())
+    (basis,) = [leg for leg in case.legs() if leg.role == "lawful-basis"]
+    assert case.unreached(dataclasses.replace(basis, cited=("ukgdpr.6-1-e",))) == ()
+    (gateway,) = [leg for leg in case.legs() if leg.role == "gateway-answer"]
+    assert case.unreached(dataclasses.replace(gateway, cited=("oma2007.s14",))) == ()
+    nobody = Case.of(POLICIES, "nobody", "identify", "local", NOON.date())
+    assert nobody.unreached(gateway) == ()
+    assert case.covers(POLICIES.law["cda1998.s115"][0], gateway)
+    assert nobody.covers(POLICIES.law["cda1998.s115"][0], gateway)
+
+
+def test_only_a_gateway_that_stands_reaches_indicators():
+    """The topics of a gateway that is cited and lacks what it needs open nothing."""
+    (narrow,), (wide,) = POLICIES.law["cda1998.s115"], POLICIES.law["common-law.police"]
+    narrow = dataclasses.replace(narrow, topics=("demo",), needs_any=("common-law.police", "cda1998.s17"))
+    wide = dataclasses.replace(
+        wide, topics=("any",), needs=("hsca2012.s251b",), disclosers=("any",), recipients=("any",)
+    )
+    law = {**POLICIES.law, narrow.id: (narrow,), wide.id: (wide,)}
+    both = Gateways(request=(narrow.id, wide.id, "cda1998.s17"), answer=(narrow.id, wide.id))
+    force = dataclasses.replace(POLICIES.datasets["police-force"], gateways=both)
+    policies = dataclasses.replace(POLICIES, law=law, datasets={"police-force": force})
+    case = Case.of(policies, "police-force", "identify", "local", NOON.date())
+    (request,) = [leg for leg in case.legs() if leg.role == "gateway-request"]
+    assert heads(request.cited, request.serves, case._finder(request)) == (narrow,)
+    assert case.met(request) == ()
 
 
 def test_an_entry_that_serves_something_else_carries_nothing():
@@ -158,3 +236,24 @@ def test_a_case_of_an_unknown_dataset_has_no_legs():
 def test_a_requirement_is_not_confirmed_unless_said_so():
     """Unread law is the default."""
     assert Unmet("c", "r", "c", "c", "r", forbidden=False).confirmed is False
+
+
+def test_topics_are_a_gateways_matter():
+    """A condition that names topics carries and is offered all the same; a gateway only by its topics."""
+    (basis,) = POLICIES.law["ukgdpr.6-1-e"]
+    law = {**POLICIES.law, basis.id: (dataclasses.replace(basis, topics=("demo",)),)}
+    policies = dataclasses.replace(POLICIES, law=law)
+    case = Case.of(policies, "police-force", "identify", "local", NOON.date())
+    (condition,) = [leg for leg in case.legs() if leg.role == "lawful-basis"]
+    assert [each.id for each in case.met(condition)] == [basis.id]
+    assert basis.id in {each.id for each in case.offered(condition)}
+    (gateway,) = [leg for leg in case.legs() if leg.role == "gateway-answer"]
+    uncited = dataclasses.replace(gateway, cited=())
+    offered = {each.id for each in case.offered(uncited)}
+    assert offered == {"ca2004.s10", "cda1998.s115", "common-law.police", "dea2017.s35"}
+    narrow = dataclasses.replace(POLICIES.law["dea2017.s35"][0], topics=("benefits",))
+    apart = dataclasses.replace(policies, law={**law, narrow.id: (narrow,)})
+    there = Case.of(apart, "police-force", "identify", "local", NOON.date())
+    assert {each.id for each in there.offered(uncited)} == offered - {narrow.id}
+    nobody = Case.of(policies, "nobody", "identify", "local", NOON.date())
+    assert {each.id for each in nobody.offered(uncited)} >= offered

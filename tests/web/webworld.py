@@ -4,7 +4,7 @@ import asyncio
 import io
 import itertools
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cache
 from urllib.parse import urlencode
@@ -26,6 +26,7 @@ from gateway.service.context import Context
 from gateway.web.app import create_app
 from gateway.web.openapi import document
 from policies.loader import builtin, load
+from policies.model import PolicySet
 
 MAX_UPLOAD = 200_000
 LIST = b"""person_id,household_id,forename,surname,dob,sex,postcode,met_indicators,consent,in_education
@@ -107,13 +108,19 @@ class World:
         return (signer or FakePartyKeys(slug)).sign_in(payload, labels.TYP_ASSERTION)
 
 
+def at_any_time(policies: PolicySet) -> PolicySet:
+    """The same policies without an interval: tests submit one list again and again."""
+    datasets = {name: replace(policy, repeat_days=0) for name, policy in policies.datasets.items()}
+    return replace(policies, datasets=datasets)
+
+
 def a_world() -> World:
     store, clock = FakeStore(), FakeClock()
     context = Context(
         store=store,
         keys=FakePartyKeys(),
         exchange_keys=FakeExchangeKeys(),
-        policies=load(builtin()),
+        policies=at_any_time(load(builtin())),
         transport=MailboxTransport(store),
         clock=clock,
         entropy=CountingEntropy(),
