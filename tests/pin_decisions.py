@@ -56,6 +56,8 @@ _ASKED: Final = (
     ("crime", "whim", "new"),
     ("abuse", "identify", "new"),
     ("abuse", "identify", "old"),
+    ("needy", "identify", "new"),
+    ("needy", "violence", "new"),
     ("nobody", "identify", "new"),
     ("nobody", "identify", "nothing"),
     ("nobody", "whim", "nothing"),
@@ -101,7 +103,8 @@ def cases() -> dict[str, tuple[Question, datetime]]:
 
 def decided() -> dict[str, dict[str, Any]]:
     """What `decide` says of each case, as the log would hold it."""
-    return {name: decide(asked, FROZEN, at).to_json() for name, (asked, at) in cases().items()}
+    fresh = dataclasses.replace(FROZEN)  # has nothing remembered
+    return {name: decide(asked, fresh, at).to_json() for name, (asked, at) in cases().items()}
 
 
 if __name__ == "__main__":

@@ -224,6 +224,9 @@ def test_only_known_kinds_of_question_are_remembered():
         ("prison", "identify", ""),
         ("prison", "identify", "local"),
     ]
+    assert (
+        decide(_ask(fresh, "prison"), fresh, NOON).basis is decide(_ask(fresh, "prison"), fresh, NOON).basis
+    )
     before = datetime(2026, 2, 4, 12, tzinfo=UTC)
     assert decide(_ask(fresh, "prison"), fresh, before).regime == "uk-gdpr"
     assert len(fresh.remembered) == 3
