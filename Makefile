@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	&& { echo $$p; break; }; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes
 
-.PHONY: help setup demo demo-febrl test test-long test-spark java check bench bench-linkage bench-attacks bench-spark policy-docs openapi clean
+.PHONY: help setup demo demo-febrl test test-long test-spark mutmut java check bench bench-linkage bench-attacks bench-spark policy-docs openapi clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
@@ -71,6 +71,12 @@ test-spark: java $(SPARK)/.setup ## the tests of the Spark engine; needs Java
 test-long: setup $(VENV)/.dev ## the long ones: kill, tamper, fuzz, mutation runs
 	@$(BIN)/python -m pytest -m "long" --timeout 3600
 	@$(BIN)/python tests/mutation.py
+	@$(MAKE) --no-print-directory mutmut
+
+mutmut: setup $(VENV)/.dev ## mutants of policies/decision.py, texts too; fails if one survives
+	@rm -rf mutants
+	@$(BIN)/mutmut run
+	@survived="$$($(BIN)/mutmut results)"; echo "$$survived"; test -z "$$survived"
 
 check: setup $(VENV)/.dev ## style, types, architecture, known vulnerabilities
 	@$(BIN)/ruff check .
