@@ -114,6 +114,9 @@ class Onward(StrEnum):
     FAMILY_PLAN = "family-plan"  # to those who plan and give this family's support, for the same purpose
 
 
+DATASET_TYPE: Final = {"type": "flagstone/dataset-policy/v1"}
+
+
 def plain(value: Any) -> Any:
     """JSON of strings, integers, booleans, lists and objects alone; absent fields are left out (RFC 8785)."""
     if isinstance(value, Enum):
@@ -257,13 +260,17 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Framework:
-    """A programme period's indicators, and how many of them bring a household into the programme."""
+    """A programme period's indicators, and how many of them bring a household into the programme.
+
+    `expectant_parents`: a household that expects a child counts as one with a child.
+    """
 
     id: str
     title: str
     span: Span
     threshold: Threshold
     indicators: tuple[Indicator, ...]
+    expectant_parents: bool = False
 
     def reached_by(self, codes: Collection[str]) -> bool:
         """Whether a household that meets these indicators reaches the threshold; others count nothing."""
@@ -358,7 +365,7 @@ class DatasetPolicy:
     def to_json(self) -> dict[str, Any]:
         """The whole policy, as agreements embed it: RFC 8785-safe."""
         document: dict[str, Any] = plain(self)
-        return {"type": "flagstone/dataset-policy/v1"} | document
+        return DATASET_TYPE | document
 
     @cached_property
     def digest(self) -> str:

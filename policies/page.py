@@ -138,7 +138,10 @@ def _row_rules(rules: RowRules) -> Iterator[str]:
     if rules.indicator_met:
         yield "Households in which nobody met an indicator of the framework"
     if rules.dependent_child:
-        yield "Households without a dependent child: 0 to 15, or 16 to 18 in full-time education"
+        yield (
+            "Households without a dependent child: 0 to 15, or 16 to 18 in full-time education and without "
+            "partner or child of their own there"
+        )
     if rules.min_household > 1:
         yield f"Households of which fewer than {rules.min_household} people remain"
     yield f"Households of more than {rules.max_household} people"

@@ -84,6 +84,7 @@ def framework(table: Table) -> Framework:
         id=table.id(),
         title=table.text("title"),
         span=table.span(),
+        expectant_parents=table.flag("expectant_parents", default=False),
         threshold=whole(table.table("threshold"), _threshold),
         indicators=tuple(whole(item, _indicator) for item in table.tables("indicator")),
     )

@@ -62,7 +62,7 @@ def facts(
         consent=pl.col("consent").fill_null(value=False),
         in_area=pl.col("area").is_in(list(areas)).fill_null(value=False),
         met=pl.col("met_indicators").list.eval(pl.element().is_in(codes)).list.any().fill_null(value=False),
-        dependent=is_dependent(on),
+        dependent=is_dependent(on) | (_expecting() if framework.expectant_parents else pl.lit(False)),
         asked=pl.col("household_id").is_in(list(asked)),
     ).cast(FACTS)
 
@@ -120,12 +120,17 @@ def _rules(rules: RowRules) -> Iterable[tuple[str, pl.Expr]]:
 def is_dependent(on: date) -> pl.Expr:
     """Whether a person is a dependent child on a day: 0-15, or 16-18 in full-time education (Census 2011).
 
-    Never null: no date of birth, or one after the day, is not dependent. The census's further proviso (no
-    resident spouse, partner or child of their own) can't be seen in a list.
+    A student who lives with a spouse, partner or child of their own is not (`own_family`). Never null: no
+    date of birth, or one after the day, is not dependent.
     """
     age = _age(on)
-    student = pl.col("in_education").fill_null(value=False) & (age <= _STUDENT_TO)
+    at_school = pl.col("in_education").fill_null(value=False) & ~pl.col("own_family").fill_null(value=False)
+    student = at_school & (age <= _STUDENT_TO)
     return ((age >= 0) & ((age <= _CHILD_TO) | student)).fill_null(value=False)
+
+
+def _expecting() -> pl.Expr:
+    return pl.col("expecting").fill_null(value=False)
 
 
 def _age(on: date) -> pl.Expr:

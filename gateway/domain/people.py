@@ -31,9 +31,14 @@ LIST_SCHEMA: Final = pl.Schema(
         "met_indicators": pl.List(pl.String),
         "consent": pl.Boolean,
         "in_education": pl.Boolean,
+        "own_family": pl.Boolean,
+        "expecting": pl.Boolean,
         "area": pl.String,
     }
 )
+
+BOOLEANS: Final = tuple(name for name, kind in LIST_SCHEMA.items() if kind == pl.Boolean)
+"""Columns of yes and no; null where nothing is recorded."""
 
 
 def _require(frame: pl.DataFrame, schema: pl.Schema, unique: str) -> None:

@@ -20,7 +20,16 @@ PERSON_COLUMNS: Final = (
     "pnc_id",
     "uprn",
 )
-LIST_COLUMNS: Final = (*PERSON_COLUMNS, "household_id", "met_indicators", "consent", "in_education", "area")
+LIST_COLUMNS: Final = (
+    *PERSON_COLUMNS,
+    "household_id",
+    "met_indicators",
+    "consent",
+    "in_education",
+    "own_family",
+    "expecting",
+    "area",
+)
 MATCHABLE: Final = ("forename", "surname", "nhs_number", "upn", "nino", "pnc_id")
 """One of these columns at least must be there: without a name or number nobody can be matched."""
 
@@ -48,6 +57,8 @@ ALIASES: Final = {
     "met_indicators": ("indicators", "indicators met", "criteria met"),
     "consent": ("consent given", "consented", "has consent"),
     "in_education": ("in full time education", "full time education", "education"),
+    "own_family": ("lives with own family", "own partner or child", "has own family"),
+    "expecting": ("expectant parent", "pregnant", "expecting a child"),
     "area": ("local authority", "la", "district"),
 }
 

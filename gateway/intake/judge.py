@@ -7,7 +7,7 @@ from typing import Final
 
 import polars as pl
 
-from gateway.domain.people import LIST_SCHEMA
+from gateway.domain.people import BOOLEANS, LIST_SCHEMA
 from gateway.intake.dates import DateFacts, date_facts, read_dates
 from gateway.intake.plain import iso_dates, plain_ids, plain_rows
 from gateway.intake.raw import RawTable
@@ -158,7 +158,7 @@ def _unique(cells: pl.DataFrame, twice: pl.DataFrame) -> pl.DataFrame:
 
 def _shaped(cells: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     absent = [pl.lit(None, LIST_SCHEMA[name]).alias(name) for name in columns if name not in cells.columns]
-    booleans = [pl.col(name) == "true" for name in ("consent", "in_education") if name in cells.columns]
+    booleans = [pl.col(name) == "true" for name in BOOLEANS if name in cells.columns]
     shaped = cells.with_columns(*absent, *booleans)
     if "met_indicators" in cells.columns:
         shaped = shaped.with_columns(pl.col("met_indicators").str.split(";").list.unique(maintain_order=True))

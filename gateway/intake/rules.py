@@ -80,6 +80,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "sex": _words(_SEXES, _NO_SEX),
     "consent": _words(_BOOLEANS),
     "in_education": _words(_BOOLEANS),
+    "own_family": _words(_BOOLEANS),
+    "expecting": _words(_BOOLEANS),
     "postcode": Rule(_without_pseudo, ids.valid_postcode, "not a UK postcode"),
     "nhs_number": Rule(ids.canonical_nhs_number, ids.valid_nhs_number, "not a valid NHS number"),
     "upn": Rule(ids.canonical_upn, ids.valid_upn, "not a valid unique pupil number"),

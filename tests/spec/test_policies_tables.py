@@ -149,7 +149,9 @@ def _list(rows: list[list[str]]) -> HouseholdList:
             "household_id": household,
             "person_id": person,
             "dob": None if dob == "-" else date.fromisoformat(dob),
-            "in_education": flags[education],
+            "in_education": flags[education.split(",")[0]],
+            "own_family": True if "own" in education else None,
+            "expecting": True if "expecting" in education else None,
             "consent": flags[consent],
             "met_indicators": None if met == "-" else met.split(","),
             "area": None if area == "-" else area,
@@ -167,6 +169,7 @@ def test_row_rules(head, rows):
     """Each block of rows.txt withholds the people that it marks, for the reason given, and no others."""
     asked = head[head.index("asked") + 1 :] if "asked" in head else []
     day = date.fromisoformat(_day(head))
-    found = withhold(_list(rows), _policy(head), POLICIES.frameworks["local"], day, asked)
+    framework = head[head.index("under") + 1] if "under" in head else "local"
+    found = withhold(_list(rows), _policy(head), POLICIES.frameworks[framework], day, asked)
     expected = [(row[1], row[-1]) for row in rows if row[-1] != "->"]
     assert found.select("person_id", "reason").rows() == expected

@@ -29,6 +29,8 @@ def test_a_good_row_is_typed_and_canonical():
         "met_indicators": "EDU.persistent_absence_3t|edu.persistent_absence_3t work.neet",
         "consent": "Y",
         "in_education": "0",
+        "own_family": "no",
+        "expecting": "",
         "area": "Ealing",
     }
     frame = read(upload(",".join(row.values()), header=",".join(row))).people.frame
@@ -51,6 +53,8 @@ def test_a_good_row_is_typed_and_canonical():
         "met_indicators": ["edu.persistent_absence_3t", "work.neet"],
         "consent": True,
         "in_education": False,
+        "own_family": False,
+        "expecting": None,
         "area": "Ealing",
     }
 

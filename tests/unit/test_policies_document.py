@@ -1,5 +1,6 @@
 """A policy set survives being kept: what comes back decides the same."""
 
+import hashlib
 import json
 
 import pytest
@@ -33,8 +34,31 @@ def test_an_altered_document_is_refused(spoil):
     """Whatever is changed in a kept document is found: by its shape or by its digest."""
     told = json.loads(DOCUMENT)
     spoil(told)
-    with pytest.raises(VerificationError):
-        from_document(json.dumps(told).encode(), POLICIES.digest)
+    altered = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    with pytest.raises(VerificationError, match="not the set of its digest"):
+        from_document(altered, POLICIES.digest)
+
+
+@pytest.mark.parametrize("part", ["regimes", "law", "datasets"])
+def test_a_document_of_another_shape_is_refused(part):
+    """What its digest fits, and this version can't read, is a verification error and no other."""
+    told = json.loads(DOCUMENT) | {part: {"x": {"y": 1}}}
+    other = json.dumps(told).encode()
+    with pytest.raises(VerificationError, match="this version reads"):
+        from_document(other, hashlib.sha256(other).hexdigest())
+
+
+def test_an_older_document_keeps_its_digests():
+    """A set kept by a version that knew fewer keys reads with their defaults, and its digests stay."""
+    told = json.loads(DOCUMENT)
+    for framework in told["frameworks"].values():
+        del framework["expectant_parents"]
+    older = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    digest = hashlib.sha256(older).hexdigest()
+    again = from_document(older, digest)
+    assert again.digest == digest != POLICIES.digest
+    assert again.datasets["prison"].digest == POLICIES.datasets["prison"].digest
+    assert not again.frameworks["supporting-families"].expectant_parents
 
 
 def test_what_is_no_json_is_refused():
