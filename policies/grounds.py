@@ -14,39 +14,41 @@ def heads(cited: Iterable[str], serves: Serves, find: Find) -> tuple[LawEntry, .
     needs must stand as well, with all that *it* needs. So taking a citation away, or making `find` give less,
     never gives more.
     """
-    counting = _counting(cited, find)
-    return tuple(e for e in counting.values() if serves in e.serves and _stands(e, counting))
+    return tuple(entry for entry in _standing(cited, find).values() if serves in entry.serves)
 
 
 def grounds(cited: Iterable[str], serves: Serves, find: Find) -> tuple[LawEntry, ...]:
     """`heads`, each followed by the cited entries that it needs; () is unmet."""
-    counting = _counting(cited, find)
+    standing = _standing(cited, find)
     found: dict[str, LawEntry] = {}
-    for head in heads(counting, serves, counting.get):
-        found |= {entry.id: entry for entry in _beside(head, counting, {})}
+    for entry in standing.values():
+        if serves in entry.serves:
+            _gather(entry, standing, found)
     return tuple(found.values())
 
 
-def _counting(cited: Iterable[str], find: Find) -> dict[str, LawEntry]:
-    return {entry.id: entry for key in cited if (entry := find(key)) is not None}
+def _standing(cited: Iterable[str], find: Find) -> dict[str, LawEntry]:
+    """The entries that count and have their support, in the order cited.
+
+    The least fixed point: built up from those that need nothing, so that entries which only hold up each
+    other never stand.
+    """
+    counting = {entry.id: entry for key in cited if (entry := find(key)) is not None}
+    held: set[str] = set()
+    while more := {key for key, entry in counting.items() if key not in held and _held_up(entry, held)}:
+        held |= more
+    return {key: entry for key, entry in counting.items() if key in held}
 
 
-def _stands(entry: LawEntry, counting: Mapping[str, LawEntry], above: frozenset[str] = frozenset()) -> bool:
-    """`above`: the entries that led here; one that needs itself by way of others never stands."""
-    led = above | {entry.id}
-
-    def there(key: str) -> bool:
-        return key in counting and key not in led and _stands(counting[key], counting, led)
-
-    return all(map(there, entry.needs)) and (not entry.needs_any or any(map(there, entry.needs_any)))
+def _held_up(entry: LawEntry, held: set[str]) -> bool:
+    return held.issuperset(entry.needs) and not (entry.needs_any and held.isdisjoint(entry.needs_any))
 
 
-def _beside(
-    entry: LawEntry, counting: Mapping[str, LawEntry], seen: dict[str, LawEntry]
-) -> Iterable[LawEntry]:
-    """The entry and, in order, those that it needs and that stand, with theirs."""
-    seen[entry.id] = entry
+def _gather(entry: LawEntry, standing: Mapping[str, LawEntry], found: dict[str, LawEntry]) -> None:
+    """Add the entry and, in order, those that it needs and that stand, with theirs."""
+    if entry.id in found:
+        return
+    found[entry.id] = entry
     for key in (*entry.needs, *entry.needs_any):
-        if key in counting and _stands(counting[key], counting):
-            _beside(counting[key], counting, seen)
-    return seen.values()
+        if key in standing:
+            _gather(standing[key], standing, found)

@@ -82,6 +82,29 @@ def test_an_entry_that_needs_itself_never_stands():
 
 
 @pytest.mark.parametrize(
+    ("cited", "rests_on"), [("a b", ""), ("a b c", "a b c"), ("b a c", "b a c"), ("a c", "a c")]
+)
+def test_entries_that_need_each_other_stand_on_a_third(cited, rests_on):
+    """Alternatives that name each other carry nothing alone, and everything once one has other support."""
+    known = (
+        entry("a", serves=HEAD, needs_any=("b", "c")),
+        entry("b", serves=HEAD, needs_any=("a", "c")),
+        entry("c"),
+    )
+    assert found(cited, *known) == rests_on
+
+
+def test_long_ways_of_support_are_walked_once():
+    """Sixty entries, each with two ways on to all that follow: told at once, each once."""
+    names = [f"e{number:02}" for number in range(60)]
+    known = [
+        entry(name, serves=HEAD if not number else (), needs_any=tuple(names[number + 1 : number + 3]))
+        for number, name in enumerate(names)
+    ]
+    assert found(" ".join(names), *known) == " ".join(names)
+
+
+@pytest.mark.parametrize(
     ("cited", "rests_on"), [("a b", ""), ("a b c", "a b c"), ("a b d", "a b d"), ("a c d", "")]
 )
 def test_what_an_entry_needs_must_stand_itself(cited, rests_on):
