@@ -7,10 +7,6 @@ from itertools import chain, combinations
 
 from policies.grounds import Find, grounds, heads
 from policies.model import (
-    ANY,
-    CONFIDENTIAL,
-    COUNCIL,
-    LAW_ENFORCEMENT,
     Category,
     Conditions,
     ConsentRule,
@@ -24,6 +20,7 @@ from policies.model import (
     Span,
 )
 from policies.reading import Problem
+from policies.vocabulary import ANY, CONFIDENTIAL, COUNCIL, LAW_ENFORCEMENT
 
 
 @dataclass(frozen=True, slots=True)

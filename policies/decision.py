@@ -9,9 +9,10 @@ from typing import Final
 from gateway.domain.legal_date import legal_date
 from policies import legs
 from policies.legs import Case
-from policies.model import COUNCIL, DatasetPolicy, Family, LawEntry, PolicySet, Serves
+from policies.model import DatasetPolicy, Family, LawEntry, PolicySet, Serves
 from policies.requirements import REQUIREMENTS
 from policies.verdict import AgreementTerms, Basis, Decision, Ground, Question, Unmet, refuse
+from policies.vocabulary import COUNCIL
 
 __all__ = [
     "ENGINE",

@@ -8,8 +8,6 @@ from typing import Final
 from policies.checks import exports, indicators_of
 from policies.grounds import Find, grounds, heads
 from policies.model import (
-    CONFIDENTIAL,
-    COUNCIL,
     Category,
     Conditions,
     ConsentRule,
@@ -20,6 +18,7 @@ from policies.model import (
     Regime,
     Serves,
 )
+from policies.vocabulary import CONFIDENTIAL, COUNCIL
 
 _NOTHING: Final = Conditions(
     regimes=(), request=(), lawful_basis=(), special_category=(), offence=(), export=()

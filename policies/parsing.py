@@ -5,10 +5,6 @@ from typing import Final
 from gateway.domain.exchange import Granularity, Release
 from gateway.domain.people import IDENTIFYING
 from policies.model import (
-    ANY,
-    COUNCIL,
-    PARTNER_KINDS,
-    TOPICS,
     Category,
     Conditions,
     Confirmation,
@@ -28,6 +24,7 @@ from policies.model import (
     Threshold,
 )
 from policies.reading import Table, whole
+from policies.vocabulary import ANY, COUNCIL, PARTNER_KINDS, TOPICS
 
 PARTIES: Final = PARTNER_KINDS | {COUNCIL, ANY}
 _STATUS: Final = {"confirmed", "unconfirmed"}

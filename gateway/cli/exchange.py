@@ -42,7 +42,9 @@ def submit(
     file: Annotated[Path, typer.Argument(help="CSV, XLSX or Parquet", exists=True, dir_okay=False)],
     dataset: Annotated[str, typer.Option(help="The partner's dataset; flagstone policy list shows them")],
     purpose: Annotated[str, typer.Option(help="Why you ask")],
-    framework: Annotated[str, typer.Option(help="Indicator set")] = "local",
+    framework: Annotated[
+        str, typer.Option(help="Indicator set; left out, the dataset's only one in force today")
+    ] = "",
     partner: Annotated[str | None, typer.Option(help="Needed only when several hold the dataset")] = None,
     idempotency_key: Annotated[
         str | None, typer.Option(help="8 to 128 characters: the same key and list submit once")
@@ -60,7 +62,9 @@ def submit(
         rejects = Path(f"{file.name}.rejects.csv")
     if rejects is not None:
         check_folder(rejects)  # before the list is sent: afterwards there is no way back
-    params = {"dataset": dataset, "purpose": purpose, "framework": framework}
+    params = {"dataset": dataset, "purpose": purpose}
+    if framework:
+        params["framework"] = framework
     if accept_valid:
         params["accept_valid"] = "true"
     if partner:

@@ -12,7 +12,9 @@ AgreementNumber = Annotated[str, Path(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,
 Dataset = Annotated[str, Query(pattern=_NAME)]
 OptionalDataset = Annotated[str | None, Query(pattern=_NAME)]
 Purpose = Annotated[str, Query(pattern=_NAME)]
-Framework = Annotated[str, Query(pattern=_NAME)]
+OptionalFramework = Annotated[
+    str | None, Query(pattern=_NAME, description="Left out: the dataset's only one in force on the day")
+]
 OptionalPartner = Annotated[
     str | None, Query(pattern=_NAME, description="Needed when several partners answer for the dataset")
 ]

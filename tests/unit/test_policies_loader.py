@@ -7,8 +7,8 @@ import pytest
 
 from gateway.domain.errors import ConfigurationError
 from policies.loader import builtin, load
-from policies.model import PARTNER_KINDS
 from policies.reading import PolicyFileError
+from policies.vocabulary import PARTNER_KINDS
 
 HEALTH = "datasets/health-trust.toml"
 POLICE = "datasets/police-force.toml"

@@ -16,9 +16,9 @@ from gateway.web.parameters import (
     AcceptValid,
     Dataset,
     Exchange,
-    Framework,
     IdempotencyKey,
     OptionalDataset,
+    OptionalFramework,
     OptionalPartner,
     Purpose,
 )
@@ -56,7 +56,7 @@ async def submit_list(
     dataset: Dataset,
     purpose: Purpose,
     idempotency_key: IdempotencyKey,
-    framework: Framework = "local",
+    framework: OptionalFramework = None,
     partner: OptionalPartner = None,
     accept_valid: AcceptValid = False,
 ) -> dict[str, Any]:
@@ -70,7 +70,7 @@ async def submit_list(
             upload,
             dataset=dataset,
             purpose=purpose,
-            framework=framework,
+            framework=framework or "",
             idempotency_key=idempotency_key,
             accept_valid=accept_valid,
             partner=partner,
