@@ -1,6 +1,7 @@
 """C2SP signed notes and tlog-checkpoints, signed with Ed25519 (signature type 0x01).
 
 Formats: c2sp.org/signed-note and c2sp.org/tlog-checkpoint, unchanged, so that others' tools read ours.
+Witnesses' signatures are in `audit.cosignature`.
 """
 
 import base64
@@ -9,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import ClassVar, Final, Self, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -29,8 +30,9 @@ _MARK = "— "  # an em dash and a space begin a signature line
 
 @dataclass(frozen=True, slots=True)
 class NoteVerifier:
-    """A public key by its name. Both stand in the text form (vkey): name+hex key id+base64(0x01 ‖ key)."""
+    """A public key by its name. Both stand in the text form (vkey): name+hex key id+base64(type ‖ key)."""
 
+    TYPE: ClassVar[bytes] = ED25519
     name: str
     key: bytes
 
@@ -42,8 +44,8 @@ class NoteVerifier:
 
     @property
     def key_id(self) -> bytes:
-        """The first 4 bytes of SHA-256(name ‖ newline ‖ 0x01 ‖ key)."""
-        return hashlib.sha256(self.name.encode() + b"\n" + ED25519 + self.key).digest()[:KEY_ID_BYTES]
+        """The first 4 bytes of SHA-256(name ‖ newline ‖ type ‖ key)."""
+        return hashlib.sha256(self.name.encode() + b"\n" + self.TYPE + self.key).digest()[:KEY_ID_BYTES]
 
     @classmethod
     def parse(cls, vkey: str) -> Self:
@@ -55,8 +57,8 @@ class NoteVerifier:
         name, _, rest = vkey.partition("+")
         key_id, _, encoded = rest.partition("+")
         typed = _base64(encoded, "key text")
-        if typed[:1] != ED25519:
-            raise NoteError("key text: not an Ed25519 key")
+        if typed[:1] != cls.TYPE:
+            raise NoteError(f"key text: not a key of type 0x{cls.TYPE.hex()}")
         verifier = cls(name, typed[1:])
         if verifier.key_id.hex() != key_id:
             raise NoteError("key text: the key id is not that of this name and key")
@@ -65,10 +67,10 @@ class NoteVerifier:
     @property
     def vkey(self) -> str:
         """The text form, as it stands in a trust file."""
-        return f"{self.name}+{self.key_id.hex()}+{base64.b64encode(ED25519 + self.key).decode()}"
+        return f"{self.name}+{self.key_id.hex()}+{base64.b64encode(self.TYPE + self.key).decode()}"
 
     def verify(self, text: str, signature: bytes) -> None:
-        """Check an Ed25519 signature (RFC 8032) over the text.
+        """Check a signature of this key's type over the text; here Ed25519 (RFC 8032).
 
         Raises:
             NoteError: the signature is not this key's over this text.
@@ -99,8 +101,10 @@ class NoteSigner:
             NoteError: the text does not end in a newline, or holds other control characters.
         """
         _check_text(text)
-        signature = base64.b64encode(self.verifier.key_id + self._private.sign(text.encode())).decode()
-        return f"{text}\n{_MARK}{self.name} {signature}\n".encode()
+        return text.encode() + b"\n" + signature_line(self.verifier, self._private.sign(text.encode()))
+
+
+_Verifier = TypeVar("_Verifier", bound=NoteVerifier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,17 +154,33 @@ def open_note(note: bytes, verifiers: Sequence[NoteVerifier]) -> str:
     Raises:
         NoteError: the note is malformed, a known key's signature is wrong, or no known key signed.
     """
+    text, signed = signatures_by(note, verifiers)
+    if not signed:
+        raise NoteError("no trusted key signed this")
+    return text
+
+
+def signatures_by(note: bytes, verifiers: Sequence[_Verifier]) -> tuple[str, list[tuple[_Verifier, bytes]]]:
+    """The text, and each signature on it that is a verifier's, checked. Others' are ignored.
+
+    Raises:
+        NoteError: the note is malformed, or a known key's signature is wrong.
+    """
     text, signatures = _parted(note)
     known = {(verifier.name, verifier.key_id): verifier for verifier in verifiers}
-    signed = False
+    signed = []
     for name, signature in signatures:
         verifier = known.get((name, signature[:KEY_ID_BYTES]))
         if verifier:
             verifier.verify(text, signature[KEY_ID_BYTES:])
-            signed = True
-    if not signed:
-        raise NoteError("no trusted key signed this")
-    return text
+            signed.append((verifier, signature[KEY_ID_BYTES:]))
+    return text, signed
+
+
+def signature_line(verifier: NoteVerifier, signature: bytes) -> bytes:
+    """A line of a note's signature block."""
+    encoded = base64.b64encode(verifier.key_id + signature).decode()
+    return f"{_MARK}{verifier.name} {encoded}\n".encode()
 
 
 def open_checkpoint(note: bytes, log: NoteVerifier) -> Checkpoint:

@@ -1,11 +1,12 @@
-"""The trust file: which log key an auditor believes. It must not come by the same way as the log."""
+"""The trust file: which log key and witnesses an auditor believes. It comes by another way than the log."""
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
-from audit.checkpoint import NoteVerifier
+from audit.checkpoint import Checkpoint, NoteVerifier
+from audit.cosignature import Cosignature, WitnessVerifier, open_cosigned
 from audit.errors import NoteError, TrustError
 
 TYPE: Final = "flagstone/trust/v1"
@@ -15,16 +16,38 @@ _FIELDS: Final = frozenset({"type", "log", "witnesses", "quorum"})
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """The log's key. Witnesses and a quorum of them have their place in the format, and no support yet."""
+    """The log's key, the witnesses' and how many of these must have cosigned a checkpoint.
+
+    Raises:
+        TrustError: a witness stands there twice, or the quorum is not 0 to the number of witnesses.
+    """
 
     log: NoteVerifier
+    witnesses: tuple[WitnessVerifier, ...] = ()
+    quorum: int = 0
+
+    def __post_init__(self) -> None:
+        if len({witness.name for witness in self.witnesses}) < len(self.witnesses):
+            raise TrustError("the trust file names a witness twice")
+        if len({self.log.key, *(witness.key for witness in self.witnesses)}) <= len(self.witnesses):
+            raise TrustError("two names in the trust file have one key, which would count twice")
+        if not 0 <= self.quorum <= len(self.witnesses):
+            raise TrustError("the trust file's quorum is not 0 to the number of its witnesses")
+
+    def open(self, note: bytes) -> tuple[Checkpoint, tuple[Cosignature, ...]]:
+        """The checkpoint in a note, and the trusted witnesses that cosigned it.
+
+        Raises:
+            NoteError: the log's key did not sign it, a signature is wrong, or the quorum is missed.
+        """
+        return open_cosigned(note, self.log, self.witnesses, self.quorum)
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
         """Parse strictly.
 
         Raises:
-            TrustError: it is malformed, or asks for witnesses: ignoring them would trust more than told.
+            TrustError: it is malformed, or as `Trust`.
         """
         try:
             fields = json.loads(data[: MAX_BYTES + 1].decode())
@@ -32,23 +55,24 @@ class Trust:
             raise TrustError("the trust file is not JSON") from None
         if not isinstance(fields, dict) or fields.keys() != _FIELDS or fields["type"] != TYPE:
             raise TrustError(f"the trust file is not of type {TYPE} with log, witnesses and quorum")
-        if fields["witnesses"] != [] or fields["quorum"] != 0 or isinstance(fields["quorum"], bool):
-            raise TrustError("the trust file asks for witnesses, which this version can't check")
-        if not isinstance(fields["log"], str):
+        log, witnesses, quorum = fields["log"], fields["witnesses"], fields["quorum"]
+        if not isinstance(log, str):
             raise TrustError("the trust file's log is not a key text")
+        if not isinstance(witnesses, list) or not all(isinstance(key, str) for key in witnesses):
+            raise TrustError("the trust file's witnesses are not a list of key texts")
+        if not isinstance(quorum, int) or isinstance(quorum, bool):
+            raise TrustError("the trust file's quorum is not a number")
         try:
-            return cls(NoteVerifier.parse(fields["log"]))
+            return cls(NoteVerifier.parse(log), tuple(map(WitnessVerifier.parse, witnesses)), quorum)
         except NoteError as error:
-            raise TrustError(f"the trust file's log: {error}") from None
+            raise TrustError(f"the trust file: {error}") from None
+
+    def to_json(self) -> dict[str, Any]:
+        """What `parse` reads."""
+        keys = [witness.vkey for witness in self.witnesses]
+        return {"type": TYPE, "log": self.log.vkey, "witnesses": keys, "quorum": self.quorum}
 
 
-def write_trust(path: Path, log: str) -> None:
-    """Write the trust file of a log's key text (`NoteVerifier.vkey`).
-
-    Raises:
-        TrustError: it is not a key text.
-    """
-    document = {"type": TYPE, "log": log, "witnesses": [], "quorum": 0}
-    data = json.dumps(document, indent=2).encode() + b"\n"
-    Trust.parse(data)
-    path.write_bytes(data)
+def write_trust(path: Path, trust: Trust) -> None:
+    """Write a trust file."""
+    path.write_bytes(json.dumps(trust.to_json(), indent=2).encode() + b"\n")

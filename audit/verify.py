@@ -2,7 +2,8 @@
 
 The order of the checks:
 
-1. the checkpoint is signed by the trusted log key, and no smaller than the checkpoint seen before;
+1. the checkpoint is signed by the trusted log key and cosigned by the quorum of trusted witnesses, and no
+   smaller than the checkpoint seen before;
 2. each leaf has the leaf hash listed for it, and is an entry in canonical form;
 3. nothing is missing, added or follows;
 4. the leaf hashes lead to the checkpoint's root; if the leaves do instead, the hashes were altered;
@@ -20,13 +21,12 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from audit.checkpoint import Checkpoint, open_checkpoint
+from audit.cosignature import Cosignature
 from audit.entry import Entry
 from audit.errors import EntryError, ExportError, NoteError
 from audit.export import TILE, ExportReader
 from audit.merkle import Frontier, leaf_hash
-from audit.trust import Trust, write_trust
-
-__all__ = ["Trust", "Verified", "verify_export", "verify_file", "write_trust"]
+from audit.trust import Trust
 
 MAX_NAMED: Final = 10
 _KIND = re.compile(rb'"kind":"([a-z]+(?:\.[a-z-]+)+)","type":"flagstone/entry/v1"\}\Z')
@@ -34,16 +34,21 @@ _KIND = re.compile(rb'"kind":"([a-z]+(?:\.[a-z-]+)+)","type":"flagstone/entry/v1
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What held: every entry under this checkpoint, and that it extends the checkpoint seen before."""
+    """What held: every entry under this checkpoint, who cosigned it, and that it extends one seen before."""
 
     checkpoint: Checkpoint
+    cosigned: tuple[Cosignature, ...] = ()
     seen: int | None = None
 
     def __str__(self) -> str:
         size, origin = self.checkpoint.size, self.checkpoint.origin
         text = f"Verified: all {size} entries of {origin} are as its key signed them."
+        for each in self.cosigned:
+            text += f" {each.witness.name} saw this same log on {each.at:%Y-%m-%d at %H:%M UTC}."
         if self.seen is not None:
             return f"{text} They extend the {self.seen} entries seen before."
+        if self.cosigned:
+            return text
         return f"{text} No checkpoint seen before was given, so a fork or a rollback would not show."
 
 
@@ -80,8 +85,8 @@ def verify_export(stream: BinaryIO, trust: Trust, seen: bytes | None = None) -> 
         ExportError: it fails; `index` and the text name the first wrong entry where it can be told.
     """
     reader = ExportReader(stream)
-    checkpoint = _opened(reader.note(), trust, "the checkpoint in the file")
-    remembered = _opened(seen, trust, "the checkpoint seen before") if seen is not None else None
+    checkpoint, cosigned = _opened(reader.note(), trust)
+    remembered = _remembered(seen, trust) if seen is not None else None
     if remembered and remembered.size > checkpoint.size:
         raise ExportError(
             f"rolled back: the log holds {checkpoint.size} entries, and held {remembered.size} when last seen"
@@ -94,7 +99,7 @@ def verify_export(stream: BinaryIO, trust: Trust, seen: bytes | None = None) -> 
     except ExportError as error:
         raise audit.named(error) from None
     audit.conclude()
-    return Verified(checkpoint, remembered.size if remembered else None)
+    return Verified(checkpoint, cosigned, remembered.size if remembered else None)
 
 
 class _Audit:
@@ -184,11 +189,18 @@ def _summary(findings: Sequence[_Finding]) -> ExportError:
     return ExportError(heading + "; ".join(map(str, findings)), findings[0].index)
 
 
-def _opened(note: bytes, trust: Trust, what: str) -> Checkpoint:
+def _opened(note: bytes, trust: Trust) -> tuple[Checkpoint, tuple[Cosignature, ...]]:
+    try:
+        return trust.open(note)
+    except NoteError as error:
+        raise ExportError(f"the checkpoint in the file: {error}") from None
+
+
+def _remembered(note: bytes, trust: Trust) -> Checkpoint:
     try:
         return open_checkpoint(note, trust.log)
     except NoteError as error:
-        raise ExportError(f"{what}: {error}") from None
+        raise ExportError(f"the checkpoint seen before: {error}") from None
 
 
 def _kind(leaf: bytes) -> str:

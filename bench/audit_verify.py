@@ -28,7 +28,7 @@ from audit.entry import Entry
 from audit.export import write_export
 from audit.log import Log
 from audit.store import FileStore
-from audit.verify import write_trust
+from audit.trust import Trust, write_trust
 
 BATCH = 10_000  # entries appended at once
 TENTH = 10
@@ -78,7 +78,7 @@ def make(folder: Path, entries: int) -> None:
             log.append([entry(index) for index in range(start, min(start + BATCH, entries))])
         with (folder / "log.txt").open("wb") as out:
             write_export(log, out)
-    write_trust(folder / "trust.json", signer.verifier.vkey)  # the last one written
+    write_trust(folder / "trust.json", Trust(signer.verifier))  # the last one written
 
 
 def measure(entries: int) -> Verified:

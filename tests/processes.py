@@ -25,7 +25,8 @@ import httpx
 from adapters.agent import desk, main
 from audit.entry import Entry
 from audit.store import FileStore
-from audit.verify import verify_file, write_trust
+from audit.trust import Trust, write_trust
+from audit.verify import verify_file
 from gateway.bootstrap import create_keys, log_signer, opened
 from gateway.db.embedded import EmbeddedPostgres
 from gateway.domain.exchange import ENDED, Role
@@ -264,7 +265,7 @@ def site(root, household_list=SMALL_LIST, register_text="", *, dataset="police-f
     (root / "list.csv").write_text(household_list)
     (root / "register.csv").write_text(register_text or register(household_list, SMALL_FLAGS, POLICE))
     create_keys(made.council, "borough", "Example Borough Council")
-    write_trust(made.trust, log_signer(made.council).verifier.vkey)
+    write_trust(made.trust, Trust(log_signer(made.council).verifier))
     made.server.start()
     try:
         made.start_gateway()

@@ -15,8 +15,9 @@ from adapters.agent.approvals import CUSTODIAN
 from adapters.agent.loop import run_forever, run_once
 from adapters.agent.main import initialise, only_one, opened
 from adapters.registers.opening import Kind
+from audit.checkpoint import NoteVerifier
 from audit.export import write_export
-from audit.trust import write_trust
+from audit.trust import Trust, write_trust
 from gateway.bundle.agreement import AgreementDocument
 from gateway.cli.files import small
 from gateway.cli.output import emit, err, out, say, table
@@ -203,7 +204,7 @@ def export(
         agent.agent.journal.record("log.exported", {}, by=CUSTODIAN)
         with out_file.open("wb") as file:
             write_export(agent.log, file)
-        write_trust(trust, agent.log_key)
+        write_trust(trust, Trust(NoteVerifier.parse(agent.log_key)))
     say(f"Check it with: python -m audit verify {out_file} --trust {trust}")
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audit.verify import write_trust
+from audit import trust as trusted
 from gateway.bootstrap import council_identity, create_keys, log_signer
 from gateway.cli.output import emit, out, say, table
 from gateway.domain.identity import Identity
@@ -59,5 +59,5 @@ def _write(home: Path, identity: Identity, public: Path | None, trust: Path | No
         public.write_text(json.dumps(identity.to_json(), indent=2) + "\n", encoding="utf-8")
         say(f"Identity document: {public}")
     if trust is not None:
-        write_trust(trust, log_signer(home).verifier.vkey)
+        trusted.write_trust(trust, trusted.Trust(log_signer(home).verifier))
         say(f"Trust file for auditors: {trust}")

@@ -91,7 +91,7 @@ def receive_refusal(ctx: Context, partner: Partner, exchange_id: ExchangeId, jws
             actor=the_partner(partner.identity.slug),
             at=at,
             body={"code": notice.code.value, "counts_as_disclosed": True},
-            private={"receipt": jws},
+            accounted={"receipt": jws},
         )
         uow.mailbox.remove(exchange_id)
         uow.commit()
@@ -127,7 +127,7 @@ def _keep(
         actor=the_partner(partner.identity.slug),
         at=at,
         body={"register_date": opened.manifest.attestation.register_date.isoformat()},
-        private={"receipt": split(data, len(data))[0].decode(), "answer": opened.digest.hex()},
+        accounted={"receipt": split(data, len(data))[0].decode(), "answer": opened.digest.hex()},
     )
     uow.mailbox.remove(exchange.id)
 

@@ -5,8 +5,7 @@ from datetime import datetime
 from gateway.domain.errors import NotFoundError
 from gateway.domain.exchange import ENDED, ExchangeId
 from gateway.service.context import Context
-from gateway.service.probes import PROBE
-from gateway.service.sealing import SEAL_KEY, SECRET
+from gateway.service.sealing import ACCOUNT_KEY, PROBE_KEY, SEAL_KEY, SECRET
 
 
 def close(ctx: Context, exchange_id: ExchangeId) -> None:
@@ -31,7 +30,8 @@ def clear_up(ctx: Context, *, before: datetime) -> None:
         if _exists(ctx, exchange_id):
             close(ctx, exchange_id)
         elif exchange_id in orphans:
-            for name in (PROBE, SEAL_KEY, SECRET):  # the secret last, or a crash here would hide the other
+            # the secret last, or a crash would hide the others
+            for name in (PROBE_KEY, ACCOUNT_KEY, SEAL_KEY, SECRET):
                 ctx.exchange_keys.destroy(exchange_id, name)
 
 

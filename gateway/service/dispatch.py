@@ -46,7 +46,7 @@ def authorise(ctx: Context, exchange_id: ExchangeId) -> Status:
             exchange,
             actor=the_gateway(ctx),
             at=at,
-            private={"request": exchange.request_digest.hex()},
+            accounted={"request": exchange.request_digest.hex()},
         )
         uow.commit()
     return Status.AUTHORISED

@@ -17,7 +17,7 @@ from gateway.linkage.secret import exchange_secret, one_time_public, token_keys,
 from gateway.linkage.tokens import tokenise
 from gateway.ports import AgreementRecord, Partner, PrekeyRecord
 from gateway.service.context import Context
-from gateway.service.sealing import SEAL_KEY, SECRET
+from gateway.service.sealing import ACCOUNT_KEY, SEAL_KEY, SECRET
 from policies.decision import Decision
 from policies.model import DatasetPolicy
 
@@ -88,7 +88,8 @@ def prepare(
     # durable before the transaction commits: a committed exchange always finds its keys
     # the secret first: by it `clear_up` finds what a crash leaves
     ctx.exchange_keys.put(exchange, SECRET, secret)
-    ctx.exchange_keys.put(exchange, SEAL_KEY, ctx.entropy(_KEY_BYTES))
+    for name in (SEAL_KEY, ACCOUNT_KEY):
+        ctx.exchange_keys.put(exchange, name, ctx.entropy(_KEY_BYTES))
     slot_map = {"households": handles, "people": slots.select("person_id", "household").rows()}
     return Prepared(bundle, hashlib.sha256(bundle).digest(), len(handles), slots.height, slot_map)
 

@@ -20,11 +20,9 @@ from gateway.linkage.secret import token_keys
 from gateway.linkage.tokens import TOKEN_BYTES, parts_of, tokens_of
 from gateway.ports import UnitOfWork
 from gateway.service.context import Context
-from gateway.service.sealing import get_sealed, put_sealed
+from gateway.service.sealing import PROBE_KEY, get_sealed, put_sealed
 from policies.model import DatasetPolicy
 
-PROBE: Final = "probe"
-"""The key's name in the key store, and the tags' in the vault."""
 LABELS: Final = ("g1.sl.born", "nhs.born", "upn.born", "nino.born")
 """Match keys narrow enough that a stranger seldom shares one: who does stays behind, and nothing is told."""
 _UNANSWERED: Final = frozenset({Status.FAILED, Status.EXPIRED, Status.CANCELLED})
@@ -59,14 +57,14 @@ def remember(
     if not policy.repeat_days:
         return
     key = ctx.entropy(_KEY_BYTES)
-    ctx.exchange_keys.put(exchange, PROBE, key)
+    ctx.exchange_keys.put(exchange, PROBE_KEY, key)
     tags = sorted(set(_bytes(_tags(parts_of(people.frame, V1), key))))
-    put_sealed(ctx, uow, exchange, PROBE, base64.b64encode(b"".join(tags)).decode())
+    put_sealed(ctx, uow, exchange, PROBE_KEY, base64.b64encode(b"".join(tags)).decode())
 
 
 def forget(ctx: Context, at: datetime) -> None:
     """Destroy the tags and keys whose interval is over; work grows with the keys that live alone."""
-    for exchange_id in ctx.exchange_keys.older_than(PROBE, at):
+    for exchange_id in ctx.exchange_keys.older_than(PROBE_KEY, at):
         with ctx.store.begin() as uow:
             try:
                 exchange = uow.exchanges.get(exchange_id)
@@ -75,15 +73,15 @@ def forget(ctx: Context, at: datetime) -> None:
             policy = ctx.policies.datasets.get(exchange.dataset)
             if policy and at < exchange.submitted_at + timedelta(days=policy.repeat_days):
                 continue
-            uow.vault.drop(exchange_id, PROBE)
+            uow.vault.drop(exchange_id, PROBE_KEY)
             uow.commit()
-        ctx.exchange_keys.destroy(exchange_id, PROBE)
+        ctx.exchange_keys.destroy(exchange_id, PROBE_KEY)
 
 
 def _earlier(ctx: Context, uow: UnitOfWork, exchange: Exchange) -> tuple[bytes, list[bytes]] | None:
     try:
-        key = ctx.exchange_keys.get(exchange.id, PROBE)
-        tags = base64.b64decode(get_sealed(ctx, uow, exchange.id, PROBE))
+        key = ctx.exchange_keys.get(exchange.id, PROBE_KEY)
+        tags = base64.b64decode(get_sealed(ctx, uow, exchange.id, PROBE_KEY))
     except NotFoundError:
         return None
     return key, [tags[i : i + TOKEN_BYTES] for i in range(0, len(tags), TOKEN_BYTES)]

@@ -8,9 +8,11 @@ from audit.entry import Entry, Json, commit
 from gateway.domain.exchange import Exchange
 from gateway.ports import UnitOfWork, User
 from gateway.service.context import Context
-from gateway.service.sealing import put_sealed
+from gateway.service.sealing import ACCOUNTING, put_sealed
 
 _SALT_BYTES = 32
+OPENINGS = "openings/"
+"""Where an entry's openings lie in the vault: this, after the clock's prefix, and the entry's id."""
 SMALL = 10
 """Counts below this stand in a leaf as commitments only (DESIGN.md §6)."""
 
@@ -56,24 +58,28 @@ def record_exchange(
     actor: Mapping[str, Json],
     at: datetime,
     body: Mapping[str, Json] | None = None,
+    accounted: Mapping[str, Json] | None = None,
     private: Mapping[str, Json] | None = None,
 ) -> None:
     """Append an entry about an exchange.
 
-    `private` is whatever derives from persons, by path: the leaf gets salted commitments, and the salts and
-    values are sealed under the exchange's key, so that destroying it erases them and breaks no proof.
+    What derives from persons stands in the leaf as salted commitments only, by path; the salts and values
+    are sealed under the exchange's keys, so that destroying them erases it and breaks no proof. `accounted`
+    is kept for as long as the account of who was told about whom, `private` for as long as the results.
     """
     entry_id = UUID(bytes=ctx.entropy(16), version=4)
-    openings: dict[str, Json] = {}
-    commitments: dict[str, Json] = {}
-    for path, value in (private or {}).items():
-        salt = ctx.entropy(_SALT_BYTES)
-        openings[path] = {"salt": salt.hex(), "value": value}
-        commitments[path] = commit(salt, entry_id, path, value)
     leaf: dict[str, Json] = {"actor": dict(actor), **about(exchange), **(body or {})}
+    commitments: dict[str, Json] = {}
+    for clock, values in ((ACCOUNTING, accounted), ("", private)):
+        openings: dict[str, Json] = {}
+        for path, value in (values or {}).items():
+            salt = ctx.entropy(_SALT_BYTES)
+            openings[path] = {"salt": salt.hex(), "value": value}
+            commitments[path] = commit(salt, entry_id, path, value)
+        if openings:
+            put_sealed(ctx, uow, exchange.id, f"{clock}{OPENINGS}{entry_id}", openings)
     if commitments:
         leaf["commitments"] = commitments
-        put_sealed(ctx, uow, exchange.id, f"openings/{entry_id}", openings)
     uow.log.append([Entry(entry_id, kind, at, leaf)])
 
 

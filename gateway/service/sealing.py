@@ -1,4 +1,7 @@
-"""What must be kept of an exchange is sealed under a key of that exchange alone (DESIGN.md §6).
+"""What must be kept of an exchange is sealed under keys of that exchange alone (DESIGN.md §6).
+
+A key for each clock, so that each can end by destroying its key: the results (flags, who stands in which
+slot), the account of who was told about whom, and what remembers that somebody was asked about.
 
 AES-256-GCM with a random 96-bit nonce: one key seals a handful of values, far below the 2^32 limit of
 NIST SP 800-38D §8.3. The associated data bind exchange and kind, so that a ciphertext can't be moved.
@@ -16,9 +19,19 @@ from gateway.domain.exchange import ExchangeId
 from gateway.ports import UnitOfWork
 from gateway.service.context import Context
 
+# names in the key store
 SEAL_KEY = "seal"
-SECRET = "secret"  # noqa: S105 - the key's name in the key store, not a key
+ACCOUNT_KEY = "accounting"
+PROBE_KEY = "probe"
+SECRET = "secret"  # noqa: S105 - a name, not a key
+ACCOUNTING = "accounting/"
+"""Kinds that begin so are sealed under the accounting key."""
 _NONCE_BYTES = 12
+
+
+def _key(ctx: Context, exchange: ExchangeId, kind: str) -> AESGCM:
+    name = ACCOUNT_KEY if kind.startswith(ACCOUNTING) else PROBE_KEY if kind == PROBE_KEY else SEAL_KEY
+    return AESGCM(ctx.exchange_keys.get(exchange, name))
 
 
 def _aad(exchange: ExchangeId, kind: str) -> bytes:
@@ -28,7 +41,7 @@ def _aad(exchange: ExchangeId, kind: str) -> bytes:
 def put_sealed(ctx: Context, uow: UnitOfWork, exchange: ExchangeId, kind: str, value: Any) -> None:
     """Seal a JSON value and put it into the vault."""
     nonce = ctx.entropy(_NONCE_BYTES)
-    key = AESGCM(ctx.exchange_keys.get(exchange, SEAL_KEY))
+    key = _key(ctx, exchange, kind)
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     uow.vault.put(exchange, kind, nonce + key.encrypt(nonce, text, _aad(exchange, kind)))
 
@@ -41,7 +54,7 @@ def get_sealed(ctx: Context, uow: UnitOfWork, exchange: ExchangeId, kind: str) -
         VerificationError: the ciphertext is not what was sealed.
     """
     sealed = uow.vault.get(exchange, kind)
-    key = AESGCM(ctx.exchange_keys.get(exchange, SEAL_KEY))
+    key = _key(ctx, exchange, kind)
     try:
         text = key.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _aad(exchange, kind))
     except InvalidTag:

@@ -330,7 +330,7 @@ def _keep_permit(
         actor=actor_of(ctx, request.user),
         at=exchange.submitted_at,
         body={"decision": told, "counts": shown},
-        private=private | {"list": request.intake.digest.hex(), "request": prepared.digest.hex()},
+        accounted=private | {"list": request.intake.digest.hex(), "request": prepared.digest.hex()},
     )
     outcome = json.dumps({"decision": told, "withheld": rows}).encode()
     uow.submissions.remember(

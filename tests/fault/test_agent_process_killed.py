@@ -11,8 +11,10 @@ import pytest
 from processes import ONCE_EACH, POLICE, RELEASED, SMALL_FLAGS, SMALL_LIST, eventually, register, site
 
 from adapters.agent import main
+from audit.checkpoint import NoteVerifier
 from audit.export import write_export
-from audit.verify import verify_file, write_trust
+from audit.trust import Trust, write_trust
+from audit.verify import verify_file
 
 pytestmark = [pytest.mark.processes, pytest.mark.postgres]
 
@@ -85,6 +87,6 @@ def test_the_agents_own_log_verifies_after_all_that(world, tmp_path):
     kill(world)
     with main.opened(world.home) as agent, (tmp_path / "log").open("wb") as file:
         write_export(agent.log, file)
-        write_trust(tmp_path / "trust.json", agent.log_key)
+        write_trust(tmp_path / "trust.json", Trust(NoteVerifier.parse(agent.log_key)))
     world.start_agent()
     assert verify_file(tmp_path / "log", tmp_path / "trust.json", None).checkpoint.size >= 2

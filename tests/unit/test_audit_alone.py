@@ -10,7 +10,7 @@ import pytest
 from audit_samples import exported, log_of, signer
 
 import audit
-from audit.verify import write_trust
+from audit.trust import Trust, write_trust
 
 RUN = """
 import runpy, sys
@@ -32,7 +32,7 @@ def alone(tmp_path):
             found = origin.parent if spec.submodule_search_locations else origin
             (tmp_path / found.name).symlink_to(found)
     (tmp_path / "export").write_bytes(exported(log_of(300, 100)))
-    write_trust(tmp_path / "trust", signer().verifier.vkey)
+    write_trust(tmp_path / "trust", Trust(signer().verifier))
     return tmp_path
 
 

@@ -15,7 +15,8 @@ from audit.errors import ExportError, TrustError
 from audit.export import write_export
 from audit.log import Log
 from audit.merkle import Frontier, leaf_hash
-from audit.verify import Trust, verify_export, write_trust
+from audit.trust import Trust, write_trust
+from audit.verify import verify_export
 
 SIZE = 600
 EXPORT = exported(log_of(SIZE, 100))
@@ -290,7 +291,7 @@ def test_a_changed_byte_in_any_leaf_names_that_entry():
 
 def test_trust_file_round_trips(tmp_path):
     """A written trust file parses to the log's key."""
-    write_trust(tmp_path / "trust.json", signer().verifier.vkey)
+    write_trust(tmp_path / "trust.json", trust())
     assert Trust.parse((tmp_path / "trust.json").read_bytes()) == trust()
 
 
@@ -330,7 +331,7 @@ def files(tmp_path):
     (tmp_path / "export").write_bytes(EXPORT)
     (tmp_path / "bad").write_bytes(EXPORT.replace(b"health", b"heXlth", 1))
     (tmp_path / "seen").write_bytes(log_of(700, 100).checkpoint())
-    write_trust(tmp_path / "trust", signer().verifier.vkey)
+    write_trust(tmp_path / "trust", trust())
     return tmp_path
 
 

@@ -9,7 +9,7 @@ from audit_samples import MemoryStore, entry, signer
 
 from audit.export import write_export
 from audit.log import Log
-from audit.trust import write_trust
+from audit.trust import Trust, write_trust
 from gateway.cli import log
 from gateway.cli.main import run
 
@@ -55,7 +55,7 @@ def exported(tmp_path):
     out = io.BytesIO()
     write_export(made, out)
     (tmp_path / "log.txt").write_bytes(out.getvalue())
-    write_trust(tmp_path / "trust.json", signer().verifier.vkey)
+    write_trust(tmp_path / "trust.json", Trust(signer().verifier))
     return tmp_path
 
 

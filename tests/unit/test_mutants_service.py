@@ -226,7 +226,7 @@ def test_the_receipt_is_the_signed_manifest(job):
     data = job.partner.answer(job, exchange)
     answers.receive_answer(job.context, job.registered, exchange, data)
     with job.store.begin() as uow:
-        openings = get_sealed(job.context, uow, exchange, f"openings/{last_leaf(job)['id']}")
+        openings = get_sealed(job.context, uow, exchange, f"accounting/openings/{last_leaf(job)['id']}")
     assert openings["receipt"]["value"].encode() == data.split(b"\n", 1)[0]
 
 

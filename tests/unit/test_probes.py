@@ -11,7 +11,7 @@ from gateway.domain.errors import NotFoundError
 from gateway.domain.exchange import ExchangeId
 from gateway.intake import read_household_list
 from gateway.service.exchanges import cancel
-from gateway.service.probes import PROBE, asked_of_late, forget, remember
+from gateway.service.probes import PROBE_KEY, asked_of_late, forget, remember
 from gateway.service.submit import ExchangeRefusedError
 
 
@@ -63,7 +63,7 @@ def test_a_policy_without_an_interval_looks_for_nothing(job):
         assert asked_of_late(job.context, uow, people, "trust", policy, job.clock()) == frozenset()
         other = ExchangeId(uuid4())
         remember(job.context, uow, other, people, policy)
-    assert other not in job.context.exchange_keys.older_than(PROBE, job.clock() + timedelta(days=1))
+    assert other not in job.context.exchange_keys.older_than(PROBE_KEY, job.clock() + timedelta(days=1))
 
 
 def test_tags_and_their_key_die_with_the_interval(job):
@@ -71,16 +71,16 @@ def test_tags_and_their_key_die_with_the_interval(job):
     exchange = job.submit().exchange
     job.clock.now += timedelta(days=27)
     forget(job.context, job.clock())
-    assert job.context.exchange_keys.get(exchange, PROBE)
+    assert job.context.exchange_keys.get(exchange, PROBE_KEY)
     job.clock.now += timedelta(days=1)
     forget(job.context, job.clock())
     with pytest.raises(NotFoundError):
-        job.context.exchange_keys.get(exchange, PROBE)
-    assert (exchange, PROBE) not in job.store.committed.vault
+        job.context.exchange_keys.get(exchange, PROBE_KEY)
+    assert (exchange, PROBE_KEY) not in job.store.committed.vault
 
 
 def test_tags_name_nobody_and_enter_no_leaf(job):
     """What is kept is ciphertext outside the log."""
     exchange = job.submit().exchange
-    assert b"h1" not in job.store.committed.vault[exchange, PROBE]
+    assert b"h1" not in job.store.committed.vault[exchange, PROBE_KEY]
     assert "probe" not in job.leaves()
