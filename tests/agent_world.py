@@ -58,6 +58,7 @@ POLICY = {
     "release": "automatic",
     "expected_overlap_permille": 850,
     "any_postcode": False,
+    "span": {"valid_from": "2015-04-01"},
     "min_people": 1,
     "max_people": 1000,
     "min_households": 1,

@@ -74,6 +74,7 @@ POLICY: dict[str, Any] = {
     "expected_overlap_permille": 850,
     "min_people": 1,
     "max_people": 1000,
+    "span": {"valid_from": "2015-04-01"},
     "min_households": 1,
     "max_households": 500,
 }

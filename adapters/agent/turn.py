@@ -77,6 +77,7 @@ def _reply(agent: Agent, exchange: UUID, bundle: bytes) -> Outcome:
     except (VerificationError, RegisterError) as error:
         agent.events.warning("request-refused", exchange=str(exchange), why=error.code, detail=str(error))
         refuse(agent, exchange, bundle, refusal_code(error), why=error.code)
+    _hold_back(agent, exchange)  # matching takes its time
     return _deliver(agent, exchange)
 
 
@@ -108,7 +109,7 @@ def _decline(agent: Agent, exchange: UUID, bundle: bytes, decision: Decided) -> 
 
 
 def _hold_back(agent: Agent, exchange: UUID) -> None:
-    """Put a refusal in the place of an answer whose agreement or time ended while it waited to be sent."""
+    """Put a refusal in the place of an answer whose agreement or time ended before it was sent."""
     bundle = agent.inbox.get(name_of(exchange))
     if bundle is None or _in_outbox(agent, exchange).entry.kind != SEALED:
         return

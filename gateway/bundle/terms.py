@@ -1,7 +1,7 @@
 """Whether a request keeps to the agreement that both sides signed."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from gateway.bundle.agreement import AgreementDocument
@@ -14,8 +14,9 @@ def check_terms(request: RequestHeader, agreements: Mapping[str, AgreementDocume
     """Check a verified request against the agreement that it names, one of `agreements` by number.
 
     Raises:
-        WrongAgreementError: there is none of that number and digest between these parties, it is not in force
-            today, or the request goes beyond its dataset, scheme or policy.
+        WrongAgreementError: there is none of that number and digest between these parties; it, one of its
+            papers or its policy is not in force today; or the request goes beyond its dataset, scheme or
+            policy.
         UnknownFlagError: it asks for indicators that were not agreed.
     """
     agreement = agreements.get(request.agreement)
@@ -26,11 +27,23 @@ def check_terms(request: RequestHeader, agreements: Mapping[str, AgreementDocume
         request.recipient,
     ):
         raise _outside("the agreement is between other parties")
-    if not agreement.valid_from <= legal_date(now) <= agreement.valid_to:
+    today = legal_date(now)
+    if not agreement.valid_from <= today <= agreement.valid_to:
         raise _outside("the agreement is not in force today")
+    if today > min(agreement.dpia_to, agreement.appropriate_policy_document_to):
+        raise _outside("a paper that the agreement names has run out")
+    if not _in_force(agreement.policy.get("span"), today):
+        raise _outside("the policy that was agreed is not in force today")
     if (request.dataset, request.scheme) != (agreement.dataset, agreement.scheme):
         raise _outside("the agreement is about another dataset or scheme")
     _check_policy(request, agreement.policy)
+
+
+def _in_force(span: Any, today: date) -> bool:
+    """Whether a policy's days of force, as its JSON has them, hold the day; anything else does not."""
+    if not isinstance(span, Mapping) or not isinstance(span.get("valid_from"), str):
+        return False
+    return bool(span["valid_from"] <= today.isoformat() <= str(span.get("valid_to", today.isoformat())))
 
 
 def _check_policy(request: RequestHeader, policy: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import polars as pl
 import pytest
-from agent_world import ADULT, REGISTER, World, check_refused, people
+from agent_world import ADULT, NOW, REGISTER, World, check_refused, people
 from fakes import FakePartyKeys
 
 from adapters.agent.limits import Limits
@@ -274,3 +274,53 @@ def test_a_poisoned_request_does_not_stop_the_others(tmp_path):
 def test_the_frames_of_the_world_are_what_they_seem():
     """The register of these tests has its people once, so that a missing flag is the agent's doing."""
     assert REGISTER.select(pl.struct("forename", "surname", "dob").is_duplicated().any()).item() is False
+
+
+ENDED = NOW.date() - timedelta(days=1)
+
+
+@pytest.mark.parametrize("paper", ["dpia_to", "appropriate_policy_document_to"])
+def test_a_paper_of_the_agreement_that_ran_out(world, paper):
+    """The agent looks at the last day of each paper itself: nothing is answered past it."""
+    world.document = world.agreement("A-2", **{paper: ENDED})
+    world.agent.agreements.sign(world.propose(world.document), world.document)
+    check_refused(world, world.ask([people(0)]), "rejected")
+
+
+@pytest.mark.parametrize(
+    "span",
+    [{"valid_from": "2015-04-01", "valid_to": ENDED.isoformat()}, {"valid_from": "2999-01-01"}],
+    ids=["ended", "not-begun"],
+)
+def test_a_policy_that_is_not_in_force(tmp_path, span):
+    """The policy that both sides signed has days of its own, and the agent keeps to them."""
+    world = World(tmp_path, policy={"span": span})
+    check_refused(world, world.ask([people(0)]), "rejected")
+
+
+def test_an_agreement_revoked_while_the_register_is_matched(tmp_path):
+    """What ends during the matching is found before the answer is sent, not in the next round."""
+    world = World(tmp_path)
+    opened = world.agent.open_register
+
+    def revoked_meanwhile(today):
+        world.agent.agreements.revoke("A-1", NOW)
+        return opened(today)
+
+    world.agent = replace(world.agent, open_register=revoked_meanwhile)
+    check_refused(world, world.ask([people(0)]), "rejected")
+
+
+def test_an_agreement_that_ends_while_the_register_is_matched(tmp_path):
+    """A long matching may end on another day than it began, and the agreement with it."""
+    world = World(tmp_path)
+    world.document = world.agreement("A-2", valid_to=NOW.date())
+    world.agent.agreements.sign(world.propose(world.document), world.document)
+    opened = world.agent.open_register
+
+    def slow(today):
+        world.clock.advance(hours=20)
+        return opened(today)
+
+    world.agent = replace(world.agent, open_register=slow)
+    check_refused(world, world.ask([people(0)]), "rejected")
