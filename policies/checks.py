@@ -1,11 +1,11 @@
 """What a policy folder must hold as a whole. Each check yields (file, key, reason) of what it finds wrong."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain, combinations
 
-from policies.grounds import Find, grounds, heads
+from policies.grounds import grounds
 from policies.model import (
     Category,
     Conditions,
@@ -25,11 +25,16 @@ from policies.vocabulary import ANY, CONFIDENTIAL, COUNCIL, LAW_ENFORCEMENT
 
 @dataclass(frozen=True, slots=True)
 class Sourced:
-    """A policy set, the file that each part came from by its id, and which datasets are own ones."""
+    """A policy set, the file that each part came from by its id, and which datasets are own ones.
+
+    `shipped`: the base's set, where an own folder was read beside it; `confirmed_on`: by law entry.
+    """
 
     policies: PolicySet
     files: Mapping[str, str]
     own: frozenset[str] = frozenset()
+    shipped: PolicySet | None = None
+    confirmed_on: Mapping[str, date] = field(default_factory=dict)
 
 
 def problems(sourced: Sourced, on: date | None = None) -> Iterator[Problem]:
@@ -39,7 +44,9 @@ def problems(sourced: Sourced, on: date | None = None) -> Iterator[Problem]:
         yield from _law(version, policies, sourced.files[f"law {version.id}"])
     yield from _regimes(policies, sourced.files)
     for framework in policies.frameworks.values():
-        yield from _framework(framework, policies, sourced.files[f"framework {framework.id}"])
+        sets = (policies, sourced.shipped) if sourced.shipped else (policies,)
+        known = [each for policy_set in sets for each in policy_set.frameworks.values()]
+        yield from _framework(framework, known, sourced.files[f"framework {framework.id}"])
     for dataset in policies.datasets.values():
         found = list(_dataset(dataset, policies))
         if on is not None and dataset.id in sourced.own:
@@ -50,6 +57,8 @@ def problems(sourced: Sourced, on: date | None = None) -> Iterator[Problem]:
         what, _, law = key.partition(" ")
         if what == "confirmation" and law not in policies.law:
             yield Problem(file, f"confirmation[{law}].law", "confirms an entry that no law file has")
+        elif what == "confirmation" and on is not None and sourced.confirmed_on[law] > on:
+            yield Problem(file, f"confirmation[{law}].on", "lies in the future")
 
 
 def overlapping(spans: Sequence[Span]) -> bool:
@@ -63,7 +72,8 @@ def _law(entry: LawEntry, policies: PolicySet, file: str) -> Iterator[Problem]:
     for purpose in entry.purposes:
         if purpose != ANY and purpose not in policies.purposes:
             yield Problem(file, f"law[{entry.id}].purposes", f"names {purpose}, which is no purpose")
-    if overlapping([v.span for v in policies.law[entry.id]]):
+    versions = policies.law[entry.id]
+    if entry is versions[0] and overlapping([v.span for v in versions]):
         yield Problem(file, f"law[{entry.id}].valid_from", "two versions are in force on one day")
 
 
@@ -74,12 +84,12 @@ def _regimes(policies: PolicySet, files: Mapping[str, str]) -> Iterator[Problem]
             yield Problem(files[f"regime {other.id}"], place, f"overlaps regime {one.id}")
 
 
-def _framework(framework: Framework, policies: PolicySet, file: str) -> Iterator[Problem]:
+def _framework(framework: Framework, known: Sequence[Framework], file: str) -> Iterator[Problem]:
     codes = [indicator.code for indicator in framework.indicators]
     for code in sorted({code for code in codes if codes.count(code) > 1}):
         yield Problem(file, f"indicator[{code}].code", "stands twice")
     for indicator in framework.indicators:
-        twins = (other.find(indicator.code) for other in policies.frameworks.values())
+        twins = (other.find(indicator.code) for other in known)
         # or dropping the stricter framework would drop a legal requirement
         if any(twin and set(twin.categories) != set(indicator.categories) for twin in twins):
             yield Problem(file, f"indicator[{indicator.code}].categories", "differ from another framework's")
@@ -90,7 +100,9 @@ Finding = tuple[str, str]
 
 def _dataset(dataset: DatasetPolicy, policies: PolicySet) -> Iterator[Finding]:
     yield from _limits(dataset)
-    yield from _references(dataset, policies)
+    if dangling := list(_references(dataset, policies)):
+        yield from dangling
+        return  # what follows from them would hide them
     yield from _evidence(dataset, policies)
     yield from _confidentiality(dataset, policies)
     yield from _consent(dataset, policies)
@@ -186,7 +198,7 @@ def _evidence(dataset: DatasetPolicy, policies: PolicySet) -> Iterator[Finding]:
 
 
 def _confidentiality(dataset: DatasetPolicy, policies: PolicySet) -> Iterator[Finding]:
-    routes = _on_paper(dataset.confidentiality, Serves.CONFIDENTIALITY, policies)
+    routes = _on_paper(dataset.confidentiality, Serves.CONFIDENTIALITY, policies, _answering(dataset))
     if dataset.partner_kind in CONFIDENTIAL and not routes:
         yield "confidentiality", f"a {dataset.partner_kind} dataset needs a confidentiality route"
 
@@ -201,15 +213,14 @@ def _consent(dataset: DatasetPolicy, policies: PolicySet) -> Iterator[Finding]:
 
 def _gateways(dataset: DatasetPolicy, policies: PolicySet) -> Iterator[Finding]:
     legs = (
-        ("request", dataset.gateways.request, COUNCIL, dataset.partner_kind),
-        ("answer", dataset.gateways.answer, dataset.partner_kind, COUNCIL),
+        ("request", dataset.gateways.request, _asking(dataset)),
+        ("answer", dataset.gateways.answer, _answering(dataset)),
     )
-    for leg, cited, discloser, recipient in legs:
-        found = heads(cited, Serves.GATEWAY, _finder(policies))
-        covering = [e for e in found if any(e.covers(discloser, recipient, p) for p in (ANY, *e.purposes))]
+    for leg, cited, way in legs:
+        covering = [e for e in _on_paper(cited, Serves.GATEWAY, policies, way) if Serves.GATEWAY in e.serves]
         if not covering:
-            reason = f"no cited gateway lets a source of kind {discloser} disclose to {recipient}"
-            yield f"gateways.{leg}", reason
+            parties = f"a source of kind {way.discloser} disclose to {way.recipient}"
+            yield f"gateways.{leg}", f"no cited gateway lets {parties} for these purposes"
             continue
         for indicator in indicators_of(dataset, policies):
             if not any(entry.reaches(indicator) for entry in covering):
@@ -218,24 +229,43 @@ def _gateways(dataset: DatasetPolicy, policies: PolicySet) -> Iterator[Finding]:
 
 
 def _conditions(dataset: DatasetPolicy, conditions: Conditions, policies: PolicySet) -> Iterator[Finding]:
-    categories = {c for indicator in indicators_of(dataset, policies) for c in indicator.categories}
-    regimes = [policies.regimes[r] for r in conditions.regimes if r in policies.regimes]
-    for regime in regimes:
-        place = f"conditions[{regime.id}]"
-        if not _on_paper(conditions.request, Serves.LAWFUL_BASIS, policies, regime):
-            yield f"{place}.request", "no cited entry gives the list's own way a lawful basis in this regime"
-        if not _on_paper(conditions.lawful_basis, Serves.LAWFUL_BASIS, policies, regime):
-            yield f"{place}.lawful_basis", "no cited entry gives a lawful basis in this regime"
-        if Category.SPECIAL in categories and not _on_paper(
-            conditions.special_category, Serves.SPECIAL_CATEGORY, policies, regime
-        ):
-            yield f"{place}.special_category", "special-category indicators need an Article 9 condition"
-        if Category.OFFENCE in categories and not _on_paper(
-            conditions.offence, Serves.OFFENCE, policies, regime
-        ):
-            yield f"{place}.offence", "offence indicators need an Article 10 basis"
-        if exports(dataset, regime) and not _on_paper(conditions.export, Serves.EXPORT, policies, regime):
-            yield f"{place}.export", "a law-enforcement source needs DPA 2018 s.36(4) to disclose"
+    answered = {c for indicator in indicators_of(dataset, policies) for c in indicator.categories}
+    told = told_by_the_list(dataset, policies)
+    for regime in (policies.regimes[r] for r in conditions.regimes if r in policies.regimes):
+        place, answer, asking = f"conditions[{regime.id}]", _answering(dataset), _asking(dataset)
+        needed = (
+            ("request", conditions.request, Serves.LAWFUL_BASIS, asking, _NO_BASIS, True),
+            ("request", conditions.request, Serves.SPECIAL_CATEGORY, asking, _NO_9, Category.SPECIAL in told),
+            ("request", conditions.request, Serves.OFFENCE, asking, _NO_10, Category.OFFENCE in told),
+            ("lawful_basis", conditions.lawful_basis, Serves.LAWFUL_BASIS, answer, _NO_BASIS, True),
+            (
+                "special_category",
+                conditions.special_category,
+                Serves.SPECIAL_CATEGORY,
+                answer,
+                _NO_9,
+                Category.SPECIAL in answered,
+            ),
+            ("offence", conditions.offence, Serves.OFFENCE, answer, _NO_10, Category.OFFENCE in answered),
+            ("export", conditions.export, Serves.EXPORT, answer, _NO_EXPORT, exports(dataset, regime)),
+        )
+        for key, cited, serves, way, reason, called in needed:
+            if called and not _on_paper(cited, serves, policies, way, regime):
+                yield f"{place}.{key}", reason
+
+
+_NO_BASIS = "no cited entry gives a lawful basis for these parties and purposes in this regime"
+_NO_9 = "special-category data need an Article 9 or Schedule 3 condition for these parties and purposes"
+_NO_10 = "offence data need an Article 10 or Schedule 3 basis for these parties and purposes"
+_NO_EXPORT = "a law-enforcement source needs DPA 2018 s.36(4) to disclose"
+
+
+def told_by_the_list(dataset: DatasetPolicy, policies: PolicySet) -> frozenset[Category]:
+    """What the list itself tells: that its households met some indicator of a framework of the dataset."""
+    if not dataset.row_rules.indicator_met:
+        return frozenset()
+    used = [policies.frameworks[f] for f in dataset.frameworks if f in policies.frameworks]
+    return frozenset(c for each in used for indicator in each.indicators for c in indicator.categories)
 
 
 def exports(dataset: DatasetPolicy, regime: Regime) -> bool:
@@ -243,16 +273,34 @@ def exports(dataset: DatasetPolicy, regime: Regime) -> bool:
     return regime.part3 and dataset.partner_kind in LAW_ENFORCEMENT
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Who discloses to whom, and for what."""
+
+    discloser: str
+    recipient: str
+    purposes: tuple[str, ...]
+
+    def covered(self, entry: LawEntry) -> bool:
+        return any(entry.covers(self.discloser, self.recipient, purpose) for purpose in self.purposes)
+
+
+def _asking(dataset: DatasetPolicy) -> _Way:
+    return _Way(COUNCIL, dataset.partner_kind, dataset.purposes)
+
+
+def _answering(dataset: DatasetPolicy) -> _Way:
+    return _Way(dataset.partner_kind, COUNCIL, dataset.purposes)
+
+
 def _on_paper(
-    cited: Iterable[str], serves: Serves, policies: PolicySet, regime: Regime | None = None
+    cited: Iterable[str], serves: Serves, policies: PolicySet, way: _Way, regime: Regime | None = None
 ) -> tuple[LawEntry, ...]:
-    """The grounds of a requirement on any day, or on any day of the regime."""
-    return grounds(cited, serves, _finder(policies, regime))
+    """The grounds of a requirement on any day, or on any day of the regime, for these parties."""
 
+    def find(key: str) -> LawEntry | None:
+        versions = policies.law.get(key, ())
+        then = (v for v in versions if (regime is None or v.span.overlaps(regime.span)) and way.covered(v))
+        return next(then, None)
 
-def _finder(policies: PolicySet, regime: Regime | None = None) -> Find:
-    def find(entry: str) -> LawEntry | None:
-        versions = policies.law.get(entry, ())
-        return next((v for v in versions if regime is None or v.span.overlaps(regime.span)), None)
-
-    return find
+    return grounds(cited, serves, find)

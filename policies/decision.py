@@ -2,16 +2,16 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 
 from gateway.domain.legal_date import legal_date
 from policies import legs
 from policies.legs import Case
-from policies.model import DatasetPolicy, Family, LawEntry, PolicySet, Serves
+from policies.model import DatasetPolicy, LawEntry, PolicySet, Serves
 from policies.requirements import REQUIREMENTS
-from policies.verdict import AgreementTerms, Basis, Decision, Ground, Question, Unmet, refuse
+from policies.verdict import AgreementTerms, Basis, Decision, Ground, Question, Unmet
 from policies.vocabulary import COUNCIL
 
 __all__ = [
@@ -24,10 +24,10 @@ __all__ = [
     "Question",
     "Unmet",
     "decide",
-    "refuse",
+    "refuse_for",
 ]
 
-ENGINE: Final = "flagstone-policies/2"
+ENGINE: Final = "flagstone-policies/3"
 """Version of the rules of this package: any change of what is decided changes it."""
 
 UNKNOWN: Final = "unknown"
@@ -56,7 +56,16 @@ def decide(question: Question, policies: PolicySet, at: datetime) -> Decision:
         at=at,
         policy_set=policies.digest,
         engine=ENGINE,
+        unread=ruling.unread,
     )
+
+
+def refuse_for(decision: Decision, code: str, policies: PolicySet) -> Decision:
+    """The same decision, refused for a requirement that only the rows show to be unmet."""
+    on = legal_date(decision.at)
+    case = Case.of(policies, decision.dataset, decision.purpose, decision.framework, on)
+    unmet = (*decision.unmet, _fails(case, code))
+    return replace(decision, permitted=False, unmet=unmet, basis=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,7 @@ class _Ruling:
     purpose: str
     framework: str
     regime: str
+    unread: tuple[str, ...]
 
 
 def _ruling(question: Question, policies: PolicySet, on: date) -> _Ruling:
@@ -92,7 +102,20 @@ def _rule(case: Case) -> _Ruling:
         purpose=_shown(case.purpose, case.policies.purposes),
         framework=_shown(case.framework, case.policies.frameworks),
         regime=case.regime.id if case.regime else UNKNOWN,
+        unread=tuple(_unread(case)),
     )
+
+
+def _unread(case: Case) -> Iterator[str]:
+    """What is no law entry and was not read at its source either: the regime's days, indicators' wording."""
+    if case.regime is not None and not case.regime.confirmed:
+        yield f"the days of {case.regime.title}"
+    framework = case.policies.frameworks.get(case.framework)
+    if framework is None or case.dataset is None:
+        return
+    asked = case.dataset.asked(framework)
+    if codes := [each.code for each in framework.indicators if each.code in asked and not each.confirmed]:
+        yield f"the wording of {', '.join(codes)} in {framework.title}"
 
 
 def _shown(name: str, known: Mapping[str, object]) -> str:
@@ -118,18 +141,24 @@ def _unmet(case: Case) -> Iterator[Unmet]:
         yield from _forbidden(case, case.dataset)
 
 
+_AGREED: Final = "The agreement's own terms"
+_UNWRITTEN: Final = "Data-protection law, of which this policy set has no text for the day"
+
+
 def _fails(case: Case, code: str, detail: str = "", *, resting: tuple[LawEntry, ...] = ()) -> Unmet:
     """`detail` makes the remedy the smallest one; `resting` are the law entries that it speaks of."""
     requirement = REQUIREMENTS[code]
+    provision = requirement.provision(case.regime)
+    entry = case.policies.law_on(provision, case.on) if provision else None
+    unasked = case.regime is not None and provision is None  # by the law of the day
     return Unmet(
         code=code,
         requirement=requirement.requirement,
-        citation=requirement.citation(case.regime),
+        citation=entry.citation if entry else _AGREED if unasked else _UNWRITTEN,
         clause=requirement.clause,
         remedy=f"{requirement.remedy}. {detail}" if detail else requirement.remedy,
         forbidden=False,
-        # the principles of 1998 were read at their source, the articles of the GDPR not yet
-        confirmed=case.regime is not None and case.regime.family is Family.DPA_1998,
+        confirmed=entry.confirmed if entry else unasked,
         unconfirmed=tuple(entry.citation for entry in resting if not entry.confirmed),
     )
 
@@ -141,9 +170,19 @@ def _unknown(case: Case) -> Iterator[Unmet]:
         yield _fails(case, "purpose-unknown")
     framework = case.policies.frameworks.get(case.framework)
     if framework is None:
-        yield _fails(case, "framework-unknown")
+        yield _fails(case, "framework-unknown", _in_force(case))
     elif not framework.span.holds(case.on):
         yield _fails(case, "framework-not-in-force")
+
+
+def _in_force(case: Case) -> str:
+    """Which frameworks the dataset could be asked under on the day."""
+    named = case.dataset.frameworks if case.dataset else ()
+    known = ((name, case.policies.frameworks.get(name)) for name in named)
+    current = [name for name, each in known if each is not None and each.span.holds(case.on)]
+    if not named:
+        return ""
+    return f"Now in force: {', '.join(current)}" if current else "None of the dataset's is in force"
 
 
 def _policy(case: Case, dataset: DatasetPolicy) -> Iterator[Unmet]:

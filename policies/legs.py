@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from policies.checks import exports, indicators_of
+from policies.checks import exports, indicators_of, told_by_the_list
 from policies.grounds import Find, grounds, heads
 from policies.model import (
     Category,
@@ -76,11 +76,7 @@ class Case:
     def _told_by_the_list(self, dataset: DatasetPolicy) -> Iterator[Serves]:
         """The list discloses too: that these households met some indicator of the framework."""
         yield Serves.LAWFUL_BASIS
-        used = [self.policies.frameworks[f] for f in dataset.frameworks if f in self.policies.frameworks]
-        met = (
-            [i for framework in used for i in framework.indicators] if dataset.row_rules.indicator_met else []
-        )
-        categories = {category for indicator in met for category in indicator.categories}
+        categories = told_by_the_list(dataset, self.policies)
         if Category.SPECIAL in categories:
             yield Serves.SPECIAL_CATEGORY
         if Category.OFFENCE in categories:

@@ -1,7 +1,7 @@
 """Reads policy folders: `law/`, `frameworks/` and `datasets/`, each of TOML files."""
 
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from itertools import groupby
@@ -12,12 +12,11 @@ from typing import Any, Final, TypeVar
 from gateway.domain.errors import ConfigurationError
 from policies import parsing
 from policies.checks import Sourced, problems
-from policies.model import Confirmation, DatasetPolicy, Framework, LawEntry, PolicySet, Purpose, Regime
+from policies.model import Asks, Confirmation, DatasetPolicy, Framework, LawEntry, PolicySet, Purpose, Regime
 from policies.reading import PolicyFileError, Problem, Table, whole
 
 _ROOMS: Final = ("law", "frameworks", "datasets")
-# a stray file beside its room is seen and refused; a room may be a symbolic link
-_DEPTHS: Final = ("*.toml", "*/*.toml", "*/*/*.toml")
+_DEPTHS: Final = ("*.toml", "*/*.toml")  # a room may be a symbolic link, which `rglob` does not follow
 _MAX_FILE: Final = 1_000_000  # bytes; a policy file is read by people
 
 T = TypeVar("T")
@@ -43,7 +42,7 @@ def load(base: Path, *own: Path, on: date | None = None) -> PolicySet:
     for folder in (base, *own):
         if not folder.is_dir():
             raise ConfigurationError("the policy folder does not exist", place="policies")
-        for path in sorted(path for depth in _DEPTHS for path in folder.glob(depth)):
+        for path in _files(folder):
             loading.file(path, path.relative_to(folder))
         if folder is base:
             loading.base_ends()
@@ -52,6 +51,12 @@ def load(base: Path, *own: Path, on: date | None = None) -> PolicySet:
     if found := tuple(loading.problems) or tuple(problems(sourced, on)):
         raise PolicyFileError(found)
     return sourced.policies
+
+
+def _files(folder: Path) -> list[Path]:
+    """Every file that looks like a policy: one that lies in the wrong place is refused, not missed."""
+    strays = (path for path in folder.rglob("*") if path.suffix.lower() == ".toml" and path.is_file())
+    return sorted({path for depth in _DEPTHS for path in folder.glob(depth)}.union(strays))
 
 
 class _Loading:
@@ -64,11 +69,13 @@ class _Loading:
         self.law: list[LawEntry] = []
         self.confirmations: list[tuple[Confirmation, str]] = []
         self.replaceable: frozenset[str] = frozenset()
+        self.shipped: PolicySet | None = None
         self.own: set[str] = set()
 
     def base_ends(self) -> None:
         """From here on files are a council's own: they may take the place of datasets and frameworks."""
         self.replaceable = frozenset(key for key in self.parts if key.startswith(("dataset", "framework")))
+        self.shipped = self.sourced().policies
 
     def file(self, path: Path, name: Path) -> None:
         """Read one file; its faults are kept, so that one run names them all."""
@@ -79,8 +86,8 @@ class _Loading:
 
     def _room(self, table: Table, name: Path) -> None:
         room = name.parts[0]
-        if room not in _ROOMS or len(name.parts) != 2:  # noqa: PLR2004
-            raise table.fault("(file)", f"must lie in one of the folders {', '.join(_ROOMS)}")
+        if room not in _ROOMS or len(name.parts) != 2 or name.suffix != ".toml":  # noqa: PLR2004
+            raise table.fault("(file)", f"must be NAME.toml in one of the folders {', '.join(_ROOMS)}")
         if room == "law":
             self._law_file(table)
         elif room == "frameworks":
@@ -94,6 +101,10 @@ class _Loading:
         for purpose in self._each(table, "purpose", parsing.purpose):
             self._keep("purpose", purpose, table)
         for entry in self._each(table, "law", parsing.law):
+            if self.shipped is not None and entry.id in self.shipped.law:
+                place = f"law[{entry.id}].id"
+                self.problems.append(Problem(table.file, place, "is shipped law: add an entry of another id"))
+                continue
             self.law.append(entry)
             self.files[f"law {entry.id}"] = table.file
         for confirmation in self._each(table, "confirmation", parsing.confirmation):
@@ -117,10 +128,10 @@ class _Loading:
 
     def _keep(self, what: str, part: Regime | Purpose | Framework | DatasetPolicy, table: Table) -> None:
         key = f"{what} {part.id}"
-        if key in self.replaceable - self.own:
-            self.own.add(key)
-        elif key in self.parts:
+        if key in self.parts and key not in self.replaceable - self.own:
             raise table.fault("id", f"{key} stands in {self.files[key]} already")
+        if self.shipped is not None:
+            self.own.add(key)
         self.parts[key] = part
         self.files[key] = table.file
 
@@ -131,18 +142,32 @@ class _Loading:
     def sourced(self) -> Sourced:
         by_id = attrgetter("id")
         confirmed = {confirmation.law: confirmation for confirmation, _ in self.confirmations}
-        law = [replace(v, confirmed=True) if v.id in confirmed else v for v in self.law]
+        law = [self._confirmed(version, confirmed.get(version.id)) for version in self.law]
         versions = sorted(law, key=lambda entry: (entry.id, entry.span.valid_from))
         policies = PolicySet(
             regimes=self._all(Regime),
             purposes=self._all(Purpose),
             law={key: tuple(group) for key, group in groupby(versions, key=by_id)},
-            frameworks=self._all(Framework),
-            datasets=self._all(DatasetPolicy),
+            frameworks=(frameworks := self._all(Framework)),
+            datasets={name: _asking(each, frameworks) for name, each in self._all(DatasetPolicy).items()},
         )
         for confirmation, file in self.confirmations:
             self.files[f"confirmation {confirmation.law}"] = file
-        return Sourced(policies, self.files, frozenset(key.partition(" ")[2] for key in self.own))
+        own = frozenset(key.partition(" ")[2] for key in self.own if key.startswith("dataset"))
+        dates = {each.law: each.on for each, _ in self.confirmations}
+        return Sourced(policies, self.files, own, self.shipped, dates)
+
+    @staticmethod
+    def _confirmed(version: LawEntry, by: Confirmation | None) -> LawEntry:
+        known = version.confirmed or by is None
+        return version if known else replace(version, confirmed=True, confirmation=by)
+
+
+def _asking(dataset: DatasetPolicy, frameworks: Mapping[str, Framework]) -> DatasetPolicy:
+    used = [frameworks[name] for name in dataset.frameworks if name in frameworks]
+    found = ((each, [each.find(code) for code in dataset.asked(each)]) for each in used)
+    asks = (Asks(each.id, tuple(i for i in indicators if i is not None)) for each, indicators in found)
+    return replace(dataset, asks=tuple(asks))
 
 
 def _toml(path: Path, name: str) -> dict[str, Any]:

@@ -101,7 +101,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Regime:
-    """One period of data-protection law. `part3`: law enforcement has rules of its own (DPA 2018 Part 3)."""
+    """One period of data-protection law. `part3`: law enforcement has rules of its own (DPA 2018 Part 3).
+
+    `confirmed` is false until its days were read at their source.
+    """
 
     id: str
     title: str
@@ -109,6 +112,7 @@ class Regime:
     family: Family
     span: Span
     part3: bool
+    confirmed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,15 @@ class Purpose:
 
     id: str
     title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """A council's word that it read a law entry at its source: who, and when."""
+
+    law: str
+    by: str
+    on: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +158,7 @@ class LawEntry:
     confirmed: bool
     topics: tuple[str, ...] = (ANY,)
     commenced: bool = True
+    confirmation: Confirmation | None = None  # where a council confirmed what is shipped unconfirmed
 
     def covers(self, discloser: str, recipient: str, purpose: str) -> bool:
         """Whether these parties and this purpose are among those it names; ANY names all."""
@@ -160,19 +174,11 @@ class LawEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmation:
-    """A council's word that it read a law entry at its source: who, and when."""
-
-    law: str
-    by: str
-    on: date
-
-
-@dataclass(frozen=True, slots=True)
 class Indicator:
     """One yes-or-no question.
 
     `topics`: what it is about, for gateways; `evidenced_by`: kinds of source whose records can answer it.
+    `confirmed` is false until its wording was read in the programme's own text.
     """
 
     code: str
@@ -181,6 +187,7 @@ class Indicator:
     topics: tuple[str, ...]
     categories: tuple[Category, ...]
     evidenced_by: tuple[str, ...]
+    confirmed: bool = True
 
 
 class Counted(StrEnum):
@@ -196,6 +203,9 @@ class Threshold:
 
     counted: Counted
     least: int
+
+    def __str__(self) -> str:
+        return f"{self.least} {self.counted.value}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,11 +270,20 @@ class RowRules:
     areas: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """What a dataset asks under one framework, in the framework's own words."""
+
+    framework: str
+    indicators: tuple[Indicator, ...]
+
+
 @dataclass(frozen=True)  # no slots: the digest is worked out once
 class DatasetPolicy:
     """One partner's indicators and every limit on asking for them.
 
     `repeat_days`: days for which a household that was asked about isn't asked about again; 0 sets none.
+    `asks` is filled in from the frameworks, so that an agreement binds what each code means.
     """
 
     id: str
@@ -294,6 +313,7 @@ class DatasetPolicy:
     answer_days: int
     results_days: int
     accounting_days: int
+    asks: tuple[Asks, ...] = ()
 
     def asked(self, framework: Framework) -> tuple[str, ...]:
         """The codes asked under a framework: those of the dataset that it has, in the order here."""

@@ -3,11 +3,13 @@
 One list of sections, for every screen: `gateway.cli.policy` prints them, `markdown` writes them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from gateway.domain.exchange import Granularity, Release
+from gateway.domain.legal_date import legal_date
 from policies.model import ConsentRule, DatasetPolicy, Onward, PolicySet, RowRules
 from policies.rows import REASONS
 from policies.verdict import Decision, Ground, Unmet
@@ -53,15 +55,23 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """What the row rules would withhold of a list: people by reason code, with the lines of the file."""
+    """What the row rules would withhold of a list: people by reason code, with the lines of the file.
+
+    `reached`: how many of its households reach the framework's `threshold`, by the indicators they have met.
+    """
 
     people: int
     lines: dict[str, tuple[int, ...]]
+    households: int
+    reached: int
+    threshold: str
 
 
-def page(decision: Decision, policies: PolicySet, withheld: Withheld | None = None) -> tuple[Section, ...]:
-    """Every section that the decision calls for, in reading order."""
-    return tuple(section for section in _sections(decision, policies, withheld) if section.lines)
+def page(
+    decision: Decision, policies: PolicySet, withheld: Withheld | None = None, supposing: str = ""
+) -> tuple[Section, ...]:
+    """Every section that the decision calls for, in reading order. `supposing`: what was supposed."""
+    return tuple(each for each in _sections(decision, policies, withheld, supposing) if each.lines)
 
 
 def markdown(title: str, sections: Sequence[Section]) -> str:
@@ -72,36 +82,46 @@ def markdown(title: str, sections: Sequence[Section]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _sections(decision: Decision, policies: PolicySet, withheld: Withheld | None) -> Iterator[Section]:
+def _sections(
+    decision: Decision, policies: PolicySet, withheld: Withheld | None, supposing: str
+) -> Iterator[Section]:
     policy = policies.datasets.get(decision.dataset)
-    grounds = decision.basis.grounds if decision.basis else ()
-    yield Section("Decision", tuple(_verdict(decision, policies)))
-    yield Section("Forbidden by law", tuple(_reasons([u for u in decision.unmet if u.forbidden])))
+    yield Section("Decision", tuple(_verdict(decision, policies, supposing)))
+    yield Section("Forbidden by law", tuple(_prohibitions([u for u in decision.unmet if u.forbidden])))
     yield Section("Not met", tuple(_reasons([u for u in decision.unmet if not u.forbidden])))
     if policy is not None:
         yield Section("What is asked", tuple(_asked(policy, decision, policies)))
         yield Section("The question itself discloses something", tuple(_question(policy)))
-    yield Section("Law that the list goes under", tuple(_law([g for g in grounds if g.role in _LIST])))
-    yield Section("Law of the answer", tuple(_law([g for g in grounds if g.role not in _LIST])))
+    yield Section("Law that the list goes under", tuple(_law(decision, policies, _LIST)))
+    yield Section("Law of the answer", tuple(_law(decision, policies, ROLES.keys() - _LIST)))
     if policy is not None:
         yield Section("Rows that stay behind", (*_row_rules(policy.row_rules), *_found(withheld)))
         yield Section("Limits and retention", tuple(_limits(policy)))
     yield Section("Unconfirmed law", tuple(_unconfirmed(decision)))
 
 
-def _verdict(decision: Decision, policies: PolicySet) -> Iterator[str]:
+def _verdict(decision: Decision, policies: PolicySet, supposing: str) -> Iterator[str]:
     regime = policies.regimes.get(decision.regime)
     word = "Permitted" if decision.permitted else "Forbidden" if decision.forbidden else "Not permitted"
     yield f"{word}: dataset {decision.dataset}, purpose {decision.purpose}, framework {decision.framework}"
-    yield f"Judged under: {regime.title if regime else 'no data-protection law that this set knows'}"
+    under = regime.title if regime else "no data-protection law that this set knows"
+    yield f"Judged by the law of {legal_date(decision.at).isoformat()}, under: {under}"
+    if supposing:
+        yield f"Supposing {supposing}"
+    yield f"Policy set {decision.policy_set}, engine {decision.engine}"
 
 
 def _reasons(unmet: Sequence[Unmet]) -> Iterator[str]:
     for each in unmet:
         yield (
-            f"{each.requirement} [{each.code}]. {each.citation}: {each.clause}. "
-            f"What would meet it: {each.remedy}"
+            f"Required: {each.requirement[:1].lower()}{each.requirement[1:]} [{each.code}]. "
+            f"Asked for by {each.citation}: {each.clause}. What would meet it: {each.remedy}"
         )
+
+
+def _prohibitions(unmet: Sequence[Unmet]) -> Iterator[str]:
+    for each in unmet:
+        yield f"{each.citation} forbids this [{each.code}]: {each.clause}. What would meet it: {each.remedy}"
 
 
 def _asked(policy: DatasetPolicy, decision: Decision, policies: PolicySet) -> Iterator[str]:
@@ -123,11 +143,20 @@ def _question(policy: DatasetPolicy) -> Iterator[str]:
     yield f"Match keys are made of nothing but: {', '.join(policy.identifiers)}"
 
 
-def _law(grounds: Sequence[Ground]) -> Iterator[str]:
-    for ground in grounds:
-        limits = f" Limits: {'; '.join(ground.limits)}." if ground.limits else ""
-        doubt = "" if ground.confirmed else " Unconfirmed."
-        yield f"{ROLES[ground.role]}: {ground.citation}, {ground.title}. {ground.clause}.{limits}{doubt}"
+def _law(decision: Decision, policies: PolicySet, roles: Collection[str]) -> Iterator[str]:
+    for ground in decision.basis.grounds if decision.basis else ():
+        if ground.role in roles:
+            limits = f" Limits: {'; '.join(ground.limits)}." if ground.limits else ""
+            read = _read(ground, policies, legal_date(decision.at))
+            yield f"{ROLES[ground.role]}: {ground.citation}, {ground.title}. {ground.clause}.{limits}{read}"
+
+
+def _read(ground: Ground, policies: PolicySet, on: date) -> str:
+    entry = policies.law_on(ground.id, on)
+    if not ground.confirmed:
+        return " Unconfirmed."
+    by = entry.confirmation if entry else None
+    return f" Read at its source by {by.by} on {by.on.isoformat()}." if by else ""
 
 
 def _row_rules(rules: RowRules) -> Iterator[str]:
@@ -139,8 +168,8 @@ def _row_rules(rules: RowRules) -> Iterator[str]:
         yield "Households in which nobody met an indicator of the framework"
     if rules.dependent_child:
         yield (
-            "Households without a dependent child: 0 to 15, or 16 to 18 in full-time education and without "
-            "partner or child of their own there"
+            "Households without a dependent child: 0 to 15, or 16 to 18 in full-time education, living with "
+            "somebody old enough to be a parent, and without partner or child of their own there"
         )
     if rules.min_household > 1:
         yield f"Households of which fewer than {rules.min_household} people remain"
@@ -151,7 +180,14 @@ def _found(withheld: Withheld | None) -> Iterator[str]:
     if withheld is None:
         return
     behind = sum(map(len, withheld.lines.values()))
-    yield f"Of this list, {behind} of {withheld.people} people would stay behind"
+    yield (
+        f"Of this list, {behind} of {withheld.people} people would stay behind, not counting households that "
+        "the gateway was asked about of late: only the gateway knows those"
+    )
+    yield (
+        f"{withheld.reached} of {withheld.households} households reach the framework's threshold of "
+        f"{withheld.threshold}; it says who is in the programme, and holds nobody back here"
+    )
     for code, lines in withheld.lines.items():
         shown = ", ".join(map(str, lines[:20])) + (" and more" if len(lines) > 20 else "")  # noqa: PLR2004
         yield f"{REASONS[code]} [{code}]: {len(lines)}, at line {shown}"
@@ -174,6 +210,6 @@ def _limits(policy: DatasetPolicy) -> Iterator[str]:
 def _unconfirmed(decision: Decision) -> Iterator[str]:
     if decision.unconfirmed:
         yield (
-            "The text of these was not read at its source, so a lawyer must check them, or the council "
-            "confirm them in a file of its own: " + "; ".join(decision.unconfirmed)
+            "These were not read at their source: a lawyer must check them, or the council confirm the law "
+            "among them in a file of its own: " + "; ".join(decision.unconfirmed)
         )

@@ -30,6 +30,13 @@ PARTIES: Final = PARTNER_KINDS | {COUNCIL, ANY}
 _STATUS: Final = {"confirmed", "unconfirmed"}
 
 
+def _confirmed(table: Table) -> bool:
+    status = table.text("status")
+    if status not in _STATUS:
+        raise table.fault("status", "must be confirmed or unconfirmed")
+    return status == "confirmed"
+
+
 def regime(table: Table) -> Regime:
     return Regime(
         id=table.id(),
@@ -38,6 +45,7 @@ def regime(table: Table) -> Regime:
         family=table.choice("family", Family),
         span=table.span(),
         part3=table.flag("part3"),
+        confirmed=_confirmed(table) if "status" in table.values else True,
     )
 
 
@@ -48,9 +56,6 @@ def purpose(table: Table) -> Purpose:
 def law(table: Table) -> LawEntry:
     """Parties and purposes default to nobody and nothing: an entry grants what it names."""
     serves = table.choices("serves", Serves)
-    status = table.text("status")
-    if status not in _STATUS:
-        raise table.fault("status", "must be confirmed or unconfirmed")
     return LawEntry(
         id=table.id(),
         serves=serves,
@@ -65,7 +70,7 @@ def law(table: Table) -> LawEntry:
         needs=table.ids("needs", default=[]),
         needs_any=table.ids("needs_any", default=[]),
         needs_consent=table.flag("needs_consent", default=False),
-        confirmed=status == "confirmed",
+        confirmed=_confirmed(table),
         # a gateway says what it may be asked about; a condition goes with any
         topics=table.among("topics", TOPICS | {ANY}, default=None if Serves.GATEWAY in serves else [ANY]),
         commenced=table.flag("commenced", default=True),
@@ -99,6 +104,7 @@ def _indicator(table: Table) -> Indicator:
         topics=table.among("topics", TOPICS),
         categories=table.choices("categories", Category, default=[]),
         evidenced_by=table.among("evidenced_by", PARTNER_KINDS),
+        confirmed=_confirmed(table) if "status" in table.values else True,
     )
 
 

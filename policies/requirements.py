@@ -8,7 +8,10 @@ from policies.model import Family, Regime
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One requirement. `gdpr` and `dpa_1998` are the provisions of the two numberings that ask for it."""
+    """One requirement, and the provision that asks for it in either numbering: the end of a law entry's id.
+
+    `dpa_1998` is empty where that Act asked for no such thing, and the agreement alone does.
+    """
 
     code: str
     requirement: str
@@ -17,28 +20,31 @@ class Requirement:
     clause: str
     remedy: str
 
-    def citation(self, regime: Regime | None) -> str:
-        """The provision as the regime of the day calls it."""
-        if regime is not None and regime.family is Family.DPA_1998:
-            return f"DPA 1998 {self.dpa_1998}"
-        return f"{regime.instrument if regime else 'UK GDPR'} {self.gdpr}"
+    def provision(self, regime: Regime | None) -> str | None:
+        """The law entry that asks for this under the regime of the day; None when none does."""
+        if regime is None:
+            return None
+        if regime.family is Family.DPA_1998:
+            return f"dpa1998.{self.dpa_1998}" if self.dpa_1998 else None
+        prefix = regime.instrument.lower().replace(" ", "")  # "UK GDPR" has entries that begin with ukgdpr
+        return self.gdpr if self.gdpr.startswith("dpa2018.") else f"{prefix}.{self.gdpr}"
 
 
-_LAWFUL = ("Article 5(1)(a)", "Schedule 1 principle 1", "Personal data are processed lawfully and fairly")
+_LAWFUL = ("5-1-a", "sch1.1", "Personal data are processed lawfully and fairly")
 _PURPOSE = (
-    "Article 5(1)(b)",
-    "Schedule 1 principle 2",
+    "5-1-b",
+    "sch1.2",
     "Data serve specified purposes and no incompatible one",
 )
-_MINIMAL = ("Article 5(1)(c)", "Schedule 1 principle 3", "Data are adequate, relevant and limited")
+_MINIMAL = ("5-1-c", "sch1.3", "Data are adequate, relevant and limited")
 _ACCOUNT = (
-    "Article 5(2)",
-    "Schedule 1 principle 1",
+    "5-2",
+    "sch1.1",
     "The controller can show that each disclosure is lawful",
 )
 _BY_LAW = (
-    "Article 6(3)",
-    "Schedule 1 principle 1",
+    "6-3",
+    "sch1.1",
     "The task that the disclosure serves is laid down by law",
 )
 _NEW_AGREEMENT = "Propose a new agreement and have it countersigned"
@@ -107,24 +113,24 @@ _ALL: Final = (
     Requirement(
         "request-lawful-basis",
         "A lawful basis holds for sending the list",
-        "Article 6(1)",
-        "Schedule 2",
+        "6-1",
+        "sch1.1",
         "The list is a disclosure of its own, made by the council",
         "Cite a lawful basis in `conditions.request` for the regime of the day",
     ),
     Requirement(
         "request-special-category",
         "A condition for special-category data holds for sending the list",
-        "Article 9(1)",
-        "Schedule 3",
+        "9-1",
+        "sch1.1",
         "The list tells that each household met an indicator, which may be one of health or abuse",
         "Cite in `conditions.request` an entry that covers this purpose, with all it needs",
     ),
     Requirement(
         "request-offence",
         "A basis for offence data holds for sending the list",
-        "Article 10",
-        "Schedule 3",
+        "10",
+        "sch1.1",
         "The list tells that each household met an indicator, which may be one of crime",
         "Cite in `conditions.request` an entry that covers this purpose, with all it needs",
     ),
@@ -137,41 +143,41 @@ _ALL: Final = (
     Requirement(
         "lawful-basis",
         "A lawful basis holds",
-        "Article 6(1)",
-        "Schedule 2",
+        "6-1",
+        "sch1.1",
         "At least one condition for processing personal data is met",
         "Cite a lawful basis in `conditions.lawful_basis` for the regime of the day",
     ),
     Requirement(
         "special-category",
         "A condition for special-category data holds",
-        "Article 9(1)",
-        "Schedule 3",
+        "9-1",
+        "sch1.1",
         "Health and other sensitive data may be processed only under a further condition",
         "Cite in `conditions.special_category` an entry that covers this purpose, with all it needs",
     ),
     Requirement(
         "offence",
         "A basis for offence data holds",
-        "Article 10",
-        "Schedule 3",
+        "10",
+        "sch1.1",
         "Data on offences, alleged ones included, need official authority or a condition in law",
         "Cite in `conditions.offence` an entry that covers this purpose, with all it needs",
     ),
     Requirement(
         "export",
         "Law-enforcement data may leave Part 3",
-        "Article 10 with DPA 2018 Part 3 s.36(4)",
-        "Schedule 1 principle 2",
+        "dpa2018.s36-4",
+        "sch1.2",
         "Data collected for law enforcement serve another purpose only if authorised by law",
         "Cite DPA 2018 s.36(4) in `conditions.export` for the regime of the day",
     ),
     Requirement(
         "confidentiality",
         "A route through the duty of confidentiality holds",
-        "Article 5(1)(a) with the common-law duty of confidentiality",
-        "Schedule 1 principle 1 with the common-law duty of confidentiality",
-        "Confidential information is disclosed by consent, by law or in the overriding public interest",
+        "5-1-a",
+        "sch1.1",
+        "In common law too: confidences are told by consent, by law or in the overriding public interest",
         "Cite a route in `confidentiality` that covers this purpose, such as consent asked for it",
     ),
     Requirement(
@@ -225,16 +231,16 @@ _ALL: Final = (
     Requirement(
         "dpia-expired",
         "The data protection impact assessment is up to date",
-        "Article 35(11)",
-        "Schedule 1 principle 1",
+        "35",
+        "",
         "The assessment is reviewed when the risk changes; the agreement says until when it holds",
         "Review the assessment and propose a new agreement that names it",
     ),
     Requirement(
         "policy-document-expired",
         "The appropriate policy document is up to date",
-        "Article 10 with DPA 2018 Schedule 1 paragraph 40",
-        "Schedule 1 principle 1",
+        "dpa2018.sch1.p38-41",
+        "",
         "The document is reviewed from time to time; the agreement says until when it holds",
         "Review the document and propose a new agreement that names it",
     ),
@@ -249,6 +255,12 @@ _ALL: Final = (
         "The list is not above the policy's limits",
         *_MINIMAL,
         "Submit at most max_households and max_people of the policy",
+    ),
+    Requirement(
+        "every-row-withheld",
+        "At least one row passes the policy's row rules",
+        *_MINIMAL,
+        "See the reason of each row: record consent, met indicators and dependent children where they exist",
     ),
 )
 

@@ -22,6 +22,8 @@ REASONS: Final = {
 
 _CHILD_TO: Final = 15
 _STUDENT_TO: Final = 18
+_PARENT_AFTER: Final = 14
+"""Years between a student of 16 to 18 and the youngest who could be the parent that it lives with."""
 
 SCHEMA: Final = pl.Schema(
     {"line": pl.UInt32, "household_id": pl.String, "person_id": pl.String, "reason": pl.String}
@@ -120,12 +122,14 @@ def _rules(rules: RowRules) -> Iterable[tuple[str, pl.Expr]]:
 def is_dependent(on: date) -> pl.Expr:
     """Whether a person is a dependent child on a day: 0-15, or 16-18 in full-time education (Census 2011).
 
-    A student who lives with a spouse, partner or child of their own is not (`own_family`). Never null: no
-    date of birth, or one after the day, is not dependent.
+    A student of 16 to 18 lives with a parent: somebody of the household is 14 years older. One who lives
+    with a spouse, partner or child of their own is not dependent (`own_family`). Never null: no date of
+    birth, or one after the day, is not dependent.
     """
     age = _age(on)
     at_school = pl.col("in_education").fill_null(value=False) & ~pl.col("own_family").fill_null(value=False)
-    student = at_school & (age <= _STUDENT_TO)
+    with_parent = age.max().over("household_id") >= age + _PARENT_AFTER
+    student = at_school & (age <= _STUDENT_TO) & with_parent
     return ((age >= 0) & ((age <= _CHILD_TO) | student)).fill_null(value=False)
 
 

@@ -1,6 +1,5 @@
 """What `decide` is asked and what it says: values that can't contradict themselves."""
 
-import dataclasses
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -104,6 +103,7 @@ class Decision:
     at: datetime
     policy_set: str
     engine: str
+    unread: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.permitted == bool(self.unmet) or self.permitted != (self.basis is not None):
@@ -123,10 +123,11 @@ class Decision:
 
     @property
     def unconfirmed(self) -> tuple[str, ...]:
-        """Citations it rests on whose text nobody has confirmed at the source yet."""
+        """What it rests on and nobody has confirmed at the source yet: citations first, then `unread`."""
         resting: tuple[Unmet | Ground, ...] = (*self.unmet, *(self.basis.grounds if self.basis else ()))
         beside = (citation for unmet in self.unmet for citation in unmet.unconfirmed)
-        return tuple(dict.fromkeys((*(item.citation for item in resting if not item.confirmed), *beside)))
+        cited = (item.citation for item in resting if not item.confirmed)
+        return tuple(dict.fromkeys((*cited, *beside, *self.unread)))
 
     def to_json(self) -> dict[str, Any]:
         """RFC 8785-safe: strings, integers, booleans, lists and objects with ASCII keys; no null."""
@@ -147,8 +148,3 @@ class Decision:
             "policy_set": self.policy_set,
             "engine": self.engine,
         }
-
-
-def refuse(decision: Decision, *unmet: Unmet) -> Decision:
-    """The same decision, refused for reasons found after it was taken (every row withheld, say)."""
-    return dataclasses.replace(decision, permitted=False, unmet=(*decision.unmet, *unmet), basis=None)

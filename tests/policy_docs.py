@@ -39,13 +39,25 @@ def _page(name: str) -> str:
     policy = tables.POLICIES.datasets[name]
     purpose = policy.purposes[0]
     decision = decide(tables._question(name, purpose, ""), tables.POLICIES, _DAY)
-    told = markdown(policy.title, page(decision, tables.POLICIES)).partition("\n\n")
-    parts = [told[0], _NOTE.format(name), told[2].rstrip(), "## Decisions, as tested", _table(name)]
+    supposing = "a signed agreement with this very policy, and a list within its limits"
+    sections = tables.undated(page(decision, tables.POLICIES, supposing=supposing))
+    told = markdown(policy.title, sections).partition("\n\n")
+    parts = [
+        *(told[0], _NOTE.format(name), told[2].rstrip()),
+        *("## Asked under each framework, as tested", "\n".join(_frameworks(name))),
+        *("## Decisions, as tested", "\n".join(_rows(name))),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
-def _table(name: str) -> str:
-    return "\n".join(_rows(name))
+def _frameworks(name: str) -> Iterator[str]:
+    yield "| Day | Framework | Decision | Asked, or not met |\n|---|---|---|---|"
+    for day, dataset, framework, answer, codes in tables.FRAMEWORKS:
+        if dataset == name:
+            labels = tables.POLICIES.frameworks[framework]
+            found = ((code, labels.find(code)) for code in codes.split())
+            told = "; ".join(f"{each.label} ({code})" if each else code for code, each in found)
+            yield f"| {day} | {framework} | {answer} | {told} |"
 
 
 def _rows(name: str) -> Iterator[str]:

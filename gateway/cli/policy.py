@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
+import polars as pl
 import typer
 
 from gateway.bootstrap import opened
@@ -23,13 +24,13 @@ from gateway.service.agreements import ending
 from gateway.settings import read_settings
 from policies.decision import AgreementTerms, Question, decide
 from policies.loader import builtin, load
-from policies.model import DatasetPolicy, PolicySet
+from policies.model import DatasetPolicy, Framework, PolicySet
 from policies.page import Withheld, markdown, page
 from policies.reading import PolicyFileError
 from policies.rows import withhold
 from policies.warnings import policy_warnings
 
-_SIZE = {True: ", and a list within its limits.", False: "."}
+_SIZE = {True: ", and a list within its limits", False: ""}
 
 app = typer.Typer(no_args_is_help=True, help="Check policy files and explain what they decide.")
 
@@ -121,19 +122,18 @@ def explain(
     known = policies.datasets.get(decision.dataset), policies.frameworks.get(decision.framework)
     if people is not None and known[0] and known[1]:
         found = withhold(people, known[0], known[1], legal_date(moment))
-        by_reason = found.group_by("reason", maintain_order=True).agg("line").rows()
-        withheld = Withheld(len(people), {code: tuple(lines) for code, lines in by_reason})
+        withheld = _withheld(people, found, known[1])
         kept = people.frame.join(found, on="person_id", how="anti")
         question = replace(question, households=kept["household_id"].n_unique(), people=kept.height)
         decision = decide(question, policies, moment)
-    sections = page(decision, policies, withheld)
+    supposing = "a signed agreement with this very policy" + _SIZE[people is None]
+    sections = page(decision, policies, withheld, supposing)
     if as_json:
         told = {section.title: list(section.lines) for section in sections}
         emit(decision.to_json() | {"page": told})
     elif as_markdown:
         print(markdown(f"{dataset}: {purpose}" if known[0] else "Decision", sections))  # noqa: T201
     else:
-        say("Supposing a signed agreement with this very policy" + _SIZE[people is None])
         for section in sections:
             out.print(section.title, style="bold")
             for line in section.lines:
@@ -179,6 +179,18 @@ def compare(
     out.print(
         f"{count(len(found), 'logged request')}: {gained} would be permitted that were not, "
         f"{len(changed) - gained} would no longer be permitted"
+    )
+
+
+def _withheld(people: HouseholdList, found: pl.DataFrame, framework: Framework) -> Withheld:
+    by_reason = found.group_by("reason", maintain_order=True).agg("line").rows()
+    met = people.frame.group_by("household_id").agg(pl.col("met_indicators").explode())["met_indicators"]
+    return Withheld(
+        people=len(people),
+        lines={code: tuple(lines) for code, lines in by_reason},
+        households=people.households,
+        reached=sum(framework.reached_by(codes.drop_nulls().to_list()) for codes in met),
+        threshold=str(framework.threshold),
     )
 
 

@@ -36,7 +36,7 @@ from gateway.service.preparing import Prepared, prepare
 from gateway.service.probes import asked_of_late, remember
 from gateway.service.recording import SMALL, actor_of, record, record_exchange, split_counts
 from gateway.service.sealing import put_sealed
-from policies.decision import AgreementTerms, Decision, Question, Unmet, decide, refuse
+from policies.decision import AgreementTerms, Decision, Question, decide, refuse_for
 from policies.model import DatasetPolicy
 from policies.rows import NOTHING_WITHHELD, facts, judge, packed
 
@@ -185,7 +185,8 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
     withheld = judge(told, policy.row_rules)
     kept = HouseholdList(people.frame.join(withheld, on="person_id", how="anti", maintain_order="left"))
     if not len(kept):
-        _keep_refusal(ctx, uow, request, refuse(decision, _EVERY_ROW_WITHHELD), at, withheld)
+        refused = refuse_for(decision, "every-row-withheld", ctx.policies)
+        _keep_refusal(ctx, uow, request, refused, at, withheld)
     decision = _decide(ctx, request, agreed, kept, at)
     if not decision.permitted:  # what is left may be smaller than the policy allows
         _keep_refusal(ctx, uow, request, decision, at, withheld)
@@ -254,17 +255,6 @@ def _check_prekey(record: PrekeyRecord, partner: Partner, at: datetime) -> None:
         signed = None
     if signed is None or (signed.id, signed.public) != (record.id, record.public):
         raise StoreAlteredError("a prekey is not what the partner signed", place="prekeys")
-
-
-_EVERY_ROW_WITHHELD = Unmet(
-    code="every-row-withheld",
-    requirement="at least one row that the policy's row rules let through",
-    citation="UK GDPR Article 5(1)(c)",
-    clause="data minimisation: nothing remains that may be asked",
-    remedy="see the reasons per row: record consent, met indicators and dependent children where they exist",
-    forbidden=False,
-    confirmed=True,
-)
 
 
 def _under_way(twin: ExchangeId) -> ConflictError:

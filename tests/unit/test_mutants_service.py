@@ -113,7 +113,7 @@ def test_a_list_of_which_no_row_may_go_is_a_refusal(job):
     with pytest.raises(ExchangeRefusedError) as refused:
         job.submit(LIST.replace(",yes,yes\n", ",no,yes\n"))
     (unmet,) = refused.value.decision["unmet"]
-    assert (unmet["code"], unmet["forbidden"], unmet["confirmed"]) == ("every-row-withheld", False, True)
+    assert (unmet["code"], unmet["forbidden"], unmet["confirmed"]) == ("every-row-withheld", False, False)
     assert refused.value.decision["permitted"] is False
     assert job.kinds()[-1] == "exchange.refused"
     assert not job.store.committed.exchanges

@@ -18,7 +18,7 @@ def test_check_passes_the_shipped_folder():
     """The shipped folder is good, and its digest is printed."""
     result = _run("check", str(builtin()))
     assert result.exit_code == 0
-    assert "Good: 20 datasets" in result.stdout
+    assert "Good: 21 datasets" in result.stdout
 
 
 def test_check_names_each_fault(tmp_path):

@@ -8,7 +8,7 @@ import rfc8785
 
 from gateway.domain.errors import BadInputError
 from gateway.domain.legal_date import legal_date
-from policies.decision import ENGINE, AgreementTerms, Basis, Question, Unmet, decide, refuse
+from policies.decision import ENGINE, AgreementTerms, Basis, Question, Unmet, decide, refuse_for
 from policies.loader import builtin, load
 from policies.model import PolicySet, Span
 from policies.requirements import REQUIREMENTS
@@ -81,9 +81,17 @@ def test_a_framework_may_be_left_out_only_when_there_is_one():
 
 
 def test_every_requirement_has_its_words():
-    """Each requirement names a citation for either numbering, a clause and a way to meet it."""
-    for requirement in REQUIREMENTS.values():
-        assert all(dataclasses.astuple(requirement))
+    """Each requirement names a clause, a way to meet it, and a provision that the law folder has.
+
+    Only the papers of an agreement were not asked for by the Act of 1998.
+    """
+    for code, requirement in REQUIREMENTS.items():
+        assert all((requirement.requirement, requirement.clause, requirement.remedy))
+        for regime in POLICIES.regimes.values():
+            provision = requirement.provision(regime)
+            assert provision in POLICIES.law or (
+                code in {"dpia-expired", "policy-document-expired"} and regime.id == "dpa-1998"
+            )
 
 
 def test_the_empty_set_refuses_with_reasons():
@@ -146,12 +154,18 @@ def test_citations_of_a_permit_are_named_once():
     assert decide(_ask(POLICIES, "police-force", "whim"), POLICIES, NOON).citations == ()
 
 
-def test_a_permit_can_be_refused_for_a_further_reason():
-    """`refuse` turns a permit into a refusal with that reason and without its basis."""
-    permit = decide(_ask(POLICIES, "police-force"), POLICIES, NOON)
-    reason = Unmet("every-row-withheld", "a row remains", "none", "none", "none", forbidden=False)
-    refused = refuse(permit, reason)
-    assert (refused.permitted, refused.unmet, refused.basis) == (False, (reason,), None)
+@pytest.mark.parametrize(
+    ("day", "citation"),
+    [("2016-06-01", "DPA 1998 Schedule 1 principle 3"), ("2026-11-22", "UK GDPR Article 5(1)(c)")],
+)
+def test_a_permit_can_be_refused_for_what_the_rows_show(day, citation):
+    """`refuse_for` turns a permit into a refusal for that, by the law of its day, without its basis."""
+    at = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    permit = decide(_ask(POLICIES, "police-force"), POLICIES, at)
+    refused = refuse_for(permit, "every-row-withheld", POLICIES)
+    assert (refused.permitted, refused.basis) == (False, None)
+    unmet = refused.unmet[-1]
+    assert (unmet.code, unmet.citation) == ("every-row-withheld", citation)
 
 
 @pytest.mark.parametrize(

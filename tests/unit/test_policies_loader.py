@@ -123,7 +123,7 @@ REFUSALS = {
     ),
     "dangling regime": (HEALTH, '"eu-gdpr"', '"gdpr"', "conditions.regimes", "no regime"),
     "dangling purpose": (HEALTH, 'purposes = ["identify"]', 'purposes = ["whim"]', "purposes", "no purpose"),
-    "dangling framework": (HEALTH, '["local"]', '["locale"]', "frameworks", "no framework"),
+    "dangling framework": (HEALTH, '["local", ', '["locale", ', "frameworks", "no framework"),
     "dangling need": (
         "law/uk-gdpr.toml",
         '"dpa2018.s11"]',
@@ -227,28 +227,28 @@ REFUSALS = {
         'special_category = ["ukgdpr.9-2-h", "dpa2018.sch1.p2", "dpa2018.s11"]',
         "",
         "conditions[uk-gdpr].special_category",
-        "need an Article 9 condition",
+        "need an Article 9 or Schedule 3",
     ),
     "Article 9 without its schedule paragraph": (
         HEALTH,
         '"ukgdpr.9-2-h", "dpa2018.sch1.p2", "dpa2018.s11"',
         '"ukgdpr.9-2-h", "dpa2018.s11"',
         "conditions[uk-gdpr].special_category",
-        "need an Article 9 condition",
+        "need an Article 9 or Schedule 3",
     ),
     "no Article 10 basis": (
         POLICE,
         'offence = ["ukgdpr.10", "dpa2018.s10-5", "dpa2018.sch1.p6", "dpa2018.sch1.p10"]',
         "",
         "conditions[uk-gdpr].offence",
-        "need an Article 10 basis",
+        "need an Article 10 or Schedule 3",
     ),
     "Article 10 without a schedule condition": (
         POLICE,
         'offence = ["ukgdpr.10", "dpa2018.s10-5", "dpa2018.sch1.p6", "dpa2018.sch1.p10"]',
         'offence = ["ukgdpr.10", "dpa2018.s10-5"]',
         "conditions[uk-gdpr].offence",
-        "need an Article 10 basis",
+        "need an Article 10 or Schedule 3",
     ),
     "police without export": (
         POLICE,
@@ -365,4 +365,36 @@ def test_the_shipped_policies_load():
     """The shipped folder has a dataset for each row of the programme's sources, and all its frameworks."""
     policies = load(builtin())
     assert {policy.partner_kind for policy in policies.datasets.values()} == PARTNER_KINDS - {"hmrc"}
-    assert set(policies.frameworks) == {"local", "phase-1", "phase-2", "supporting-families"}
+    assert set(policies.frameworks) == {"demo", "local", "phase-1", "phase-2", "supporting-families"}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "place"),
+    [
+        (
+            HEALTH,
+            '["confidentiality.explicit-consent"]',
+            '["confidentiality.court-order"]',
+            "confidentiality",
+        ),
+        (
+            HEALTH,
+            'special_category = ["ukgdpr.9-2-h", "dpa2018.sch1.p2", "dpa2018.s11"]',
+            'special_category = ["ukgdpr.9-2-f"]',
+            "conditions[uk-gdpr].special_category",
+        ),
+        (POLICE, '    "ukgdpr.9-2-g",\n', "", "conditions[uk-gdpr].request"),
+        (POLICE, '    "ukgdpr.10",\n', "", "conditions[uk-gdpr].request"),
+    ],
+    ids=["route for courts", "condition for claims", "list without Article 9", "list without Article 10"],
+)
+def test_a_condition_that_does_not_fit_is_refused(tmp_path, file, old, new, place):
+    """An entry for other parties or purposes carries nothing; the list's own way needs conditions as well."""
+    folder = tmp_path / "policies"
+    shutil.copytree(builtin(), folder)
+    text = (folder / file).read_text()
+    assert old in text
+    (folder / file).write_text(text.replace(old, new))
+    with pytest.raises(PolicyFileError) as caught:
+        load(folder)
+    assert {(problem.file, problem.key) for problem in caught.value.problems} >= {(file, place)}
