@@ -19,7 +19,7 @@ from gateway.domain.exchange import ExchangeId
 from gateway.domain.legal_date import legal_date
 from gateway.domain.people import HouseholdList
 from gateway.intake import BadListError, read_household_list
-from gateway.service import policysets
+from gateway.service import comparing, policysets
 from gateway.service.agreements import ending
 from gateway.settings import read_settings
 from policies.decision import AgreementTerms, Question, decide
@@ -30,6 +30,7 @@ from policies.reading import PolicyFileError
 from policies.rows import withhold
 from policies.warnings import policy_warnings
 
+_CHANGES = {"gains": "permitted now; then not met", "loses": "refused now", "differs": "gives something else"}
 _SIZE = {True: ", and a list within its limits", False: ""}
 
 app = typer.Typer(no_args_is_help=True, help="Check policy files and explain what they decide.")
@@ -164,21 +165,27 @@ def compare(
     """Which logged requests a draft would have decided otherwise, and why."""
     policies = load(builtin(), draft, on=legal_date(datetime.now(UTC)))
     with opened(read_settings()) as installation:
-        found = policysets.compare(installation.operator, policies, since.date())
+        found = comparing.compare(installation.operator, policies, since.date())
     if as_json:
         emit([asdict(each) | {"at": each.at.isoformat(), "change": each.change} for each in found])
         return
     changed = [each for each in found if each.change != "same"]
     rows = [
-        (each.at.date().isoformat(), each.dataset, each.purpose, each.change, "\n".join(each.why))
+        (
+            legal_date(each.at).isoformat(),
+            f"{each.user}\nto {each.recipient or 'nobody'}",
+            f"{each.dataset}\n{each.purpose}",
+            _CHANGES[each.change],
+            "\n".join(each.what or each.why),
+        )
         for each in changed
     ]
     if rows:
-        out.print(table("Decided otherwise", "Day", "Dataset", "Purpose", "Change", "Not met", rows=rows))
-    gained = sum(each.change == "gains" for each in changed)
+        out.print(table("Decided otherwise", "Day", "Who", "Asked", "Change", "What and why", rows=rows))
+    gained, lost, differ = (sum(e.change == change for e in changed) for change in _CHANGES)
     out.print(
-        f"{count(len(found), 'logged request')}: {gained} would be permitted that were not, "
-        f"{len(changed) - gained} would no longer be permitted"
+        f"{count(len(found), 'logged request')}: {gained} would be permitted that were not, {lost} would no "
+        f"longer be permitted, {differ} would give something else"
     )
 
 

@@ -1,9 +1,8 @@
-"""Policy sets: the one in use is kept and logged, past decisions are replayed, drafts tried."""
+"""Policy sets: the one in use is kept and logged, past decisions are replayed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time
-from datetime import date as Date  # noqa: N812
+from datetime import datetime
 from typing import Any
 
 from audit.entry import Entry, Json
@@ -12,9 +11,9 @@ from gateway.domain.exchange import ExchangeId
 from gateway.ports import AgreementRecord, UnitOfWork
 from gateway.service import agreements
 from gateway.service.context import Context
-from gateway.service.recording import SMALL, record, the_gateway
+from gateway.service.recording import record, the_gateway
 from gateway.service.sealing import get_sealed
-from policies.decision import ENGINE, AgreementTerms, Decision, Question, decide
+from policies.decision import ENGINE, AgreementTerms, Question, decide
 from policies.document import from_document, to_document
 from policies.model import PolicySet
 from policies.rows import judge, unpacked
@@ -56,7 +55,7 @@ def replay(ctx: Context, exchange_id: ExchangeId) -> Replayed:
             raise VerificationError("it was decided by another version of the engine", place="replay")
         policies = from_document(uow.policy_sets.get(logged["policy_set"]), logged["policy_set"])
         at = datetime.fromisoformat(logged["at"])
-        agreed = _agreed(ctx, uow, uow.agreements.get(exchange.agreement), at)
+        agreed = agreed_then(ctx, uow, uow.agreements.get(exchange.agreement), at)
         question = Question(
             exchange.dataset,
             exchange.purpose,
@@ -72,71 +71,7 @@ def replay(ctx: Context, exchange_id: ExchangeId) -> Replayed:
         return Replayed(again, _rows_again(ctx, uow, exchange_id, policies))
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """One logged request under a draft. `logged`, `draft`: codes of what is unmet, () for a permit."""
-
-    at: datetime
-    dataset: str
-    purpose: str
-    logged: tuple[str, ...]
-    draft: tuple[str, ...]
-    why: tuple[str, ...]
-
-    @property
-    def change(self) -> str:
-        """`gains`, `loses` or `same`."""
-        if bool(self.logged) == bool(self.draft):
-            return "same"
-        return "gains" if self.logged else "loses"
-
-
-def compare(ctx: Context, draft: PolicySet, since: Date) -> list[Compared]:
-    """Every logged request since a day, as a draft would have decided it at its moment, oldest first.
-
-    An agreement that fitted the policy of then counts as signed anew on the draft. Counts below ten are not
-    in the log: such a list is taken as of nine people. What row rules did to a refused list is not known.
-    """
-    start = datetime.combine(since, time.min, UTC)
-    with ctx.store.begin() as uow:
-        entries = [e for e in _entries(uow) if e.kind in _DECIDED and e.at >= start]
-        return [_compared(ctx, uow, entry, draft) for entry in entries]
-
-
-_DECIDED = ("exchange.permitted", "exchange.refused")
-
-
-def _compared(ctx: Context, uow: UnitOfWork, entry: Entry, draft: PolicySet) -> Compared:
-    logged: Any = entry.body["decision"]
-    unmet = tuple(str(each["code"]) for each in logged["unmet"])
-    agreed = None
-    if logged["agreement"]:
-        terms = _agreed(ctx, uow, uow.agreements.get(logged["agreement"]), entry.at)
-        policy = draft.datasets.get(logged["dataset"])
-        fitted = "agreement-other-policy" not in unmet
-        agreed = replace(terms, policy_digest=policy.digest) if terms and policy and fitted else terms
-    counts: Any = entry.body["counts"]
-    people, households = (_count(counts, name, unmet) for name in ("people", "households"))
-    question = Question(logged["dataset"], logged["purpose"], logged["framework"], agreed, households, people)
-    decision = decide(question, draft, entry.at)
-    codes = tuple(each.code for each in decision.unmet) + _kept_back(unmet)
-    return Compared(entry.at, logged["dataset"], logged["purpose"], unmet, codes, _why(decision))
-
-
-def _count(counts: dict[str, int], name: str, unmet: tuple[str, ...]) -> int:
-    return counts.get(name, 0 if "list-too-small" in unmet else SMALL - 1)
-
-
-def _kept_back(unmet: tuple[str, ...]) -> tuple[str, ...]:
-    # the list is gone: whether other row rules would have left a row can't be said
-    return tuple(code for code in unmet if code == "every-row-withheld")
-
-
-def _why(decision: Decision) -> tuple[str, ...]:
-    return tuple(f"{each.requirement} ({each.citation})" for each in decision.unmet)
-
-
-def _agreed(ctx: Context, uow: UnitOfWork, held: AgreementRecord, at: datetime) -> AgreementTerms | None:
+def agreed_then(ctx: Context, uow: UnitOfWork, held: AgreementRecord, at: datetime) -> AgreementTerms | None:
     """The terms as they stood at a moment: signatures and revocations that came later had not come yet."""
     partner = uow.partners.get(held.partner)
     if partner.revoked_at is not None and partner.revoked_at <= at:
@@ -162,12 +97,12 @@ def _rows_again(ctx: Context, uow: UnitOfWork, exchange: ExchangeId, policies: P
 
 
 def _logged(uow: UnitOfWork, exchange: ExchangeId) -> dict[str, Any]:
-    for entry in _entries(uow):
+    for entry in logged_entries(uow):
         if entry.kind == "exchange.permitted" and entry.body.get("exchange") == str(exchange):
             found: Any = entry.body["decision"]
             return dict(found)
     raise NotFoundError("the log has no permit of this exchange", place="replay")
 
 
-def _entries(uow: UnitOfWork) -> Iterator[Entry]:
+def logged_entries(uow: UnitOfWork) -> Iterator[Entry]:
     return (Entry.parse(leaf) for leaf in uow.log.leaves(0, uow.log.size()))
