@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
+from gateway.bundle.tables import ANY
 from gateway.cli.output import err, out, table
 from gateway.service.results import NO_FLAG
 from policies.rows import REASONS
@@ -19,7 +20,7 @@ def show_results(told: dict[str, Any], *, limit: int | None = None) -> None:
     _limited(
         f"Flags from {told['dataset']}",
         ("Household, person" if by_person else "Household", "Flags"),
-        [(_name(unit), "\n".join(unit["flags"]) or NO_FLAG) for unit in units],
+        [(_name(unit), "\n".join(map(_flag, unit["flags"])) or NO_FLAG) for unit in units],
         limit,
     )
     complete = ", ".join(
@@ -29,6 +30,10 @@ def show_results(told: dict[str, Any], *, limit: int | None = None) -> None:
     if told["withheld"]:
         rows = [_withheld(row) for row in told["withheld"]]
         _limited("Withheld: these rows never left", ("Line", "Household", "Reason"), rows, limit)
+
+
+def _flag(code: str) -> str:
+    return "at least one of the indicators asked" if code == ANY else code
 
 
 def basis(decision: dict[str, Any]) -> list[str]:

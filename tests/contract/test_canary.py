@@ -21,7 +21,8 @@ from psycopg import sql
 from adapters.agent import desk, main
 from policies.loader import builtin, load
 
-HEALTH = load(builtin()).datasets["health-trust"].indicators
+SHIPPED = load(builtin())
+HEALTH = SHIPPED.datasets["health-trust"].asked(SHIPPED.frameworks["local"])
 MET = "edu.persistent_absence_3t"
 HEADER = (
     "person_id,household_id,forename,surname,dob,sex,postcode,nhs_number,nino,uprn,met_indicators,consent,"

@@ -86,7 +86,7 @@ REFUSALS = {
         "a date without quotes",
     ),
     "unknown partner kind": (HEALTH, 'kind = "health"', 'kind = "helth"', "partner_kind", "must be one of"),
-    "unknown granularity": (HEALTH, "household-indicators", "everything", "granularity", "must be one of"),
+    "unknown granularity": (HEALTH, "household-any", "everything", "granularity", "must be one of"),
     "unknown identifier": (HEALTH, '"dob", ', '"dob", "shoe", ', "identifiers", "item 4 must be one of"),
     "empty list": (HEALTH, 'purposes = ["identify"]', "purposes = []", "purposes", "must not be empty"),
     "item twice": (HEALTH, '["identify"]', '["identify", "identify"]', "purposes", "twice"),

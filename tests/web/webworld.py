@@ -13,6 +13,7 @@ from uuid import UUID
 import httpx
 from fakes import FakeClock, FakeExchangeKeys, FakePartyKeys, FakeStore
 from fastapi import FastAPI
+from jobworld import by_indicator
 
 from adapters.transports.mailbox import MailboxTransport
 from gateway import telemetry
@@ -120,7 +121,7 @@ def a_world() -> World:
         store=store,
         keys=FakePartyKeys(),
         exchange_keys=FakeExchangeKeys(),
-        policies=at_any_time(load(builtin())),
+        policies=at_any_time(by_indicator(load(builtin()))),
         transport=MailboxTransport(store),
         clock=clock,
         entropy=CountingEntropy(),

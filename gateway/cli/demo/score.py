@@ -6,10 +6,13 @@ from typing import Any
 
 import polars as pl
 
+from gateway.bundle.tables import ANY
+from gateway.domain.exchange import Granularity
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Flags (household x indicator): right ones, wrong ones, and missed ones."""
+    """Flags (household x indicator, or households alone): right ones, wrong ones, and missed ones."""
 
     right: int
     wrong: int
@@ -27,10 +30,12 @@ class Score:
 def score(truth: pl.DataFrame, register: str, results: dict[str, Any]) -> Score:
     """Compare the released flags with the truth about the people who were asked about.
 
-    A withheld row was not asked about, and an objection must give no flag: both are left out of what is true.
+    What was withheld or not asked about, and an objection, must give no flag: it is left out of what is true.
     """
     withheld = [row["person_id"] for row in results["withheld"]]
-    true = _pairs(truth, register, withheld)
+    true = {pair for pair in _pairs(truth, register, withheld) if pair[1] in results["indicators"]}
+    if results["granularity"] == Granularity.HOUSEHOLD_ANY:
+        true = {(household, ANY) for household, _ in true}
     given = {(unit["household_id"], code) for unit in results["units"] for code in unit["flags"]}
     return Score(len(given & true), len(given - true), len(true - given))
 
