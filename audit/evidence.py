@@ -25,13 +25,13 @@ from audit.errors import AuditError, EvidenceError, NoteError, SeenError
 from audit.evidence_file import EvidenceFile
 from audit.items import verify_item
 from audit.merkle import verify_consistency
-from audit.proved import PERMITTED, Evidence, Told
+from audit.proved import PERMITTED, Proved, Told
 from audit.trust import Trust
 
 _SAME: Final = ("exchange", "recipient", "agreement", "dataset", "purpose")
 
 
-def verify_evidence(data: bytes, trust: Trust, seen: bytes | None = None) -> Evidence:
+def verify_evidence(data: bytes, trust: Trust, seen: bytes | None = None) -> Proved:
     """Verify an evidence file against the trusted keys and, if given, a checkpoint (signed note) seen before.
 
     Raises:
@@ -49,7 +49,7 @@ def verify_evidence(data: bytes, trust: Trust, seen: bytes | None = None) -> Evi
     by_id = {entry.id: (index, entry) for index, entry in entries.items()}
     if len(by_id) < len(entries):
         raise EvidenceError("two entries have one id")
-    return Evidence(
+    return Proved(
         checkpoint,
         cosigned,
         entries,

@@ -32,7 +32,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class Proved:
     """What held. `entries` by their index in the log; `older`: the size of a tree that this one extends;
     `seen`: the size of the checkpoint seen before, which is one of the two.
     """

@@ -28,7 +28,7 @@ from audit.evidence import verify_evidence
 from audit.evidence_file import MAX_BYTES
 from audit.export import TILE, ExportReader
 from audit.merkle import Frontier, leaf_hash
-from audit.proved import Evidence
+from audit.proved import Proved
 from audit.trust import Trust
 
 MAX_NAMED: Final = 10
@@ -67,7 +67,7 @@ class _Finding:
         return f"entry {self.index}{self.kind} {self.text}"
 
 
-def verify_file(file: Path, trust: Path, seen: Path | None = None) -> Verified | Evidence:
+def verify_file(file: Path, trust: Path, seen: Path | None = None) -> Verified | Proved:
     """As `verify_export`, or `verify_evidence` when the file begins as JSON does.
 
     Raises:

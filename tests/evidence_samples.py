@@ -25,6 +25,11 @@ SEALED = Sealed.shuffled(
     hashlib.shake_256(b"evidence").digest,
 )
 
+UNITS = Sealed.shuffled(
+    [{"household_id": f"h{n}", "flags": ["health.x"] if n % 2 else []} for n in range(10)],
+    hashlib.shake_256(b"units").digest,
+)
+
 
 def step(number, kind, exchange=EXCHANGE, **more):
     """An entry of an exchange; its id follows from its number."""
@@ -39,7 +44,7 @@ def step(number, kind, exchange=EXCHANGE, **more):
         "granularity": "household-indicators",
         "indicators_asked": ["health.x"],
     }
-    return Entry(UUID(int=number, version=4), kind, AT + timedelta(minutes=number), body | more)
+    return Entry(UUID(int=number, version=4), kind, AT + timedelta(minutes=number - 1000), body | more)
 
 
 def permit(number=1000, **more):
@@ -55,11 +60,16 @@ def authorised(number=1001):
     return step(number, "exchange.request-authorised", items=items)
 
 
+def released(number=1003):
+    items = ItemTree(UNITS, UUID(int=number, version=4), "items/unit").to_json()
+    return step(number, "exchange.release-authorised", released_to="u1", items=items)
+
+
 STEPS = (
     permit(),
     authorised(),
     step(1002, "exchange.delivered", register_date="2026-11-01"),
-    step(1003, "exchange.release-authorised", released_to="u1"),
+    released(),
 )
 
 
@@ -74,7 +84,7 @@ def log_with(steps=STEPS, before=5, after=30):
 
 
 LOG = log_with()
-NOTE = LOG.checkpoint() + WITNESS.cosign(LOG.checkpoint(), AT)
+NOTE = LOG.checkpoint() + WITNESS.cosign(LOG.checkpoint(), AT + timedelta(hours=1))
 SEEN = log_with(STEPS[:1], after=1).checkpoint()  # the same first 8 entries, one other at the end
 
 
@@ -88,8 +98,13 @@ def item(person="p7", entry_id=STEPS[1].id):
     return EntryItem(entry_id, "items/person", ItemTree(SEALED, entry_id, "items/person").item(place))
 
 
+def unit(household="h3", entry_id=STEPS[3].id):
+    place = next(i for i, value in enumerate(UNITS.values) if value and value["household_id"] == household)
+    return EntryItem(entry_id, "items/unit", ItemTree(UNITS, entry_id, "items/unit").item(place))
+
+
 OPENING = Opening(STEPS[0].id, "counts/households", SALT, 3)
-FILE = EvidenceFile(tuple(proved(i) for i in (5, 7, 9, 11)), (OPENING,), (item(),))
+FILE = EvidenceFile(tuple(proved(i) for i in (5, 7, 9, 11)), (OPENING,), (item(), unit()))
 DATA = FILE.to_bytes()
 
 

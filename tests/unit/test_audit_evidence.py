@@ -49,7 +49,7 @@ def test_what_was_proved_is_said_in_plain_english():
     said = str(verify_evidence(DATA, TRUST))
     for told in (
         "Verified: 4 of the 43 entries of flagstone.example/council are as its key signed them.",
-        "witness.example/a saw this same log on 2026-11-22 at 10:00:00 UTC.",
+        "witness.example/a saw this same log on 2026-11-22 at 11:00:00 UTC.",
         "council asked trust about families, dataset health-trust, for the purpose identify under local.",
         "entry 5, exchange.permitted: the request of user u1 (programme) was permitted, under agreement T-1",
         f"policy set {'ab' * 32}, engine engine/1, in the regime uk, 20 people; smaller numbers",
@@ -59,6 +59,7 @@ def test_what_was_proved_is_said_in_plain_english():
         "entry 11, exchange.release-authorised: giving the answer to user u1 was authorised.",
         "entry 5, counts/households: 3",
         "entry 7, asked about: person p7 of household h3",
+        "entry 11, given to the programme about household h3: health.x",
         "Not proved: that the log holds no further entry of this exchange.",
     ):
         assert told in said
