@@ -2,16 +2,19 @@
 
 import json
 import re
+from dataclasses import replace
+from datetime import date
 
 import pytest
-from jobworld import Job, a_job
+from jobworld import LIST, Job, a_job
 
 from audit.entry import Entry
 from audit.evidence import verify_evidence
 from audit.trust import Trust
+from gateway.bundle.agreement import countersign
 from gateway.domain.errors import BadInputError, NotAllowedError, NotFoundError
-from gateway.domain.exchange import ExchangeId
-from gateway.service import answers
+from gateway.domain.exchange import ExchangeId, Granularity
+from gateway.service import agreements, answers
 from gateway.service.proving import REQUESTED, prove
 from gateway.service.sealing import ACCOUNT_KEY, SEAL_KEY
 
@@ -105,6 +108,58 @@ def test_a_household_is_proved_whole(job):
     told = [each.value for each in verified(job, data).items]
     assert sorted(each["person_id"] for each in told if "person_id" in each) == ["p30", "p31", "p32"]
     assert [each["flags"] for each in told if "flags" in each] == [[]]
+
+
+def by_person(job: Job) -> None:
+    """Answers by person from now on, under an agreement that says so."""
+    policy = replace(job.context.policies.datasets["health-trust"], granularity=Granularity.PERSON_INDICATORS)
+    policies = job.context.policies
+    job.context = replace(
+        job.context, policies=replace(policies, datasets={**policies.datasets, policy.id: policy})
+    )
+    agreements.revoke(job.context, "T-1")
+    job.document = agreements.propose(
+        job.context,
+        number="T-2",
+        partner="trust",
+        dataset=policy.id,
+        valid_from=date(2026, 1, 1),
+        valid_to=date(2026, 12, 31),
+        dpia="DPIA-1",
+        appropriate_policy_document="APD-1",
+    )
+    signed = countersign(job.document, job.partner.keys.sign)
+    agreements.countersign(job.context, job.registered, "T-2", signed)
+
+
+def test_where_answers_are_by_person_the_others_of_the_household_stay_unsaid(job):
+    """What came back for one person is proved, and nothing of those who live there too."""
+    by_person(job)
+    exchange = released(job, {unit: [FLAG] for unit in range(11)})
+    data = prove(job.context, job.reviewer, exchange, person="p21")
+    assert others(data, "p21", "h2") == []
+    told = [each.value for each in verified(job, data).items]
+    assert told[1:] == [{"person_id": "p21", "household_id": "h2", "flags": [FLAG]}]
+    whole = verified(job, prove(job.context, job.reviewer, exchange, person="h2"))
+    assert len(whole.items) == 6
+
+
+def test_a_reference_of_both_means_the_person(job):
+    """Where a person_id is also a household_id the person is meant, so that no household is shown by it."""
+    exchange = released_of(job, LIST.replace("p21,", "h3,"))
+    told = [
+        each.value for each in verified(job, prove(job.context, job.reviewer, exchange, person="h3")).items
+    ]
+    assert told[0] == {"person_id": "h3", "household_id": "h2"}
+    assert [each["household_id"] for each in told] == ["h2", "h2"]
+
+
+def released_of(job: Job, content: str):
+    exchange = job.submit(content).exchange
+    job.drive(exchange)
+    answers.receive_answer(job.context, job.registered, exchange, job.partner.answer(job, exchange))
+    assert job.drive(exchange) == "released"
+    return exchange
 
 
 def test_openings_show_counts_receipt_and_digests_and_no_person(job):
