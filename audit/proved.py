@@ -14,6 +14,7 @@ from audit.cosignature import Cosignature
 from audit.entry import Entry, Json
 
 PERMITTED: Final = "exchange.permitted"
+UNIT: Final = "items/unit"
 NO_FLAG: Final = "no flag returned: not evidence of absence"
 INCOMPLETE: Final = (
     "Not proved: that the log holds no further entry of this exchange. For that, verify an exported log."
@@ -167,9 +168,9 @@ def _of_person(told: Told) -> str:
     who = f"household {value.get('household_id')}"
     if "person_id" in value:
         who = f"person {value['person_id']} of {who}"
-    if "flags" not in value:
-        return f"asked about: {who}"
-    return f"given to the programme about {who}: {_list(value['flags']) or NO_FLAG}"
+    if told.path == UNIT:
+        return f"given to the programme about {who}: {_list(value.get('flags')) or NO_FLAG}"
+    return f"asked about: {who}"
 
 
 def _map(told: Any) -> _Body:

@@ -27,8 +27,9 @@ def job() -> Job:
     return a_job()
 
 
-def released(job: Job, met=None):
-    exchange = job.sent()
+def released(job: Job, met=None, content=LIST):
+    exchange = job.submit(content).exchange
+    job.drive(exchange)
     answers.receive_answer(job.context, job.registered, exchange, job.partner.answer(job, exchange, met))
     assert job.drive(exchange) == "released"
     return exchange
@@ -146,20 +147,11 @@ def test_where_answers_are_by_person_the_others_of_the_household_stay_unsaid(job
 
 def test_a_reference_of_both_means_the_person(job):
     """Where a person_id is also a household_id the person is meant, so that no household is shown by it."""
-    exchange = released_of(job, LIST.replace("p21,", "h3,"))
-    told = [
-        each.value for each in verified(job, prove(job.context, job.reviewer, exchange, person="h3")).items
-    ]
+    exchange = released(job, content=LIST.replace("p21,", "h3,"))
+    data = prove(job.context, job.reviewer, exchange, person="h3")
+    told = [each.value for each in verified(job, data).items]
     assert told[0] == {"person_id": "h3", "household_id": "h2"}
     assert [each["household_id"] for each in told] == ["h2", "h2"]
-
-
-def released_of(job: Job, content: str):
-    exchange = job.submit(content).exchange
-    job.drive(exchange)
-    answers.receive_answer(job.context, job.registered, exchange, job.partner.answer(job, exchange))
-    assert job.drive(exchange) == "released"
-    return exchange
 
 
 def test_openings_show_counts_receipt_and_digests_and_no_person(job):
