@@ -49,9 +49,9 @@ c1,h3,Edgar,Sandiford,1986-08-21,m,LS6 3HN,edu.persistent_absence_3t,yes,no
 c2,h3,Fiona,Sandiford,2015-10-09,f,LS6 3HN,edu.persistent_absence_3t,yes,yes
 """
 POLICE = load(builtin()).datasets["police-force"].indicators
-SMALL_FLAGS = {"a1": [POLICE[1]], "b2": [], "c1": [POLICE[0], POLICE[2]]}
+SMALL_FLAGS = {"a1": [POLICE[1]], "b2": [], "c1": [POLICE[0], POLICE[1]]}
 """Who of the small list is on the police register, and what it says of them."""
-RELEASED = {"h1": [POLICE[1]], "h2": [], "h3": [POLICE[0], POLICE[2]]}
+RELEASED = {"h1": [POLICE[1]], "h2": [], "h3": [POLICE[0], POLICE[1]]}
 ONCE_EACH = {
     "exchange.permitted": 1,
     "exchange.request-authorised": 1,
