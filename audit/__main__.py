@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, TextIO
 
-from audit.errors import AuditError, TrustError
+from audit.errors import AuditError, SeenError, TrustError
 from audit.verify import verify_file
 
 VERIFIED: Final = 0
@@ -19,7 +19,7 @@ def main(argv: Sequence[str], out: TextIO, err: TextIO) -> int:
     options = _parser().parse_args(argv)
     try:
         out.write(f"{verify_file(options.file, options.trust, options.seen)}\n")
-    except TrustError as error:
+    except (TrustError, SeenError) as error:
         err.write(f"Can't verify: {error}\n")
     except OSError as error:
         err.write(f"Can't verify: {error.strerror}: {error.filename}\n")
@@ -34,10 +34,12 @@ def main(argv: Sequence[str], out: TextIO, err: TextIO) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="audit", description="Check a Flagstone log, offline.")
     verify = parser.add_subparsers(required=True, metavar="COMMAND").add_parser(
-        "verify", help="check an exported log"
+        "verify", help="check an exported log, or the evidence of one exchange"
     )
-    verify.add_argument("file", type=Path, metavar="FILE", help="the exported log")
-    verify.add_argument("--trust", type=Path, required=True, help="the log's key, got by another way")
+    verify.add_argument("file", type=Path, metavar="FILE", help="the exported log or evidence")
+    verify.add_argument(
+        "--trust", type=Path, required=True, help="the log's key and witnesses, got by another way"
+    )
     verify.add_argument(
         "--seen", type=Path, help="a checkpoint that you saw before: finds forks and rollbacks"
     )

@@ -35,3 +35,11 @@ class ExportError(AuditError):
     def __init__(self, reason: str, index: int | None = None) -> None:
         self.index = index
         super().__init__(reason)
+
+
+class EvidenceError(AuditError):
+    """An evidence file is malformed or fails verification. The text names the entry where it can be told."""
+
+
+class SeenError(AuditError):
+    """The file has no way from the checkpoint seen before to its own, so it can't be compared with it."""

@@ -1,6 +1,6 @@
-"""Verify an exported log offline, and name the wrong entry.
+"""Verify an exported log offline, and name the wrong entry; or an evidence file (`audit.evidence`).
 
-The order of the checks:
+The order of the checks of a log:
 
 1. the checkpoint is signed by the trusted log key and cosigned by the quorum of trusted witnesses, and no
    smaller than the checkpoint seen before;
@@ -24,8 +24,11 @@ from audit.checkpoint import Checkpoint, open_checkpoint
 from audit.cosignature import Cosignature
 from audit.entry import Entry
 from audit.errors import EntryError, ExportError, NoteError
+from audit.evidence import verify_evidence
+from audit.evidence_file import MAX_BYTES
 from audit.export import TILE, ExportReader
 from audit.merkle import Frontier, leaf_hash
+from audit.proved import Proved
 from audit.trust import Trust
 
 MAX_NAMED: Final = 10
@@ -64,17 +67,20 @@ class _Finding:
         return f"entry {self.index}{self.kind} {self.text}"
 
 
-def verify_file(file: Path, trust: Path, seen: Path | None = None) -> Verified:
-    """As `verify_export`, for files.
+def verify_file(file: Path, trust: Path, seen: Path | None = None) -> Verified | Proved:
+    """As `verify_export`, or `verify_evidence` when the file begins as JSON does.
 
     Raises:
         TrustError: the trust file can't be used.
-        ExportError: the log fails verification.
+        SeenError: the evidence can't be compared with the checkpoint seen before.
+        ExportError, EvidenceError: the file fails verification.
         OSError: a file can't be read.
     """
     trusted = Trust.parse(trust.read_bytes())
     remembered = seen.read_bytes() if seen else None
     with file.open("rb") as stream:
+        if stream.peek(1)[:1] == b"{":
+            return verify_evidence(stream.read(MAX_BYTES + 1), trusted, remembered)
         return verify_export(stream, trusted, remembered)
 
 

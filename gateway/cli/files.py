@@ -57,5 +57,5 @@ def check_folder(path: Path) -> None:
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)

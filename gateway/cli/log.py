@@ -1,6 +1,8 @@
 """`flagstone log`: what an IG officer types."""
 
 import json
+import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -8,10 +10,10 @@ from typing import Annotated, Any, Final
 import httpx
 import typer
 
-from audit.errors import AuditError, TrustError
+from audit.errors import AuditError, SeenError, TrustError
 from audit.verify import verify_file
 from gateway.cli.client import api, call, raise_problem
-from gateway.cli.files import check_folder
+from gateway.cli.files import check_folder, small, write_private
 from gateway.cli.output import emit, out, say, table
 from gateway.domain.errors import ConfigurationError, VerificationError
 
@@ -43,21 +45,54 @@ def export(
 
 @app.command()
 def verify(
-    file: Annotated[Path, typer.Argument(help="An exported log", exists=True, dir_okay=False)],
+    file: Annotated[Path, typer.Argument(help="An exported log, or evidence", exists=True, dir_okay=False)],
     trust: Annotated[Path, typer.Option(help="The trust file, got by another way", exists=True)],
     seen: Annotated[Path | None, typer.Option(help="A checkpoint seen before", exists=True)] = None,
 ) -> None:
-    """Check an exported log offline; exit 5 and name the entry when it fails."""
+    """Check an exported log or evidence offline; exit 5 and name the entry when it fails."""
     try:
         out.print(str(verify_file(file, trust, seen)))
     except TrustError as error:
         raise ConfigurationError(str(error), place=trust.name) from None
+    except SeenError as error:
+        raise ConfigurationError(str(error), place=seen.name if seen else "") from None
     except AuditError as error:
         raise VerificationError(str(error), place=file.name) from None
 
 
 @app.command()
-def prove(index: Annotated[int, typer.Argument(help="The entry's index", min=0)]) -> None:
+def prove(
+    exchange: Annotated[uuid.UUID, typer.Argument(help="The exchange's id")],
+    person: Annotated[
+        str,
+        typer.Option(help="Prove this person_id or household_id of the list; - reads it from standard input"),
+    ] = "",
+    openings: Annotated[bool, typer.Option("--openings", help="Open small counts, digests, receipt")] = False,
+    seen: Annotated[
+        Path | None, typer.Option(help="A checkpoint that the reader has seen", exists=True, dir_okay=False)
+    ] = None,
+    out_file: Annotated[Path | None, typer.Option("--out", help="Where to write it")] = None,
+) -> None:
+    """Write evidence of one exchange that verifies offline. That you asked for it is recorded."""
+    if out_file is not None:
+        check_folder(out_file)
+    asked: dict[str, Any] = {"openings": openings}
+    if person:
+        asked["person"] = sys.stdin.readline().strip() if person == "-" else person
+    if seen is not None:
+        asked["seen"] = small(seen).decode(errors="replace")
+    with api() as client:
+        answer = client.post(f"/v1/log/evidence/{exchange}", json=asked)
+        raise_problem(answer)
+    if out_file is None:
+        sys.stdout.buffer.write(answer.content)
+        return
+    write_private(out_file, answer.text)
+    say(f"Evidence: {out_file}. Check it with: python -m audit verify {out_file} --trust TRUST")
+
+
+@app.command()
+def entry(index: Annotated[int, typer.Argument(help="The entry's index", min=0)]) -> None:
     """Print one entry with its inclusion proof and the checkpoint it leads to."""
     with api() as client:
         emit(call(client, "GET", f"/v1/log/proof/{index}"))

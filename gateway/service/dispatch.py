@@ -13,7 +13,9 @@ from gateway.domain.exchange import Exchange, ExchangeId, Status
 from gateway.ports import UnitOfWork
 from gateway.service import agreements
 from gateway.service.context import Context
+from gateway.service.itemising import PERSON, Values
 from gateway.service.recording import record_exchange, the_gateway
+from gateway.service.sealing import get_sealed
 from policies.decision import Decision, Question, decide
 
 BEFORE_ANSWER = (Status.AUTHORISED, Status.SENT)
@@ -47,6 +49,7 @@ def authorise(ctx: Context, exchange_id: ExchangeId) -> Status:
             actor=the_gateway(ctx),
             at=at,
             accounted={"request": exchange.request_digest.hex()},
+            items=(PERSON, _asked_about(ctx, uow, exchange_id)),
         )
         uow.commit()
     return Status.AUTHORISED
@@ -106,6 +109,12 @@ def still_permitted(ctx: Context, uow: UnitOfWork, exchange: Exchange, at: datet
     if not decision.permitted:
         _cancel_for(ctx, uow, exchange, decision, at)
     return decision.permitted
+
+
+def _asked_about(ctx: Context, uow: UnitOfWork, exchange_id: ExchangeId) -> Values:
+    slots = get_sealed(ctx, uow, exchange_id, "slots")
+    households = slots["households"]
+    return [{"person_id": person, "household_id": households[handle]} for person, handle in slots["people"]]
 
 
 def _cancel_for(ctx: Context, uow: UnitOfWork, exchange: Exchange, decision: Decision, at: datetime) -> None:

@@ -8,6 +8,7 @@ from audit.entry import Entry, Json, commit
 from gateway.domain.exchange import Exchange
 from gateway.ports import UnitOfWork, User
 from gateway.service.context import Context
+from gateway.service.itemising import Values, seal_items
 from gateway.service.sealing import ACCOUNTING, put_sealed
 
 _SALT_BYTES = 32
@@ -60,12 +61,14 @@ def record_exchange(
     body: Mapping[str, Json] | None = None,
     accounted: Mapping[str, Json] | None = None,
     private: Mapping[str, Json] | None = None,
+    items: tuple[str, Values] | None = None,
 ) -> None:
     """Append an entry about an exchange.
 
     What derives from persons stands in the leaf as salted commitments only, by path; the salts and values
     are sealed under the exchange's keys, so that destroying them erases it and breaks no proof. `accounted`
-    is kept for as long as the account of who was told about whom, `private` for as long as the results.
+    is kept for as long as the account of who was told about whom, `private` for as long as the results;
+    `items`, a path of `itemising` and a value for each person or unit, for as long as its path says.
     """
     entry_id = UUID(bytes=ctx.entropy(16), version=4)
     leaf: dict[str, Json] = {"actor": dict(actor), **about(exchange), **(body or {})}
@@ -80,6 +83,8 @@ def record_exchange(
             put_sealed(ctx, uow, exchange.id, f"{clock}{OPENINGS}{entry_id}", openings)
     if commitments:
         leaf["commitments"] = commitments
+    if items:
+        leaf["items"] = seal_items(ctx, uow, exchange.id, entry_id, *items)
     uow.log.append([Entry(entry_id, kind, at, leaf)])
 
 

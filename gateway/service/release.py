@@ -5,6 +5,7 @@ from typing import Any
 from gateway.domain.exchange import Exchange, ExchangeId, Granularity, Status
 from gateway.service.context import Context
 from gateway.service.dispatch import still_permitted
+from gateway.service.itemising import UNIT
 from gateway.service.recording import record_exchange, the_gateway
 from gateway.service.sealing import get_sealed, put_sealed
 
@@ -39,7 +40,8 @@ def release(ctx: Context, exchange_id: ExchangeId) -> Status:
             at=at,
             body={"released_to": str(exchange.submitted_by)},
             # what was given, even how often, derives from persons: committed, never shown
-            private={"result": result["units"], "counts/units_flagged": flagged},
+            private={"counts/units_flagged": flagged},
+            items=(UNIT, result["units"]),
         )
         uow.commit()
     return Status.RELEASED

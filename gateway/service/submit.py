@@ -309,6 +309,7 @@ def _keep_permit(
     uow.vault.put(exchange.id, "request", prepared.bundle)
     put_sealed(ctx, uow, exchange.id, "slots", prepared.slot_map)
     put_sealed(ctx, uow, exchange.id, "withheld", withheld.to_dicts())
+    signed = uow.agreements.get(exchange.agreement)
     shown, private = split_counts(
         people=exchange.slots, households=exchange.households, withheld=withheld.height
     )
@@ -319,7 +320,7 @@ def _keep_permit(
         exchange,
         actor=actor_of(ctx, request.user),
         at=exchange.submitted_at,
-        body={"decision": told, "counts": shown},
+        body={"decision": told, "counts": shown, "agreement_digest": signed.digest},
         accounted=private | {"list": request.intake.digest.hex(), "request": prepared.digest.hex()},
     )
     outcome = json.dumps({"decision": told, "withheld": rows}).encode()

@@ -119,6 +119,19 @@ class LogProof(Model):
     checkpoint: str
 
 
+class EvidenceRequest(Model):
+    """`person`: a person_id or household_id of the list, to be proved alone. `openings`: open what is kept.
+
+    `seen`: a checkpoint of this log (a signed note) that the evidence shall lead on from.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    person: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    openings: bool = False
+    seen: Annotated[str, Field(max_length=1 << 17)] | None = None
+
+
 class AgreementState(Model):
     """`status`: proposed, in-force, revoked or expired."""
 

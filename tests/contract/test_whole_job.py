@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from processes import ROOT, SMALL_LIST, eventually, site
+from processes import RELEASED, ROOT, SMALL_LIST, eventually, site
 
 from gateway.cli.main import run
 from policies.loader import builtin
@@ -353,3 +353,34 @@ def test_ended_by_a_signal_it_exits_with_0(world):
     world.gateway.terminate()
     assert world.gateway.wait(30) == 0
     world.start_gateway()
+
+
+def test_a_person_s_disclosure_is_proved_to_somebody_outside(world, flagstone, monkeypatch, tmp_path):
+    """What a reviewer takes away verifies offline, names one household alone, and fails if altered."""
+    exchange = world.submit(SMALL_LIST, "the key of the evidence")["exchange"]
+    assert world.ended(exchange) == "released"
+    file = tmp_path / "evidence.json"
+    argv = ("log", "prove", exchange, "--person", "c2", "--out", file)
+    assert flagstone(*argv)[0] == 2  # the programme's analyst may not
+    assert not file.exists()
+    monkeypatch.setenv("FLAGSTONE_TOKEN", world.tokens["reviewer"])
+    assert flagstone(*argv)[0] == 0
+    code, said = verified_outside(world, file)
+    assert code == 0, said
+    assert "asked about: person c2 of household h3" in said
+    assert f"given to the programme about household h3: {', '.join(RELEASED['h3'])}" in said
+    assert not re.search(r'"(a1|a2|b1|b2|c1|h1|h2)\\?"', file.read_text())
+    (tmp_path / "altered.json").write_text(file.read_text().replace('"c2"', '"c1"'))
+    code, said = verified_outside(world, tmp_path / "altered.json")
+    assert code == 5
+    assert "VERIFICATION FAILED: an item of entry" in said
+    code, said = flagstone("log", "prove", exchange, "--person", "nobody")
+    assert code == 3
+    assert "nobody of this exchange" in said
+
+
+def verified_outside(world, file):
+    """What an auditor sees who has the file, the trust file, and `audit`."""
+    command = [sys.executable, "-m", "audit", "verify", file, "--trust", world.trust]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stdout + done.stderr

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from audit_samples import exported, log_of, signer
+from evidence_samples import DATA, TRUST
 
 import audit
 from audit.trust import Trust, write_trust
@@ -55,6 +56,17 @@ def test_the_verifier_alone_names_the_wrong_entry(alone):
     done = run(alone, "bad")
     assert done.returncode == 5
     assert "entry 17 (exchange.request-authorised)" in done.stderr
+
+
+def test_evidence_verifies_with_audit_alone(alone):
+    """An evidence file is checked and told in the same process, and an altered one exits 5."""
+    write_trust(alone / "trust", TRUST)
+    (alone / "evidence").write_bytes(DATA)
+    done = run(alone, "evidence")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "council asked trust about families" in done.stdout
+    (alone / "altered").write_bytes(DATA.replace(b"health.x", b"health.y", 1))
+    assert run(alone, "altered").returncode == 5
 
 
 def test_nothing_of_ours_could_be_imported(alone):

@@ -2,10 +2,12 @@
 
 import contextlib
 import io
+import json
 
 import httpx
 import pytest
 from audit_samples import MemoryStore, entry, signer
+from evidence_samples import DATA, TRUST, older
 
 from audit.export import write_export
 from audit.log import Log
@@ -14,6 +16,7 @@ from gateway.cli import log
 from gateway.cli.main import run
 
 EXCHANGE = "7a3f2a54-cda8-49c1-b5db-5fcccf0eb816"
+JSON = "application/json"
 ENTRIES = [
     {
         "index": 0,
@@ -107,3 +110,75 @@ def test_verify_tells_a_wrong_log_from_a_wrong_trust_file(exported, capsys):
     assert run(["log", "verify", str(file), "--trust", str(exported / "trust.json")]) == 5
     assert "entry 1 " in capsys.readouterr().err
     assert run(["log", "verify", str(file), "--trust", str(file)]) == 2
+
+
+@pytest.fixture
+def evidence(gateway):
+    """Let the API hand out evidence, and keep what it was asked."""
+    asked = []
+
+    def answer(request):
+        asked.append((request.method, str(request.url), json.loads(request.content)))
+        return httpx.Response(200, content='{"type":"é"}'.encode(), headers={"Content-Type": JSON})
+
+    gateway(answer)
+    return asked
+
+
+def test_prove_writes_a_private_file_of_the_very_bytes(evidence, tmp_path, capsys):
+    """The reference travels in the body alone; the file is its owner's, and is what the gateway sent."""
+    file = tmp_path / "evidence.json"
+    (tmp_path / "seen").write_bytes(signer().sign("x\n"))
+    argv = ["log", "prove", EXCHANGE, "--person", "p21", "--openings", "--out", str(file)]
+    assert run([*argv, "--seen", str(tmp_path / "seen")]) == 0
+    assert file.read_bytes() == '{"type":"é"}'.encode()
+    assert file.stat().st_mode & 0o777 == 0o600
+    ((method, url, body),) = evidence
+    assert (method, url) == ("POST", f"http://127.0.0.1/v1/log/evidence/{EXCHANGE}")
+    assert body == {"person": "p21", "openings": True, "seen": signer().sign("x\n").decode()}
+    assert "python -m audit verify" in capsys.readouterr().err
+
+
+def test_prove_prints_what_can_be_piped(evidence, monkeypatch, capsysbinary):
+    """Without --out nothing but the bytes comes out; a reference can come from standard input."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("p21\n"))
+    assert run(["log", "prove", EXCHANGE, "--person", "-"]) == 0
+    assert capsysbinary.readouterr().out == '{"type":"é"}'.encode()
+    assert evidence[0][2] == {"person": "p21", "openings": False}
+
+
+def test_prove_needs_an_exchange_and_a_folder_to_write_to(evidence, tmp_path, capsys):
+    """What can't work ends with 2 before the gateway is asked."""
+    assert run(["log", "prove", "17"]) == 2
+    assert run(["log", "prove", EXCHANGE, "--out", str(tmp_path / "no" / "file")]) == 2
+    assert evidence == []
+
+
+def test_a_refused_proof_leaves_no_file(gateway, tmp_path, capsys):
+    """An error of the gateway is told, and nothing is written."""
+    gateway(lambda _: httpx.Response(404, json={"detail": "nobody of this exchange has this reference"}))
+    assert run(["log", "prove", EXCHANGE, "--person", "p21", "--out", str(tmp_path / "file")]) == 3
+    said = capsys.readouterr().err
+    assert "nobody of this exchange" in said
+    assert "p21" not in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_entry_prints_one_entry_with_its_proof(gateway, capsys):
+    """One entry by its index, as JSON."""
+    gateway(lambda request: httpx.Response(200, json={"path": request.url.path}))
+    assert run(["log", "entry", "7"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"path": "/v1/log/proof/7"}
+
+
+def test_verify_takes_evidence_too(tmp_path, capsys):
+    """Evidence exits 0 with its story, 5 when altered, 2 when it can't be compared with what was seen."""
+    (tmp_path / "good").write_bytes(DATA)
+    (tmp_path / "bad").write_bytes(DATA.replace(b"health-trust", b"health-trusT", 1))
+    (tmp_path / "seen").write_bytes(older(8).note)
+    write_trust(tmp_path / "trust", TRUST)
+    trust = ["--trust", str(tmp_path / "trust")]
+    assert run(["log", "verify", str(tmp_path / "good"), *trust]) == 0
+    assert "council asked trust about families" in capsys.readouterr().out
+    assert run(["log", "verify", str(tmp_path / "bad"), *trust]) == 5
+    assert run(["log", "verify", str(tmp_path / "good"), *trust, "--seen", str(tmp_path / "seen")]) == 2

@@ -81,6 +81,7 @@ def test_a_stranger_s_body_is_not_read(standing):
     for route in (
         "POST /v1/exchanges",
         "POST /v1/agent/prekeys",
+        "POST /v1/log/evidence/{exchange}",
         "PUT /v1/agent/exchanges/{exchange}/answer",
     ):
         call = well_formed(route, exchange).send_raw(world, "unknown", chunks=[b"x" * 1000] * 1000)

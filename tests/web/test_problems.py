@@ -211,6 +211,8 @@ def canary_calls(route: str, operation: dict):
         for body in (
             CANARY,
             f'{{"prekeys": ["{CANARY}"], "{CANARY}": 1}}',
+            f'{{"person": "{CANARY}"}}',
+            f'{{"seen": "{CANARY}"}}',
             f"{CANARY},{CANARY}\n{CANARY}",
             f"x={CANARY}",
         ):

@@ -4,6 +4,8 @@ from uuid import UUID
 import pytest
 from web.webworld import LIST, QUERY, prekeys
 
+from audit.evidence import verify_evidence
+from audit.trust import Trust
 from gateway.domain.exchange import ExchangeId, Status
 from gateway.web import models
 
@@ -227,6 +229,42 @@ def test_a_reviewer_reads_verifies_and_exports_the_log(world):
     assert export.headers["content-type"] == "application/octet-stream"
     assert proof["leaf"].encode() in export.content
     assert b"log.exported" in export.content
+
+
+def test_a_reviewer_gets_evidence_of_one_exchange(world):
+    """The bytes verify as they came; whose evidence it is travels in the body alone."""
+    exchange = world.sent()
+    path = f"/v1/log/evidence/{exchange}"
+    answer = world.call("reviewer", "POST", path, json={"person": "2"})
+    assert answer.headers["content-type"] == "application/json"
+    held = verify_evidence(answer.content, Trust(world.store.signer.verifier))
+    assert [each.value["person_id"] for each in held.items] == ["2"]
+    assert world.call("reviewer", "POST", path, json={}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "detail"),
+    [
+        ({"person": "nobody-of-these"}, 404, "nobody of this exchange has this reference"),
+        ({"person": ""}, 422, "not a request for evidence"),
+        ({"person": 2}, 422, "not a request for evidence"),
+        ({"openings": "yes"}, 422, "not a request for evidence"),
+        ({"more": True}, 422, "not a request for evidence"),
+        ({"seen": "noise"}, 422, "note"),
+    ],
+)
+def test_evidence_that_can_t_be_made_is_refused(world, asked, status, detail):
+    """Each refusal says why, and repeats nothing of what was asked."""
+    answer = world.call("reviewer", "POST", f"/v1/log/evidence/{world.sent()}", json=asked)
+    assert answer.status_code == status
+    assert detail in answer.json()["detail"]
+    assert "nobody-of-these" not in answer.text + world.lines.getvalue()
+
+
+def test_evidence_of_an_unknown_exchange(world):
+    """There is none of what is not there."""
+    unknown = "00000000-0000-4000-8000-000000000001"
+    assert world.call("reviewer", "POST", f"/v1/log/evidence/{unknown}", json={}).status_code == 404
 
 
 def test_a_proof_of_what_is_not_there_is_refused(world):

@@ -279,6 +279,7 @@ _BODIES = {
         "headers": {"Idempotency-Key": "key-00000002"},
     },
     "POST /v1/agent/prekeys": {"type": "application/json", "content": b'{"prekeys": ["not.signed.at-all"]}'},
+    "POST /v1/log/evidence/{exchange}": {"type": "application/json", "content": b'{"openings": true}'},
     "PUT /v1/agent/exchanges/{exchange}/answer": {
         "type": "application/octet-stream",
         "content": b"no bundle",
