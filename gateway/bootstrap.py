@@ -25,6 +25,7 @@ from gateway.domain.identity import Identity
 from gateway.domain.legal_date import legal_date
 from gateway.service.context import Context
 from gateway.service.policysets import announce
+from gateway.service.review import Review
 from gateway.settings import MEBIBYTE, Settings
 from gateway.telemetry import Telemetry, configure_logging
 from gateway.web.app import create_app
@@ -41,6 +42,7 @@ class Installation:
     operator: Context
     web: Context
     worker: Context
+    review: Review
 
 
 def now() -> datetime:
@@ -106,7 +108,14 @@ def opened(settings: Settings, decorate: Callable[[Context], Context] = as_wired
             )
             return decorate(wired)
 
-        yield Installation(settings, urls, context(urls.migrate), context(urls.web), context(urls.worker))
+        yield Installation(
+            settings,
+            urls,
+            context(urls.migrate),
+            context(urls.web),
+            context(urls.worker),
+            Review(context(urls.review)),
+        )
 
 
 def destroy_embedded(home: Path) -> None:
@@ -148,6 +157,7 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
         try:
             yield create_app(
                 installation.web,
+                review=installation.review,
                 on_submitted=workflows.submitted,
                 on_answered=workflows.answered,
                 max_upload=settings.max_upload_mib * MEBIBYTE,

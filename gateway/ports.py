@@ -245,6 +245,53 @@ class DisclosureLog(Protocol):
         """RFC 9162 §2.1.4.1 consistency proof."""
 
 
+@dataclass(frozen=True, slots=True)
+class IndexRow:
+    """What of one entry of the log can be searched for; "" and () where it says nothing."""
+
+    index: int
+    at: datetime
+    kind: str
+    exchange: str = ""
+    dataset: str = ""
+    recipient: str = ""
+    purpose: str = ""
+    users: tuple[str, ...] = ()  # ids of whoever did it, was changed by it or was given something
+    law: tuple[str, ...] = ()  # ids of the law entries that a decision rests on
+    refusals: tuple[str, ...] = ()  # codes: unmet requirements, a partner's reason
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which entries are looked for: all that is given must hold. `kind` is how the kind begins."""
+
+    kind: str = ""
+    exchange: str = ""
+    dataset: str = ""
+    recipient: str = ""
+    purpose: str = ""
+    user: str = ""
+    law: str = ""
+    refusal: str = ""
+    since: datetime | None = None
+    until: datetime | None = None  # exclusive
+
+
+class LogIndex(Protocol):
+    """What makes the log's entries findable. Derived from the log, so it may lag, and proves nothing."""
+
+    def following(self) -> int:
+        """The first entry that is not in it yet; all before it are."""
+
+    def add(self, rows: Sequence[IndexRow]) -> None:
+        """Rows that are there already are left as they are."""
+
+    def find(self, wanted: Wanted, *, before: int | None, limit: int) -> list[int]:
+        """Indexes of entries, newest first, of those older than entry `before`."""
+
+    def count(self, wanted: Wanted) -> int: ...
+
+
 class UnitOfWork(Protocol):
     """One transaction. Leaving the block without `commit()` rolls everything back."""
 
@@ -280,6 +327,9 @@ class UnitOfWork(Protocol):
 
     @property
     def log(self) -> DisclosureLog: ...
+
+    @property
+    def log_index(self) -> LogIndex: ...
 
     def commit(self) -> None: ...
 

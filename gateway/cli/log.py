@@ -11,13 +11,13 @@ import typer
 from audit.errors import AuditError, TrustError
 from audit.verify import verify_file
 from gateway.cli.client import api, call, raise_problem
+from gateway.cli.entries import entries_table
 from gateway.cli.files import check_folder
-from gateway.cli.output import emit, out, say, table
+from gateway.cli.output import emit, out, say
 from gateway.domain.errors import ConfigurationError, VerificationError
 
 app = typer.Typer(help="The disclosure log.", no_args_is_help=True)
 _PAGE: Final = 1000
-_ABOUT: Final = ("exchange", "agreement", "user")
 
 
 @app.command()
@@ -68,36 +68,52 @@ def find(
     kind: Annotated[str, typer.Option(help="Kind of entry, or how it begins")] = "",
     exchange: Annotated[str, typer.Option(help="Exchange id")] = "",
     dataset: Annotated[str, typer.Option(help="Dataset")] = "",
+    recipient: Annotated[str, typer.Option(help="Partner that was told or asked")] = "",
+    purpose: Annotated[str, typer.Option(help="Purpose")] = "",
+    user: Annotated[str, typer.Option(help="A user's id: did it, or was given something")] = "",
+    law: Annotated[str, typer.Option(help="Id of a gateway or condition, such as ca2004.s10")] = "",
+    refusal: Annotated[str, typer.Option(help="Code of an unmet requirement or a partner's reason")] = "",
+    first: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD, London")] = "",
+    last: Annotated[str, typer.Option("--to", help="Last day, inclusive")] = "",
+    limit: Annotated[int, typer.Option(help="At most so many; 0 for all", min=0)] = 0,
+    before: Annotated[int | None, typer.Option(help="Only entries older than this one", min=0)] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON lines")] = False,
 ) -> None:
-    """List entries of the log."""
-    wanted = {name: value for name, value in (("exchange", exchange), ("dataset", dataset)) if value}
+    """List entries of the log, newest first."""
+    given = {
+        "kind": kind,
+        "exchange": exchange,
+        "dataset": dataset,
+        "recipient": recipient,
+        "purpose": purpose,
+        "user": user,
+        "law": law,
+        "refusal": refusal,
+        "from": first,
+        "to": last,
+    }
     with api() as client:
-        found = [
-            entry
-            for entry in _entries(client)
-            if entry["kind"].startswith(kind) and wanted.items() <= entry["body"].items()
-        ]
+        pages = _found(client, {name: value for name, value in given.items() if value}, limit, before)
+        found = list(pages)
     if json_:
         for entry in found:
             print(json.dumps(entry, ensure_ascii=False))  # noqa: T201
         return
-    headers = ("No.", "At (UTC)", "Kind, about", "To, dataset")
-    out.print(table("Disclosure log", *headers, rows=map(_row, found)))
+    out.print(entries_table(found))
     say("1 entry" if len(found) == 1 else f"{len(found)} entries")
+    if limit and len(found) == limit:
+        say(f"For older ones: --before {found[-1]['index']}")
 
 
-def _entries(client: httpx.Client) -> Iterator[dict[str, Any]]:
-    start = 0
-    while page := call(client, "GET", "/v1/log/entries", params={"start": str(start), "limit": str(_PAGE)}):
-        yield from page
-        start += len(page)
-
-
-def _row(entry: dict[str, Any]) -> tuple[str, ...]:
-    """Two lines an entry, so that kinds and ids stay whole on 80 columns."""
-    body, at = entry["body"], entry["at"]
-    about = next((str(body[key]) for key in _ABOUT if key in body), "")
-    told = (str(body.get(key, "")) for key in ("recipient", "dataset"))
-    when = f"{at[:10]}\n{at[11:19]}"
-    return (str(entry["index"]), when, f"{entry['kind']}\n{about}".strip(), "\n".join(filter(None, told)))
+def _found(
+    client: httpx.Client, wanted: dict[str, str], limit: int, before: int | None
+) -> Iterator[dict[str, Any]]:
+    left = limit
+    while True:
+        size = min(left, _PAGE) if limit else _PAGE
+        cursor = {} if before is None else {"before": str(before)}
+        page = call(client, "GET", "/v1/log/find", params=wanted | cursor | {"limit": str(size)})
+        yield from page["entries"]
+        before, left = page["before"], left - len(page["entries"])
+        if before is None or (limit and left <= 0):
+            return

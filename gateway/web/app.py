@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from gateway.domain.exchange import ExchangeId
 from gateway.service.context import Context
+from gateway.service.review import Review
 from gateway.web import problems
 from gateway.web.api import agent, exchanges, log, operations, token
 from gateway.web.documented import Documented
@@ -48,6 +49,7 @@ def bare_app() -> FastAPI:
 def create_app(
     context: Context,
     *,
+    review: Review,
     on_submitted: Callable[[ExchangeId], None],
     on_answered: Callable[[ExchangeId], None],
     max_upload: int,
@@ -59,7 +61,7 @@ def create_app(
     also when a request is repeated. `max_upload` bounds a household list, in bytes.
     """
     app = bare_app()
-    app.state.wiring = Wiring(context, on_submitted, on_answered, max_upload, observer)
+    app.state.wiring = Wiring(context, review, on_submitted, on_answered, max_upload, observer)
     problems.install(app)
     app.add_middleware(Envelope, observer=observer)
     return app

@@ -109,6 +109,13 @@ class LogEntry(Model):
     body: dict[str, Any]
 
 
+class LogPage(Model):
+    """Entries, newest first. `before`: what to ask with for the next page; null when there is no more."""
+
+    entries: list[LogEntry]
+    before: int | None
+
+
 class LogProof(Model):
     """RFC 9162 inclusion proof of the raw `leaf` in the tree of `size` entries; hashes in hex."""
 

@@ -23,6 +23,7 @@ from gateway.domain.exchange import ExchangeId, Role
 from gateway.ports import Partner
 from gateway.service import access, agreements, dispatch, users
 from gateway.service.context import Context
+from gateway.service.review import Review
 from gateway.web.app import create_app
 from gateway.web.openapi import document
 from policies.loader import builtin, load
@@ -129,6 +130,7 @@ def a_world() -> World:
     world = World(context, store, clock, lines, telemetry.Telemetry(lines))
     world.app = create_app(
         context,
+        review=Review(context),
         on_submitted=world.submitted.append,
         on_answered=world.answered.append,
         max_upload=MAX_UPLOAD,

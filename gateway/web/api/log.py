@@ -3,11 +3,12 @@
 from itertools import chain
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
-from gateway.service import logs
-from gateway.web import models
+from gateway.ports import Wanted
+from gateway.service import finding, logs
+from gateway.web import models, parameters
 from gateway.web.documented import USER, bytes_of, problems
 from gateway.web.identity import Reviewer
 from gateway.web.wiring import Wired
@@ -36,6 +37,24 @@ def read_entries(
 ) -> list[dict[str, Any]]:
     """Entries from index `start` on."""
     return logs.entries(wired.context, user, start, limit)
+
+
+@router.get("/find", response_model=models.LogPage, responses=problems(*USER, 422))
+def find_entries(
+    wired: Wired,
+    user: Reviewer,
+    wanted: Annotated[Wanted, Depends(parameters.wanted)],
+    first: parameters.FirstDay = None,
+    last: parameters.LastDay = None,
+    before: Annotated[
+        int | None, Query(ge=0, le=_MAX, description="Only entries older than this one")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> finding.Page:
+    """Entries in which all that is asked holds, newest first."""
+    return finding.find(
+        wired.review.context, user, wanted, first=first, last=last, before=before, limit=limit
+    )
 
 
 @router.get("/proof/{index}", response_model=models.LogProof, responses=problems(*USER, 404, 422))
