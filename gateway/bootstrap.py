@@ -13,6 +13,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from adapters.keys.files import FileExchangeKeys, FilePartyKeys, create_party_keys, create_signer, load_signer
+from adapters.keys.search import FileSearchKey, FileSearchSeal, create_search_key
 from adapters.transports.mailbox import MailboxTransport
 from audit.checkpoint import NoteSigner
 from gateway.db.embedded import EmbeddedPostgres
@@ -31,6 +32,8 @@ from gateway.telemetry import Telemetry, configure_logging
 from gateway.web.app import create_app
 from gateway.workflows import Workflows
 from policies.loader import builtin, load
+
+_SEARCH_KEY = "search-key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,17 @@ def create_keys(home: Path, slug: str, name: str) -> Identity:
     _create_home(home)
     keys = create_party_keys(home / "keys", slug, name)
     create_signer(home / "log-key", f"flagstone/{slug}")
+    create_search_key(home / _SEARCH_KEY)
     return keys.identity
+
+
+def create_search_keys(home: Path) -> None:
+    """Make the reviewer's search key in a home that was made before there was one.
+
+    Raises:
+        ConflictError: there is one already.
+    """
+    create_search_key(home / _SEARCH_KEY)
 
 
 def council_identity(home: Path) -> Identity:
@@ -89,6 +102,8 @@ def opened(settings: Settings, decorate: Callable[[Context], Context] = as_wired
     """
     keys = FilePartyKeys.load(settings.home / "keys")
     signer = log_signer(settings.home)
+    seal = FileSearchSeal.load(settings.home / _SEARCH_KEY)
+    search_key = FileSearchKey(settings.search_key or settings.home / _SEARCH_KEY)
     own = [settings.policies] if settings.policies else []
     policies = load(builtin(), *own, on=legal_date(now()))
     with _urls(settings) as urls, contextlib.ExitStack() as engines:
@@ -101,6 +116,7 @@ def opened(settings: Settings, decorate: Callable[[Context], Context] = as_wired
                 store=store,
                 keys=keys,
                 exchange_keys=FileExchangeKeys(settings.home / "exchange-keys"),
+                search_seal=seal,
                 policies=policies,
                 transport=MailboxTransport(store),
                 clock=now,
@@ -114,7 +130,7 @@ def opened(settings: Settings, decorate: Callable[[Context], Context] = as_wired
             context(urls.migrate),
             context(urls.web),
             context(urls.worker),
-            Review(context(urls.review)),
+            Review(context(urls.review), search_key, settings.searches_per_day),
         )
 
 

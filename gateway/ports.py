@@ -3,7 +3,7 @@
 Every port is small. Implementations live at the edges (`gateway.db`, `adapters`), fakes in `tests/fakes.py`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -292,6 +292,16 @@ class LogIndex(Protocol):
     def count(self, wanted: Wanted) -> int: ...
 
 
+class SubjectTags(Protocol):
+    """The sealed search tags of exchanges: all of the vault that a reviewer's search may read."""
+
+    def exchanges(self) -> list[ExchangeId]:
+        """Those that have some."""
+
+    def get(self, exchange: ExchangeId) -> bytes:
+        """Raise NotFoundError when there are none."""
+
+
 class UnitOfWork(Protocol):
     """One transaction. Leaving the block without `commit()` rolls everything back."""
 
@@ -331,6 +341,9 @@ class UnitOfWork(Protocol):
     @property
     def log_index(self) -> LogIndex: ...
 
+    @property
+    def subject_tags(self) -> SubjectTags: ...
+
     def commit(self) -> None: ...
 
 
@@ -355,6 +368,24 @@ class ExchangeKeys(Protocol):
 
     def older_than(self, name: str, moment: datetime) -> list[ExchangeId]:
         """Exchanges whose key of this name was put before `moment`: where a sweep looks for leftovers."""
+
+
+class SearchSeal(Protocol):
+    """The public half of the reviewer's search key: whoever has it writes and can't read."""
+
+    def seal(self, exchange: ExchangeId, key: bytes) -> bytes:
+        """`key`, for the search alone, bound to the exchange."""
+
+
+class SearchKey(Protocol):
+    """The private half. `gateway.service.subjects` alone is given one."""
+
+    def opener(self) -> Callable[[ExchangeId, bytes], bytes]:
+        """What opens keys that were sealed for this search key; it holds the key, so let go of it soon.
+
+        Raise NotFoundError when the key is not on this machine. The opener raises VerificationError when a
+        key was sealed for another key or exchange, or altered.
+        """
 
 
 class PartyKeys(Protocol):

@@ -112,6 +112,7 @@ class FakeUnitOfWork:
         self.policy_sets = _PolicySets(self)
         self.log = _DisclosureLog(self, store.signer)
         self.log_index = _LogIndex(self)
+        self.subject_tags = _SubjectTags(self)
 
     @property
     def state(self) -> _State:
@@ -391,6 +392,14 @@ class _LogIndex(_Table):
                 and (wanted.until is None or row.at < wanted.until)
             ):
                 yield index
+
+
+class _SubjectTags(_Table):
+    def exchanges(self) -> list[ExchangeId]:
+        return [exchange for exchange, kind in self.unit.state.vault if kind == "accounting/tags"]
+
+    def get(self, exchange: ExchangeId) -> bytes:
+        return _found(self.unit.state.vault.get((exchange, "accounting/tags")), "search tags")
 
 
 def _found(value, place: str):

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import polars as pl
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from fakes import FakeClock, FakeExchangeKeys, FakePartyKeys, FakeStore, FakeTransport
+from fakes import FakeClock, FakeExchangeKeys, FakePartyKeys, FakeSearchKey, FakeStore, FakeTransport
 
 from gateway.bundle.agreement import countersign, verify_proposal
 from gateway.bundle.format import bundle_digest
@@ -156,6 +156,7 @@ def a_job(*, sign: bool = True, prekeys: int = 5) -> Job:
         store=store,
         keys=FakePartyKeys("council"),
         exchange_keys=FakeExchangeKeys(),
+        search_seal=FakeSearchKey(),
         policies=load(builtin()),
         transport=transport,
         clock=clock,

@@ -9,7 +9,9 @@ from sqlalchemy import func, select, text
 from sqlalchemy.sql.elements import ColumnElement
 
 from gateway.db.engine import Session
-from gateway.db.tables import log_index
+from gateway.db.rows import found
+from gateway.db.tables import log_index, subject_tags
+from gateway.domain.exchange import ExchangeId
 from gateway.ports import IndexRow, Wanted
 
 _SAME: Final = ("exchange", "dataset", "recipient", "purpose")
@@ -45,6 +47,20 @@ class PostgresLogIndex:
     def count(self, wanted: Wanted) -> int:
         counted = select(func.count()).select_from(log_index).where(*_conditions(wanted))
         return int(self._session.run(counted).scalar_one())
+
+
+class PostgresSubjectTags:
+    """`gateway.ports.SubjectTags`, through a view: of the vault, the role `review` sees nothing else."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def exchanges(self) -> list[ExchangeId]:
+        return list(self._session.run(select(subject_tags.c.exchange)).scalars())
+
+    def get(self, exchange: ExchangeId) -> bytes:
+        chosen = select(subject_tags.c.sealed).where(subject_tags.c.exchange == exchange)
+        return bytes(found(self._session.run(chosen).one_or_none(), "search tags").sealed)
 
 
 def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:

@@ -17,6 +17,7 @@ from gateway.db.tables import (
     policy_sets,
     prekeys,
     replays,
+    subject_tags,
     submissions,
     users,
     vault,
@@ -77,7 +78,7 @@ GRANTS: Final[dict[str, dict[str, str]]] = {
     },
     # reads the log, logs its own reading and keeps the index that it searches; no exchange, no names, and of
     # sealed bytes the search tags alone
-    "review": {**_LOG, log_index.name: "SELECT, INSERT"},
+    "review": {**_LOG, log_index.name: "SELECT, INSERT", subject_tags.name: "SELECT"},
 }
 """Privileges by role and table; `migrate` owns every table, and triggers keep it from altering the log."""
 

@@ -22,9 +22,11 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
+    TableClause,
     Text,
     UniqueConstraint,
     Uuid,
+    column,
     text,
 )
 from sqlalchemy.dialects import postgresql
@@ -259,6 +261,11 @@ log_index = Table(
     *(Index(f"ix_log_index_{name}", name, postgresql_using="gin") for name in ("users", "law", "refusals")),
 )
 """Derived from the leaves by whoever searches, so that no append waits for it; may be emptied at any time."""
+
+subject_tags = TableClause(
+    "subject_tags", column("exchange", Uuid), column("sealed", LargeBinary), schema=SCHEMA
+)
+"""A view: the search tags in the vault, which the role `review` may read and nothing else there."""
 
 LOG_TABLES: Final = (log_leaves, log_nodes, log_checkpoints)
 """Insert-only: no application role may change or empty them, and triggers stop the owner's slips."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.ports import Clock, ExchangeKeys, PartyKeys, Store, Transport
+from gateway.ports import Clock, ExchangeKeys, PartyKeys, SearchSeal, Store, Transport
 from policies.model import PolicySet
 
 
@@ -14,6 +14,7 @@ class Context:
     store: Store
     keys: PartyKeys
     exchange_keys: ExchangeKeys
+    search_seal: SearchSeal
     policies: PolicySet
     transport: Transport
     clock: Clock

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gateway.ports import SearchKey
 from gateway.service.context import Context
 
 
@@ -10,3 +11,6 @@ class Review:
     """Built by `gateway.bootstrap`. `context`: its store is under the database role `review`."""
 
     context: Context
+    search_key: SearchKey
+    per_day: int
+    """Searches by subject that one user may make on one day (Europe/London)."""

@@ -21,7 +21,7 @@ def council() -> tuple[World, Job]:
     world = World(job.context, job.store, job.clock, lines, telemetry.Telemetry(lines))
     world.app = create_app(
         job.context,
-        review=Review(job.context),
+        review=Review(job.context, job.context.search_seal, per_day=3),
         on_submitted=world.submitted.append,
         on_answered=world.answered.append,
         max_upload=MAX_UPLOAD,

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 import httpx
-from fakes import FakeClock, FakeExchangeKeys, FakePartyKeys, FakeStore
+from fakes import FakeClock, FakeExchangeKeys, FakePartyKeys, FakeSearchKey, FakeStore
 from fastapi import FastAPI
 
 from adapters.transports.mailbox import MailboxTransport
@@ -121,6 +121,7 @@ def a_world() -> World:
         store=store,
         keys=FakePartyKeys(),
         exchange_keys=FakeExchangeKeys(),
+        search_seal=FakeSearchKey(),
         policies=at_any_time(load(builtin())),
         transport=MailboxTransport(store),
         clock=clock,
@@ -130,7 +131,7 @@ def a_world() -> World:
     world = World(context, store, clock, lines, telemetry.Telemetry(lines))
     world.app = create_app(
         context,
-        review=Review(context),
+        review=Review(context, context.search_seal, per_day=3),
         on_submitted=world.submitted.append,
         on_answered=world.answered.append,
         max_upload=MAX_UPLOAD,
