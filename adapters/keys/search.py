@@ -54,9 +54,13 @@ class FileSearchSeal:
             ConfigurationError: it is missing, open to others or damaged.
         """
         try:
-            return cls(X25519PublicKey.from_public_bytes(_raw(SecretFolder(folder), _PUBLIC)))
+            if folder.exists():
+                return cls(X25519PublicKey.from_public_bytes(_raw(SecretFolder(folder), _PUBLIC)))
         except NotFoundError:
-            raise _no_key() from None
+            pass
+        raise ConfigurationError(
+            "the reviewer's search key is missing", place="keys", way_out="Make it: flagstone keys search"
+        )
 
     def seal(self, exchange: ExchangeId, key: bytes) -> bytes:
         return _SUITE.encrypt(key, self._public, info=labels.SEARCH_SEAL + exchange.bytes)
@@ -89,9 +93,3 @@ def _raw(secrets: SecretFolder, name: str) -> bytes:
     if len(key) != _KEY_BYTES:
         raise ConfigurationError("the search key's file is damaged", place="keys", way_out="Restore it")
     return key
-
-
-def _no_key() -> ConfigurationError:
-    return ConfigurationError(
-        "the reviewer's search key is missing", place="keys", way_out="Make it: flagstone keys search"
-    )

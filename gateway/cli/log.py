@@ -14,10 +14,17 @@ from gateway.cli.client import api, call, raise_problem
 from gateway.cli.entries import entries_table
 from gateway.cli.files import check_folder
 from gateway.cli.output import emit, out, say
+from gateway.cli.subject import ask, details, show_answer
 from gateway.domain.errors import ConfigurationError, VerificationError
+from gateway.service.subjects import Reason
 
 app = typer.Typer(help="The disclosure log.", no_args_is_help=True)
 _PAGE: Final = 1000
+
+Why = Annotated[Reason, typer.Option(help="Why a person is searched for; it stands in the log")]
+OnePerson = Annotated[
+    Path | None, typer.Option(help="A CSV file with a header and one person", exists=True, dir_okay=False)
+]
 
 
 @app.command()
@@ -77,9 +84,17 @@ def find(
     last: Annotated[str, typer.Option("--to", help="Last day, inclusive")] = "",
     limit: Annotated[int, typer.Option(help="At most so many; 0 for all", min=0)] = 0,
     before: Annotated[int | None, typer.Option(help="Only entries older than this one", min=0)] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print JSON lines")] = False,
+    subject: Annotated[
+        bool, typer.Option("--subject", help="Find who was told about one person, typed or from --file")
+    ] = False,
+    reason: Why = Reason.SUBJECT_ACCESS,
+    file: OnePerson = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON lines; with --subject, JSON")] = False,
 ) -> None:
-    """List entries of the log, newest first."""
+    """List entries of the log, newest first; or, with --subject, the exchanges that asked about a person.
+
+    Each search for a person is itself logged, with its reason, and limited; nothing typed is stored.
+    """
     given = {
         "kind": kind,
         "exchange": exchange,
@@ -92,6 +107,9 @@ def find(
         "from": first,
         "to": last,
     }
+    if subject:
+        _find_subject({name for name, value in given.items() if value}, reason, file, json_=json_)
+        return
     with api() as client:
         pages = _found(client, {name: value for name, value in given.items() if value}, limit, before)
         found = list(pages)
@@ -117,3 +135,13 @@ def _found(
         before, left = page["before"], left - len(page["entries"])
         if before is None or (limit and left <= 0):
             return
+
+
+def _find_subject(others: set[str], reason: Reason, file: Path | None, *, json_: bool) -> None:
+    if others:
+        raise typer.BadParameter(f"--subject goes without {', '.join(sorted(others))}")
+    answer = ask("/v1/log/subject", details(file), reason.value)
+    if json_:
+        emit(answer)
+    else:
+        show_answer(answer)

@@ -36,6 +36,10 @@ LIST = b"""person_id,household_id,forename,surname,dob,sex,postcode,met_indicato
 3,h1,Cat,Example,2016-07-08,f,LS1 4AP,crime.asb_intervention_12m,yes,yes
 """
 QUERY = {"dataset": "health-trust", "purpose": "identify", "framework": "local"}
+QUESTION = {
+    "reason": "subject-access",
+    "person": {"forename": "Ann", "surname": "Example", "dob": "1985-03-02"},
+}
 FORM = {
     "grant_type": "client_credentials",
     "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
@@ -280,6 +284,7 @@ _BODIES = {
         "params": QUERY,
         "headers": {"Idempotency-Key": "key-00000002"},
     },
+    "POST /v1/log/subject": {"type": "application/json", "content": json.dumps(QUESTION).encode()},
     "POST /v1/agent/prekeys": {"type": "application/json", "content": b'{"prekeys": ["not.signed.at-all"]}'},
     "PUT /v1/agent/exchanges/{exchange}/answer": {
         "type": "application/octet-stream",

@@ -3,17 +3,22 @@
 from itertools import chain
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
 
+from gateway.domain.errors import BadInputError
 from gateway.ports import Wanted
-from gateway.service import finding, logs
+from gateway.service import finding, logs, subjects
 from gateway.web import models, parameters
-from gateway.web.documented import USER, bytes_of, problems
+from gateway.web.bodies import JSON, body_of, read_body
+from gateway.web.documented import BODY, USER, bytes_of, problems, schema_of
 from gateway.web.identity import Reviewer
 from gateway.web.wiring import Wired
 
 _MAX: Final = 2**53 - 1  # what JSON readers hold without loss
+_MAX_QUESTION: Final = 16 * 1024
 
 router = APIRouter(prefix="/v1/log", tags=["log"])
 
@@ -57,6 +62,20 @@ def find_entries(
     )
 
 
+@router.post(
+    "/subject",
+    response_model=models.SubjectAnswer,
+    responses=problems(*USER, *BODY, 409, 429),
+    openapi_extra=body_of(JSON, schema_of(models.SubjectQuestion)),
+)
+async def search_subject(request: Request, wired: Wired, user: Reviewer) -> subjects.Answer:
+    """Which exchanges asked about a person (UK GDPR Articles 15 and 19). Each use is logged and limited."""
+    asked = await _question(request)
+    return await run_in_threadpool(
+        subjects.search, wired.review, user, asked.person.model_dump(), asked.reason
+    )
+
+
 @router.get("/proof/{index}", response_model=models.LogProof, responses=problems(*USER, 404, 422))
 def read_proof(
     wired: Wired,
@@ -78,3 +97,16 @@ def export_log(wired: Wired, user: Reviewer) -> StreamingResponse:
     stream = logs.export(wired.context, user)
     first = next(stream, b"")  # an error before the first byte is still a problem, not a broken file
     return StreamingResponse(chain((first,), stream), media_type="application/octet-stream")
+
+
+async def _question(request: Request) -> models.SubjectQuestion:
+    """What a reviewer asks about a person: in the body, because a URL ends up in logs."""
+    body = b"".join(await read_body(request, JSON, _MAX_QUESTION))
+    try:
+        return models.SubjectQuestion.model_validate_json(body)
+    except ValidationError:
+        raise BadInputError(
+            "not a question about a person",
+            place="body",
+            way_out=f'Send {{"reason": R, "person": {{...}}}}, R one of {", ".join(subjects.Reason)}',
+        ) from None
