@@ -12,9 +12,9 @@ from audit.errors import AuditError, TrustError
 from audit.verify import verify_file
 from gateway.cli.client import api, call, raise_problem
 from gateway.cli.entries import entries_table
-from gateway.cli.files import check_folder
+from gateway.cli.files import check_folder, write_private
 from gateway.cli.output import emit, out, say
-from gateway.cli.subject import ask, details, show_answer
+from gateway.cli.subject import ask, details, show_answer, show_held_back
 from gateway.domain.errors import ConfigurationError, VerificationError
 from gateway.service.subjects import Reason
 
@@ -135,6 +135,28 @@ def _found(
         before, left = page["before"], left - len(page["entries"])
         if before is None or (limit and left <= 0):
             return
+
+
+@app.command("subject-extract")
+def subject_extract(
+    out_file: Annotated[Path, typer.Option("--out", help="Where to write it, as Markdown; JSON beside it")],
+    reason: Why = Reason.SUBJECT_ACCESS,
+    file: OnePerson = None,
+    checked: Annotated[
+        bool, typer.Option("--checked", help="Tell also of what was held back: somebody has looked at it")
+    ] = False,
+) -> None:
+    """Write for a data subject who was told about him or her, of what, why and by which law.
+
+    Nobody else is named in it, and no address. What could endanger somebody is left out until it was checked.
+    """
+    check_folder(out_file)
+    told = ask("/v1/log/subject/extract", details(file), reason.value, checked=checked)
+    write_private(out_file, told["markdown"])
+    beside = out_file.with_suffix(".json")
+    write_private(beside, json.dumps(told["document"], ensure_ascii=False, indent=2) + "\n")
+    say(f"The extract: {out_file}, {beside}")
+    show_held_back(told, checked=checked)
 
 
 def _find_subject(others: set[str], reason: Reason, file: Path | None, *, json_: bool) -> None:

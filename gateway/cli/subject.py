@@ -79,6 +79,15 @@ def show_answer(answer: Mapping[str, Any]) -> None:
     say(answer["note"])
 
 
+def show_held_back(extract: Mapping[str, Any], *, checked: bool) -> None:
+    """For the officer: what the data subject is not told, or is told because somebody has checked it."""
+    for held in extract["held_back"]:
+        stands = "It is in the extract" if checked else "Left out until somebody has checked it (--checked)"
+        say(f"{stands}: exchange {held['exchange']}, {held['dataset']}: {'; '.join(held['reasons'])}")
+    for exchange in extract["unreadable"]:
+        say(f"Could not be looked at, its tags do not open: {exchange}")
+
+
 def _row(asked: Mapping[str, Any]) -> tuple[str, str]:
     outcome = asked["outcome"] if asked["disclosed"] else f"{asked['outcome']}, nothing disclosed"
     law = "; ".join(dict.fromkeys(ground["citation"] for ground in asked["law"]))

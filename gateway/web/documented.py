@@ -5,12 +5,12 @@ from typing import Any, Final
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from gateway.web.models import SubjectQuestion
+from gateway.web.models import ExtractQuestion, SubjectQuestion
 from gateway.web.problems import MEDIA_TYPE, Problem
 
 _REFERENCE: Final = "#/components/schemas/{model}"
 _PROBLEM: Final = {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(model="Problem")}}}
-_BODIES: Final[tuple[type[BaseModel], ...]] = (SubjectQuestion,)
+_BODIES: Final[tuple[type[BaseModel], ...]] = (SubjectQuestion, ExtractQuestion)
 _WORDS: Final = {
     400: "A signature, digest or format does not hold",
     401: "Not signed in",

@@ -184,6 +184,29 @@ class SubjectAnswer(Model):
     note: str
 
 
+class ExtractQuestion(SubjectQuestion):
+    """`checked`: somebody has looked at what is otherwise held back, and it may be told."""
+
+    checked: bool = False
+
+
+class HeldBack(Model):
+    """An exchange left out of an extract until somebody has checked that it is safe to tell, and why."""
+
+    exchange: UUID
+    dataset: str
+    reasons: list[str]
+
+
+class SubjectExtract(Model):
+    """`document` and `markdown` say the same, to the data subject; the rest is for the officer alone."""
+
+    document: dict[str, Any]
+    markdown: str
+    held_back: list[HeldBack]
+    unreadable: list[UUID]
+
+
 class LogProof(Model):
     """RFC 9162 inclusion proof of the raw `leaf` in the tree of `size` entries; hashes in hex."""
 

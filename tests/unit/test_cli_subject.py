@@ -118,3 +118,32 @@ def test_a_subject_goes_without_other_filters(asked, capsys):
     assert run(["log", "find", "--subject", "--dataset", "health-trust"]) == 2
     assert run(["log", "find", "--subject", "--reason", "curiosity"]) == 2
     assert asked == []
+
+
+def test_an_extract_is_written_for_its_owner_alone(monkeypatch, tmp_path, capsys):
+    """Page and document come as two private files; what is held back is told to the officer, not written."""
+    held = {"exchange": EXCHANGE, "dataset": "domestic-abuse-services", "reasons": ["it is dangerous"]}
+    told = {"document": {"disclosures": []}, "markdown": "# A page\n", "held_back": [held], "unreadable": []}
+    requests = []
+
+    def answer(request):
+        requests.append(request)
+        return httpx.Response(200, json=told)
+
+    @contextlib.contextmanager
+    def api():
+        with httpx.Client(transport=httpx.MockTransport(answer), base_url="http://127.0.0.1") as client:
+            yield client
+
+    monkeypatch.setattr(subject, "api", api)
+    monkeypatch.setattr(sys, "stdin", Typed(PERSON, terminal=False))
+    page = tmp_path / "extract.md"
+    assert run(["log", "subject-extract", "--out", str(page)]) == 0
+    assert json.loads(requests[0].content) == {"reason": "subject-access", "person": SENT, "checked": False}
+    assert requests[0].url.path == "/v1/log/subject/extract"
+    assert page.read_text() == "# A page\n"
+    assert json.loads((tmp_path / "extract.json").read_text()) == told["document"]
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+    said = capsys.readouterr().err
+    assert "Left out until somebody has checked it" in said
+    assert "it is dangerous" in said

@@ -148,3 +148,15 @@ def test_what_is_typed_stays_nowhere(world, log_lines):
     for value in (*TYPED.values(), "Zwollenberg", "1983-07-77"):
         for form in (value, value.lower(), value.upper()):
             assert form not in stored + said + keys
+
+
+def test_an_extract_names_the_partner_by_its_name(world):
+    """The document for the data subject names organisations in full; its making stands in the log."""
+    world.sent()
+    answer = world.call("reviewer", "POST", f"{SUBJECT}/extract", json=QUESTION | {"checked": True})
+    assert answer.status_code == 200
+    (told,) = answer.json()["document"]["disclosures"]
+    assert told["recipient"] == "Health"
+    assert "Health" in answer.json()["markdown"]
+    newest = world.call("reviewer", "GET", FIND, params={"kind": "log.", "limit": "2"}).json()["entries"]
+    assert [entry["kind"] for entry in newest] == ["log.extract-made", "log.searched"]

@@ -285,6 +285,7 @@ _BODIES = {
         "headers": {"Idempotency-Key": "key-00000002"},
     },
     "POST /v1/log/subject": {"type": "application/json", "content": json.dumps(QUESTION).encode()},
+    "POST /v1/log/subject/extract": {"type": "application/json", "content": json.dumps(QUESTION).encode()},
     "POST /v1/agent/prekeys": {"type": "application/json", "content": b'{"prekeys": ["not.signed.at-all"]}'},
     "PUT /v1/agent/exchanges/{exchange}/answer": {
         "type": "application/octet-stream",

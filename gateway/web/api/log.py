@@ -1,7 +1,7 @@
 """The disclosure log, for reviewers alone."""
 
 from itertools import chain
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from gateway.domain.errors import BadInputError
 from gateway.ports import Wanted
-from gateway.service import finding, logs, subjects
+from gateway.service import extracts, finding, logs, partners, subjects
 from gateway.web import models, parameters
 from gateway.web.bodies import JSON, body_of, read_body
 from gateway.web.documented import BODY, USER, bytes_of, problems, schema_of
@@ -19,6 +19,8 @@ from gateway.web.wiring import Wired
 
 _MAX: Final = 2**53 - 1  # what JSON readers hold without loss
 _MAX_QUESTION: Final = 16 * 1024
+
+_Question = TypeVar("_Question", bound=models.SubjectQuestion)
 
 router = APIRouter(prefix="/v1/log", tags=["log"])
 
@@ -70,10 +72,34 @@ def find_entries(
 )
 async def search_subject(request: Request, wired: Wired, user: Reviewer) -> subjects.Answer:
     """Which exchanges asked about a person (UK GDPR Articles 15 and 19). Each use is logged and limited."""
-    asked = await _question(request)
+    asked = await _question(request, models.SubjectQuestion)
     return await run_in_threadpool(
         subjects.search, wired.review, user, asked.person.model_dump(), asked.reason
     )
+
+
+@router.post(
+    "/subject/extract",
+    response_model=models.SubjectExtract,
+    responses=problems(*USER, *BODY, 409, 429),
+    openapi_extra=body_of(JSON, schema_of(models.ExtractQuestion)),
+)
+async def make_extract(request: Request, wired: Wired, user: Reviewer) -> extracts.Extract:
+    """A search by subject as a document for the data subject. Search and making are logged, and limited."""
+    asked = await _question(request, models.ExtractQuestion)
+
+    def make() -> extracts.Extract:
+        names = {each.identity.slug: each.identity.name for each in partners.listing(wired.context)}
+        return extracts.make(
+            wired.review,
+            user,
+            asked.person.model_dump(),
+            asked.reason,
+            organisations=names,
+            checked=asked.checked,
+        )
+
+    return await run_in_threadpool(make)
 
 
 @router.get("/proof/{index}", response_model=models.LogProof, responses=problems(*USER, 404, 422))
@@ -99,11 +125,11 @@ def export_log(wired: Wired, user: Reviewer) -> StreamingResponse:
     return StreamingResponse(chain((first,), stream), media_type="application/octet-stream")
 
 
-async def _question(request: Request) -> models.SubjectQuestion:
+async def _question(request: Request, model: type[_Question]) -> _Question:
     """What a reviewer asks about a person: in the body, because a URL ends up in logs."""
     body = b"".join(await read_body(request, JSON, _MAX_QUESTION))
     try:
-        return models.SubjectQuestion.model_validate_json(body)
+        return model.model_validate_json(body)
     except ValidationError:
         raise BadInputError(
             "not a question about a person",
