@@ -195,7 +195,7 @@ class Search:
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
-    """The whole job, and everything seen on the way: (search, exchange id, results, what a reviewer found)."""
+    """The whole job, and everything seen on the way: (search, exchange id, results, what was found)."""
     root = tmp_path_factory.mktemp("canary")
     (root / "bad.csv").write_text(BAD_LIST)
     one = root / "one.csv"
