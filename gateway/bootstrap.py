@@ -12,7 +12,14 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from adapters.keys.files import FileExchangeKeys, FilePartyKeys, create_party_keys, create_signer, load_signer
+from adapters.keys.files import (
+    FileExchangeKeys,
+    FileIdentity,
+    FilePartyKeys,
+    create_party_keys,
+    create_signer,
+    load_signer,
+)
 from adapters.keys.search import FileSearchKey, FileSearchSeal, create_search_key
 from adapters.transports.mailbox import MailboxTransport
 from audit.checkpoint import NoteSigner
@@ -24,12 +31,13 @@ from gateway.db.upgrade import DBOS_SCHEMA, upgrade
 from gateway.domain.errors import ConfigurationError, ConflictError
 from gateway.domain.identity import Identity
 from gateway.domain.legal_date import legal_date
+from gateway.ports import PartyKeys
 from gateway.service.context import Context
 from gateway.service.policysets import announce
 from gateway.service.review import Review
 from gateway.settings import MEBIBYTE, Settings
 from gateway.telemetry import Telemetry, configure_logging
-from gateway.web.app import create_app
+from gateway.web.app import create_app, create_review_app
 from gateway.workflows import Workflows
 from policies.loader import builtin, load
 
@@ -93,14 +101,18 @@ def log_signer(home: Path) -> NoteSigner:
 
 
 @contextlib.contextmanager
-def opened(settings: Settings, decorate: Callable[[Context], Context] = as_wired) -> Iterator[Installation]:
+def opened(
+    settings: Settings,
+    decorate: Callable[[Context], Context] = as_wired,
+    load_keys: Callable[[Path], PartyKeys] = FilePartyKeys.load,
+) -> Iterator[Installation]:
     """Start or find the database, and wire everything to it. `decorate` may wrap the ports of each context.
 
     Raises:
         ConfigurationError: keys or folders are missing or unsafe, a policy is malformed.
         StoreUnavailableError: the database can't be reached.
     """
-    keys = FilePartyKeys.load(settings.home / "keys")
+    keys = load_keys(settings.home / "keys")
     signer = log_signer(settings.home)
     seal = FileSearchSeal.load(settings.home / _SEARCH_KEY)
     search_key = FileSearchKey(settings.search_key or settings.home / _SEARCH_KEY)
@@ -181,6 +193,17 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
             )
         finally:
             workflows.stop()
+
+
+@contextlib.contextmanager
+def searching(settings: Settings) -> Iterator[FastAPI]:
+    """The reviewers' routes alone, without workflows: for a Unix user of its own, which has the search key.
+
+    Its home needs `keys/identity.json`, `log-key/`, `search-key/` and, in `exchange-keys/`, the `*.tags`.
+    """
+    configure_logging(sys.stderr)
+    with opened(settings, load_keys=FileIdentity.load) as installation:
+        yield create_review_app(installation.web, review=installation.review, observer=Telemetry(sys.stderr))
 
 
 @contextlib.contextmanager

@@ -5,6 +5,9 @@ import json
 import pytest
 from web.webworld import LIST, QUESTION, World
 
+from gateway.service.review import Review
+from gateway.web.app import create_review_app
+
 FIND = "/v1/log/find"
 SUBJECT = "/v1/log/subject"
 TYPED = {"forename": "Xanthippe", "surname": "Quaxelbury", "dob": "1983-07-19", "nhs_number": "9434765919"}
@@ -160,3 +163,16 @@ def test_an_extract_names_the_partner_by_its_name(world):
     assert "Health" in answer.json()["markdown"]
     newest = world.call("reviewer", "GET", FIND, params={"kind": "log.", "limit": "2"}).json()["entries"]
     assert [entry["kind"] for entry in newest] == ["log.extract-made", "log.searched"]
+
+
+def test_a_process_for_searches_alone_serves_nothing_else(world):
+    """Beside the gateway reviewers are served the log; lists, agents and tokens are not to be found there."""
+    world.sent()
+    review = Review(world.context, world.context.search_seal, per_day=3)
+    world.app = create_review_app(world.context, review=review, observer=world.observer)
+    assert ask(world).json()["asked"]
+    assert world.call("reviewer", "GET", FIND).status_code == 200
+    assert world.submit(key="key-00000009").status_code == 404
+    assert world.call("agent health", "GET", "/v1/agent/state").status_code == 404
+    assert world.call(None, "POST", "/v1/token").status_code == 404
+    assert ask(world, "programme").status_code == 403
