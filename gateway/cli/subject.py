@@ -92,7 +92,7 @@ def _row(asked: Mapping[str, Any]) -> tuple[str, str]:
     outcome = asked["outcome"] if asked["disclosed"] else f"{asked['outcome']}, nothing disclosed"
     law = "; ".join(dict.fromkeys(ground["citation"] for ground in asked["law"]))
     said = (
-        ("to", asked["recipient"]),
+        ("to", f"{asked['recipient_name']} ({asked['recipient']})"),
         ("of", asked["dataset"]),
         ("for", asked["purpose"]),
         ("agreement", asked["agreement"]),

@@ -163,6 +163,7 @@ class Asked(Model):
     asked_at: datetime
     dataset: str
     recipient: str
+    recipient_name: str
     purpose: str
     framework: str
     agreement: str

@@ -18,6 +18,7 @@ ASKED = {
     "asked_at": "2026-11-22T12:00:00+00:00",
     "dataset": "health-trust",
     "recipient": "trust",
+    "recipient_name": "Example Trust",
     "purpose": "identify",
     "framework": "local",
     "agreement": "T-1",
@@ -77,7 +78,13 @@ def test_a_file_of_one_person_goes_into_the_body(asked, monkeypatch, tmp_path, c
     assert run(["log", "find", "--subject", "--reason", "complaint", "--file", file]) == 0
     assert sent(asked) == {"reason": "complaint", "person": SENT}
     said = capsys.readouterr()
-    for text in (EXCHANGE, "trust", "Children Act 2004 s.10", "5, 6, 9", "NHS number and date of birth"):
+    for text in (
+        EXCHANGE,
+        "Example Trust",
+        "Children Act 2004 s.10",
+        "5, 6, 9",
+        "NHS number and date of birth",
+    ):
         assert text in said.out
     assert "1 exchange of 3 looked at" in said.err
     assert "no match is no proof" in said.err

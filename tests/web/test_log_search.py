@@ -65,6 +65,7 @@ def test_a_person_is_found_with_the_exchanges_that_asked(world):
     told = answer.json()
     (asked,) = told["asked"]
     assert (asked["exchange"], asked["recipient"], asked["outcome"]) == (exchange, "health", "sent")
+    assert asked["recipient_name"] == "Health"
     assert asked["disclosed"] is True
     assert any(ground["id"] == "ca2004.s10" for ground in asked["law"])
     assert "no proof" in told["note"]

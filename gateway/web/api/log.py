@@ -1,5 +1,6 @@
 """The disclosure log, for reviewers alone."""
 
+from dataclasses import asdict
 from itertools import chain
 from typing import Annotated, Any, Final, TypeVar
 
@@ -70,12 +71,17 @@ def find_entries(
     responses=problems(*USER, *BODY, 409, 429),
     openapi_extra=body_of(JSON, schema_of(models.SubjectQuestion)),
 )
-async def search_subject(request: Request, wired: Wired, user: Reviewer) -> subjects.Answer:
+async def search_subject(request: Request, wired: Wired, user: Reviewer) -> dict[str, Any]:
     """Which exchanges asked about a person (UK GDPR Articles 15 and 19). Each use is logged and limited."""
     asked = await _question(request, models.SubjectQuestion)
-    return await run_in_threadpool(
-        subjects.search, wired.review, user, asked.person.model_dump(), asked.reason
-    )
+
+    def search() -> dict[str, Any]:
+        names = partners.names(wired.context)
+        found = asdict(subjects.search(wired.review, user, asked.person.model_dump(), asked.reason))
+        told = [each | {"recipient_name": names.get(each["recipient"], "")} for each in found["asked"]]
+        return found | {"asked": told}
+
+    return await run_in_threadpool(search)
 
 
 @router.post(
@@ -89,13 +95,12 @@ async def make_extract(request: Request, wired: Wired, user: Reviewer) -> extrac
     asked = await _question(request, models.ExtractQuestion)
 
     def make() -> extracts.Extract:
-        names = {each.identity.slug: each.identity.name for each in partners.listing(wired.context)}
         return extracts.make(
             wired.review,
             user,
             asked.person.model_dump(),
             asked.reason,
-            organisations=names,
+            organisations=partners.names(wired.context),
             checked=asked.checked,
         )
 
