@@ -15,7 +15,8 @@ from audit.entry import Entry
 from audit.log import Log
 from gateway.domain.errors import ConflictError, LogUnavailableError, NotFoundError
 from gateway.domain.exchange import ENDED, Exchange, ExchangeId, Status
-from gateway.ports import AgreementRecord, IndexRow, Partner, PrekeyRecord, Submission, User, Wanted
+from gateway.ports import AgreementRecord, Partner, PrekeyRecord, Submission, User
+from gateway.reviewports import IndexRow, Wanted
 
 
 @dataclass

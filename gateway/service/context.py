@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.ports import Clock, ExchangeKeys, PartyKeys, SearchSeal, Store, Transport
+from gateway.ports import Clock, ExchangeKeys, PartyKeys, Store, Transport
+from gateway.reviewports import SearchSeal
 from policies.model import PolicySet
 
 

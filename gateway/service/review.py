@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway.ports import SearchKey
+from gateway.reviewports import SearchKey
 from gateway.service.context import Context
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import Header, Path, Query
 
-from gateway.ports import Wanted
+from gateway.reviewports import Wanted
 
 _NAME: Final = r"^[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?$"
 

@@ -13,7 +13,8 @@ from gateway.db.roles import GRANTS, Roles, Urls, grant
 from gateway.db.tables import LOG_TABLES, metadata
 from gateway.domain.errors import ConfigurationError, LogUnavailableError
 from gateway.domain.exchange import Status
-from gateway.ports import Submission, Wanted
+from gateway.ports import Submission
+from gateway.reviewports import Wanted
 from gateway.service.finding import catch_up_within
 from gateway.service.sealing import TAGS_KIND
 

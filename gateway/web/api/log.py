@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from gateway.domain.errors import BadInputError
-from gateway.ports import Wanted
+from gateway.reviewports import Wanted
 from gateway.service import extracts, finding, logs, partners, subjects
 from gateway.web import models, parameters
 from gateway.web.bodies import JSON, body_of, read_body
