@@ -12,7 +12,15 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from adapters.keys.files import FileExchangeKeys, FilePartyKeys, create_party_keys, create_signer, load_signer
+from adapters.keys.files import (
+    FileExchangeKeys,
+    FileIdentity,
+    FilePartyKeys,
+    create_party_keys,
+    create_signer,
+    load_signer,
+)
+from adapters.keys.search import FileSearchKey, FileSearchSeal, create_search_key
 from adapters.transports.mailbox import MailboxTransport
 from audit.checkpoint import NoteSigner
 from gateway.db.embedded import EmbeddedPostgres
@@ -23,13 +31,17 @@ from gateway.db.upgrade import DBOS_SCHEMA, upgrade
 from gateway.domain.errors import ConfigurationError, ConflictError
 from gateway.domain.identity import Identity
 from gateway.domain.legal_date import legal_date
+from gateway.ports import PartyKeys
 from gateway.service.context import Context
 from gateway.service.policysets import announce
+from gateway.service.review import Review
 from gateway.settings import MEBIBYTE, Settings
 from gateway.telemetry import Telemetry, configure_logging
-from gateway.web.app import create_app
+from gateway.web.app import create_app, create_review_app
 from gateway.workflows import Workflows
 from policies.loader import builtin, load
+
+_SEARCH_KEY = "search-key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +53,7 @@ class Installation:
     operator: Context
     web: Context
     worker: Context
+    review: Review
 
 
 def now() -> datetime:
@@ -61,7 +74,17 @@ def create_keys(home: Path, slug: str, name: str) -> Identity:
     _create_home(home)
     keys = create_party_keys(home / "keys", slug, name)
     create_signer(home / "log-key", f"flagstone/{slug}")
+    create_search_key(home / _SEARCH_KEY)
     return keys.identity
+
+
+def create_search_keys(home: Path) -> None:
+    """Make the reviewer's search key in a home that was made before there was one.
+
+    Raises:
+        ConflictError: there is one already.
+    """
+    create_search_key(home / _SEARCH_KEY)
 
 
 def council_identity(home: Path) -> Identity:
@@ -78,15 +101,21 @@ def log_signer(home: Path) -> NoteSigner:
 
 
 @contextlib.contextmanager
-def opened(settings: Settings, decorate: Callable[[Context], Context] = as_wired) -> Iterator[Installation]:
+def opened(
+    settings: Settings,
+    decorate: Callable[[Context], Context] = as_wired,
+    load_keys: Callable[[Path], PartyKeys] = FilePartyKeys.load,
+) -> Iterator[Installation]:
     """Start or find the database, and wire everything to it. `decorate` may wrap the ports of each context.
 
     Raises:
         ConfigurationError: keys or folders are missing or unsafe, a policy is malformed.
         StoreUnavailableError: the database can't be reached.
     """
-    keys = FilePartyKeys.load(settings.home / "keys")
+    keys = load_keys(settings.home / "keys")
     signer = log_signer(settings.home)
+    seal = FileSearchSeal.load(settings.home / _SEARCH_KEY)
+    search_key = FileSearchKey(settings.search_key or settings.home / _SEARCH_KEY)
     own = [settings.policies] if settings.policies else []
     policies = load(builtin(), *own, on=legal_date(now()))
     with _urls(settings) as urls, contextlib.ExitStack() as engines:
@@ -99,6 +128,7 @@ def opened(settings: Settings, decorate: Callable[[Context], Context] = as_wired
                 store=store,
                 keys=keys,
                 exchange_keys=FileExchangeKeys(settings.home / "exchange-keys"),
+                search_seal=seal,
                 policies=policies,
                 transport=MailboxTransport(store),
                 clock=now,
@@ -106,7 +136,14 @@ def opened(settings: Settings, decorate: Callable[[Context], Context] = as_wired
             )
             return decorate(wired)
 
-        yield Installation(settings, urls, context(urls.migrate), context(urls.web), context(urls.worker))
+        yield Installation(
+            settings,
+            urls,
+            context(urls.migrate),
+            context(urls.web),
+            context(urls.worker),
+            Review(context(urls.review), search_key, settings.searches_per_day),
+        )
 
 
 def destroy_embedded(home: Path) -> None:
@@ -148,6 +185,7 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
         try:
             yield create_app(
                 installation.web,
+                review=installation.review,
                 on_submitted=workflows.submitted,
                 on_answered=workflows.answered,
                 max_upload=settings.max_upload_mib * MEBIBYTE,
@@ -155,6 +193,17 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
             )
         finally:
             workflows.stop()
+
+
+@contextlib.contextmanager
+def searching(settings: Settings) -> Iterator[FastAPI]:
+    """The reviewers' routes alone, without workflows: for a Unix user of its own, which has the search key.
+
+    Its home needs `keys/identity.json`, `log-key/`, `search-key/` and, in `exchange-keys/`, the `*.tags`.
+    """
+    configure_logging(sys.stderr)
+    with opened(settings, load_keys=FileIdentity.load) as installation:
+        yield create_review_app(installation.web, review=installation.review, observer=Telemetry(sys.stderr))
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from uuid import UUID
 from audit.entry import Entry
 from gateway.domain.exchange import Exchange, ExchangeId, Role, Status
 from gateway.domain.identity import Identity
+from gateway.reviewports import LogIndex, SubjectTags
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +281,12 @@ class UnitOfWork(Protocol):
 
     @property
     def log(self) -> DisclosureLog: ...
+
+    @property
+    def log_index(self) -> LogIndex: ...
+
+    @property
+    def subject_tags(self) -> SubjectTags: ...
 
     def commit(self) -> None: ...
 

@@ -36,6 +36,10 @@ class Settings(BaseSettings):
     policies: Path | None = None
     """The council's own policy folder, laid over the packaged one."""
     max_upload_mib: Annotated[int, Field(ge=1, le=1024)] = 64
+    search_key: Path | None = None
+    """Folder of the reviewer's search key where its private half is kept outside the home."""
+    searches_per_day: Annotated[int, Field(ge=0, le=10_000)] = 20
+    """Searches by subject that one user may make on one day."""
     gateway: str = "http://127.0.0.1:8400"
     """Where the command line finds the gateway."""
     token: SecretStr | None = None

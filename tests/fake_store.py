@@ -16,6 +16,7 @@ from audit.log import Log
 from gateway.domain.errors import ConflictError, LogUnavailableError, NotFoundError
 from gateway.domain.exchange import ENDED, Exchange, ExchangeId, Status
 from gateway.ports import AgreementRecord, Partner, PrekeyRecord, Submission, User
+from gateway.reviewports import IndexRow, Wanted
 
 
 @dataclass
@@ -34,6 +35,7 @@ class _State:
     replays: dict[bytes, datetime] = field(default_factory=dict)
     policy_sets: dict[str, bytes] = field(default_factory=dict)
     leaves: list[bytes] = field(default_factory=list)
+    log_index: dict[int, IndexRow] = field(default_factory=dict)
     nodes: dict[tuple[int, int], bytes] = field(default_factory=dict)
     checkpoints: list[bytes] = field(default_factory=list)
 
@@ -110,6 +112,8 @@ class FakeUnitOfWork:
         self.replays = _Replays(self)
         self.policy_sets = _PolicySets(self)
         self.log = _DisclosureLog(self, store.signer)
+        self.log_index = _LogIndex(self)
+        self.subject_tags = _SubjectTags(self)
 
     @property
     def state(self) -> _State:
@@ -359,6 +363,44 @@ class _Replays(_Table):
             del replays[old]
         _free(digest not in replays, "one-time id", "it was used before")
         replays[digest] = until
+
+
+class _LogIndex(_Table):
+    def following(self) -> int:
+        return max(self.unit.state.log_index, default=-1) + 1
+
+    def add(self, rows: Sequence[IndexRow]) -> None:
+        index = self.unit.write().log_index
+        for row in rows:
+            index.setdefault(row.index, row)
+
+    def find(self, wanted: Wanted, *, before: int | None, limit: int) -> list[int]:
+        found = [i for i in self._wanted(wanted) if before is None or i < before]
+        return sorted(found, reverse=True)[:limit]
+
+    def count(self, wanted: Wanted) -> int:
+        return sum(1 for _ in self._wanted(wanted))
+
+    def _wanted(self, wanted: Wanted) -> Iterator[int]:
+        for index, row in self.unit.state.log_index.items():
+            same = ("exchange", "dataset", "recipient", "purpose")
+            among = ((wanted.user, row.users), (wanted.law, row.law), (wanted.refusal, row.refusals))
+            if (
+                row.kind.startswith(wanted.kind)
+                and all(getattr(wanted, name) in ("", getattr(row, name)) for name in same)
+                and all(not value or value in values for value, values in among)
+                and (wanted.since is None or row.at >= wanted.since)
+                and (wanted.until is None or row.at < wanted.until)
+            ):
+                yield index
+
+
+class _SubjectTags(_Table):
+    def exchanges(self) -> list[ExchangeId]:
+        return [exchange for exchange, kind in self.unit.state.vault if kind == "accounting/tags"]
+
+    def get(self, exchange: ExchangeId) -> bytes:
+        return _found(self.unit.state.vault.get((exchange, "accounting/tags")), "search tags")
 
 
 def _found(value, place: str):

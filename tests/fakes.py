@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from fake_store import FakeStore, FakeUnitOfWork, Hooks
 
+from adapters.keys.search import FileSearchSeal, opener_of
 from gateway.domain.errors import ConflictError, NotFoundError, VerificationError
 from gateway.domain.exchange import Exchange, ExchangeId, Granularity, Role, Status
 from gateway.domain.identity import Identity
@@ -26,6 +27,7 @@ __all__ = [
     "FakeClock",
     "FakeExchangeKeys",
     "FakePartyKeys",
+    "FakeSearchKey",
     "FakeStore",
     "FakeTransport",
     "FakeUnitOfWork",
@@ -121,6 +123,23 @@ class FakeExchangeKeys:
 
     def older_than(self, name: str, moment: datetime) -> list[ExchangeId]:
         return [exchange for (exchange, key), at in self.put_at.items() if key == name and at < moment]
+
+
+class FakeSearchKey:
+    """`gateway.reviewports.SearchSeal` and `SearchKey` in one; `gone`: the private half is away."""
+
+    def __init__(self) -> None:
+        self._private = X25519PrivateKey.generate()
+        self._seal = FileSearchSeal(self._private.public_key())
+        self.gone = False
+
+    def seal(self, exchange: ExchangeId, key: bytes) -> bytes:
+        return self._seal.seal(exchange, key)
+
+    def opener(self) -> Callable[[ExchangeId, bytes], bytes]:
+        if self.gone:
+            raise NotFoundError("there is no such key", place="key folder")
+        return opener_of(self._private)
 
 
 class FakePartyKeys:

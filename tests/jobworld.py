@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import polars as pl
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from fakes import FakeClock, FakeExchangeKeys, FakePartyKeys, FakeStore, FakeTransport
+from fakes import FakeClock, FakeExchangeKeys, FakePartyKeys, FakeSearchKey, FakeStore, FakeTransport
 
 from gateway.bundle.agreement import countersign, verify_proposal
 from gateway.bundle.format import bundle_digest
@@ -164,6 +164,7 @@ def a_job(*, sign: bool = True, prekeys: int = 5) -> Job:
         keys=FakePartyKeys("council"),
         exchange_keys=FakeExchangeKeys(),
         policies=by_indicator(load(builtin())),
+        search_seal=FakeSearchKey(),
         transport=transport,
         clock=clock,
         entropy=secrets.token_bytes,

@@ -86,6 +86,44 @@ class FilePartyKeys:
             raise ConfigurationError("the private keys are not those of the identity", place="keys")
 
 
+class FileIdentity:
+    """`PartyKeys` of a process that signs for nobody: the folder holds `identity.json` and no private key."""
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read the identity.
+
+        Raises:
+            ConfigurationError: it is missing, open to others or damaged.
+        """
+        try:
+            return cls(Identity.from_json(json.loads(SecretFolder(folder).get(_IDENTITY))))
+        except (NotFoundError, BadInputError, ValueError):
+            raise ConfigurationError(
+                "the identity document is missing or damaged", place="keys", way_out="Copy keys/identity.json"
+            ) from None
+
+    @property
+    def identity(self) -> Identity:
+        return self._identity
+
+    def sign(self, payload: bytes, typ: str) -> str:  # noqa: ARG002 - the port's
+        raise _no_private_key()
+
+    def sign_in(self, payload: bytes, typ: str) -> str:  # noqa: ARG002
+        raise _no_private_key()
+
+    def agree(self, peer: bytes) -> bytes:  # noqa: ARG002
+        raise _no_private_key()
+
+
+def _no_private_key() -> ConfigurationError:
+    return ConfigurationError("this process holds no private key of the organisation", place="keys")
+
+
 _PARTS: Final = ("signing", "exchange", "auth")
 
 

@@ -10,7 +10,7 @@ import httpx
 from gateway.domain.errors import ConfigurationError, FlagstoneError, RefusedError
 from gateway.settings import read_settings
 
-_EXIT_CODES = {400: 5, 401: 2, 403: 2, 404: 3, 409: 3, 413: 3, 415: 3, 422: 3, 502: 6}
+_EXIT_CODES = {400: 5, 401: 2, 403: 2, 404: 3, 409: 3, 413: 3, 415: 3, 422: 3, 429: 2, 502: 6}
 """By HTTP status; a policy's refusal is told apart from a missing right by its problem type."""
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _TIMEOUT = httpx.Timeout(30.0, read=300.0, write=300.0)
@@ -68,13 +68,14 @@ def call(
     params: dict[str, str] | None = None,
     headers: dict[str, str] | None = None,
     content: Iterable[bytes] | None = None,
+    json: Any = None,
 ) -> Any:
     """One request; its JSON.
 
     Raises:
         GatewayError: the gateway reported a problem.
     """
-    answer = client.request(method, path, params=params, headers=headers, content=content)
+    answer = client.request(method, path, params=params, headers=headers, content=content, json=json)
     raise_problem(answer)
     return answer.json() if answer.content else None
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from audit import trust as trusted
-from gateway.bootstrap import council_identity, create_keys, log_signer
+from gateway.bootstrap import council_identity, create_keys, create_search_keys, log_signer
 from gateway.cli.output import emit, out, say, table
 from gateway.domain.identity import Identity
 from gateway.settings import read_settings
@@ -31,6 +31,13 @@ def new(
     say(f"The keys of {identity.name} are made. Partners compare this fingerprint by telephone:")
     out.print(identity.fingerprint)
     _write(home, identity, public, trust)
+
+
+@app.command()
+def search() -> None:
+    """Make the reviewer's search key where `keys new` was run before there was one."""
+    create_search_keys(read_settings().home)
+    say("The search key is made. Exchanges from now on can be searched by subject; see SECURITY.md")
 
 
 @app.command("list")

@@ -13,13 +13,20 @@ import typer
 from audit.errors import AuditError, SeenError, TrustError
 from audit.verify import verify_file
 from gateway.cli.client import api, call, raise_problem
+from gateway.cli.entries import entries_table
 from gateway.cli.files import check_folder, small, write_private
-from gateway.cli.output import emit, out, say, table
+from gateway.cli.output import emit, out, say
+from gateway.cli.subject import ask, details, show_answer, show_held_back
 from gateway.domain.errors import ConfigurationError, VerificationError
+from gateway.service.subjects import Reason
 
 app = typer.Typer(help="The disclosure log.", no_args_is_help=True)
 _PAGE: Final = 1000
-_ABOUT: Final = ("exchange", "agreement", "user")
+
+Why = Annotated[Reason, typer.Option(help="Why a person is searched for; it stands in the log")]
+OnePerson = Annotated[
+    Path | None, typer.Option(help="A CSV file with a header and one person", exists=True, dir_okay=False)
+]
 
 
 @app.command()
@@ -103,36 +110,95 @@ def find(
     kind: Annotated[str, typer.Option(help="Kind of entry, or how it begins")] = "",
     exchange: Annotated[str, typer.Option(help="Exchange id")] = "",
     dataset: Annotated[str, typer.Option(help="Dataset")] = "",
-    json_: Annotated[bool, typer.Option("--json", help="Print JSON lines")] = False,
+    recipient: Annotated[str, typer.Option(help="Partner that was told or asked")] = "",
+    purpose: Annotated[str, typer.Option(help="Purpose")] = "",
+    user: Annotated[str, typer.Option(help="A user's id: did it, or was given something")] = "",
+    law: Annotated[str, typer.Option(help="Id of a gateway or condition, such as ca2004.s10")] = "",
+    refusal: Annotated[str, typer.Option(help="Code of an unmet requirement or a partner's reason")] = "",
+    first: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD, London")] = "",
+    last: Annotated[str, typer.Option("--to", help="Last day, inclusive")] = "",
+    limit: Annotated[int, typer.Option(help="At most so many; 0 for all", min=0)] = 0,
+    before: Annotated[int | None, typer.Option(help="Only entries older than this one", min=0)] = None,
+    subject: Annotated[
+        bool, typer.Option("--subject", help="Find who was told about one person, typed or from --file")
+    ] = False,
+    reason: Why = Reason.SUBJECT_ACCESS,
+    file: OnePerson = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON lines; with --subject, JSON")] = False,
 ) -> None:
-    """List entries of the log."""
-    wanted = {name: value for name, value in (("exchange", exchange), ("dataset", dataset)) if value}
+    """List entries of the log, newest first; or, with --subject, the exchanges that asked about a person.
+
+    Each search for a person is itself logged, with its reason, and limited; nothing typed is stored.
+    """
+    given = {
+        "kind": kind,
+        "exchange": exchange,
+        "dataset": dataset,
+        "recipient": recipient,
+        "purpose": purpose,
+        "user": user,
+        "law": law,
+        "refusal": refusal,
+        "from": first,
+        "to": last,
+    }
+    if subject:
+        _find_subject({name for name, value in given.items() if value}, reason, file, json_=json_)
+        return
     with api() as client:
-        found = [
-            entry
-            for entry in _entries(client)
-            if entry["kind"].startswith(kind) and wanted.items() <= entry["body"].items()
-        ]
+        pages = _found(client, {name: value for name, value in given.items() if value}, limit, before)
+        found = list(pages)
     if json_:
         for entry in found:
             print(json.dumps(entry, ensure_ascii=False))  # noqa: T201
         return
-    headers = ("No.", "At (UTC)", "Kind, about", "To, dataset")
-    out.print(table("Disclosure log", *headers, rows=map(_row, found)))
+    out.print(entries_table(found))
     say("1 entry" if len(found) == 1 else f"{len(found)} entries")
+    if limit and len(found) == limit:
+        say(f"For older ones: --before {found[-1]['index']}")
 
 
-def _entries(client: httpx.Client) -> Iterator[dict[str, Any]]:
-    start = 0
-    while page := call(client, "GET", "/v1/log/entries", params={"start": str(start), "limit": str(_PAGE)}):
-        yield from page
-        start += len(page)
+def _found(
+    client: httpx.Client, wanted: dict[str, str], limit: int, before: int | None
+) -> Iterator[dict[str, Any]]:
+    left = limit
+    while True:
+        size = min(left, _PAGE) if limit else _PAGE
+        cursor = {} if before is None else {"before": str(before)}
+        page = call(client, "GET", "/v1/log/find", params=wanted | cursor | {"limit": str(size)})
+        yield from page["entries"]
+        before, left = page["before"], left - len(page["entries"])
+        if before is None or (limit and left <= 0):
+            return
 
 
-def _row(entry: dict[str, Any]) -> tuple[str, ...]:
-    """Two lines an entry, so that kinds and ids stay whole on 80 columns."""
-    body, at = entry["body"], entry["at"]
-    about = next((str(body[key]) for key in _ABOUT if key in body), "")
-    told = (str(body.get(key, "")) for key in ("recipient", "dataset"))
-    when = f"{at[:10]}\n{at[11:19]}"
-    return (str(entry["index"]), when, f"{entry['kind']}\n{about}".strip(), "\n".join(filter(None, told)))
+@app.command("subject-extract")
+def subject_extract(
+    out_file: Annotated[Path, typer.Option("--out", help="Where to write it, as Markdown; JSON beside it")],
+    reason: Why = Reason.SUBJECT_ACCESS,
+    file: OnePerson = None,
+    checked: Annotated[
+        bool, typer.Option("--checked", help="Tell also of what was held back: somebody has looked at it")
+    ] = False,
+) -> None:
+    """Write for a data subject who was told about him or her, of what, why and by which law.
+
+    Nobody else is named in it, and no address. What could endanger somebody is left out until it was checked.
+    """
+    check_folder(out_file)
+    told = ask("/v1/log/subject/extract", details(file), reason.value, checked=checked)
+    write_private(out_file, told["markdown"])
+    beside = out_file.with_suffix(".json")
+    write_private(beside, json.dumps(told["document"], ensure_ascii=False, indent=2) + "\n")
+    say(f"The extract: {out_file}, {beside}")
+    show_held_back(told, checked=checked)
+
+
+def _find_subject(others: set[str], reason: Reason, file: Path | None, *, json_: bool) -> None:
+    if others:
+        raise typer.BadParameter(f"--subject goes without {', '.join(sorted(others))}")
+    answer = ask("/v1/log/subject", details(file), reason.value)
+    if json_:
+        emit(answer)
+    else:
+        show_answer(answer)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from gateway.bootstrap import serving
+from gateway.bootstrap import searching, serving
 from gateway.cli.output import say
 from gateway.domain.errors import ConfigurationError
 from gateway.settings import read_settings
@@ -19,13 +19,17 @@ from gateway.web.app import SERVER_OPTIONS
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 for any that is free")] = None,
+    search_only: Annotated[
+        bool, typer.Option("--search-only", help="Serve the log's routes alone, where the search key is kept")
+    ] = False,
 ) -> None:
     """Run the gateway: API and workflows."""
     settings = read_settings(**{k: v for k, v in {"host": host, "port": port}.items() if v is not None})
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises again what it caught: an exit, unlike a death by signal, stops the embedded database
         signal.signal(number, lambda *_: sys.exit(0))
-    with contextlib.closing(_bound(settings.host, settings.port)) as listener, serving(settings) as app:
+    application = searching if search_only else serving
+    with contextlib.closing(_bound(settings.host, settings.port)) as listener, application(settings) as app:
         config = uvicorn.Config(
             app,
             **SERVER_OPTIONS,

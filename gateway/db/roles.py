@@ -11,11 +11,13 @@ from gateway.db.tables import (
     SCHEMA,
     agreements,
     exchanges,
+    log_index,
     mailbox,
     partners,
     policy_sets,
     prekeys,
     replays,
+    subject_tags,
     submissions,
     users,
     vault,
@@ -74,8 +76,9 @@ GRANTS: Final[dict[str, dict[str, str]]] = {
         mailbox.name: "SELECT, INSERT, DELETE",
         **_LOG,
     },
-    # reads the log, and logs its own reading; no exchange, no sealed bytes, no names
-    "review": _LOG,
+    # reads the log, logs its own reading and keeps the index that it searches; no exchange, no names, and of
+    # sealed bytes the search tags alone
+    "review": {**_LOG, log_index.name: "SELECT, INSERT", subject_tags.name: "SELECT"},
 }
 """Privileges by role and table; `migrate` owns every table, and triggers keep it from altering the log."""
 

@@ -15,6 +15,7 @@ from gateway.db.exchanges import (
     PostgresSubmissions,
     PostgresVault,
 )
+from gateway.db.logindex import PostgresLogIndex, PostgresSubjectTags
 from gateway.db.logstore import PostgresDisclosureLog
 from gateway.db.parties import PostgresAgreements, PostgresPartners, PostgresPrekeys, PostgresUsers
 from gateway.db.policysets import PostgresPolicySets
@@ -37,6 +38,8 @@ class PostgresUnitOfWork:
         self.replays = PostgresReplays(session)
         self.policy_sets = PostgresPolicySets(session)
         self.log = PostgresDisclosureLog(session, signer)
+        self.log_index = PostgresLogIndex(session)
+        self.subject_tags = PostgresSubjectTags(session)
 
     def commit(self) -> None:
         """Make the whole unit durable.

@@ -71,6 +71,14 @@ class NotFoundError(FlagstoneError):
     status = 404
 
 
+class TooManyError(FlagstoneError):
+    """The caller has done this as often as is allowed for now."""
+
+    code = "too-many"
+    exit_code = 2
+    status = 429
+
+
 class ConflictError(FlagstoneError):
     """The thing is in a state that does not allow this, or the same id was used for something else."""
 

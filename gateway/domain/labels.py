@@ -13,11 +13,16 @@ TOKEN_KEY: Final = b"flagstone/v1/token-key/"  # + scheme + "/" + match key's la
 REQUEST_KEY: Final = b"flagstone/v1/request-key"
 ANSWER_KEY: Final = b"flagstone/v1/answer-key"
 SUBMISSION_KEY: Final = b"flagstone/v1/submission-key"
+SEARCH_TAGS: Final = b"flagstone/v1/search-tags"
 
 # Associated data of AES-GCM (gateway.bundle, gateway.service)
 REQUEST_AAD: Final = b"flagstone/v1/request/"  # + exchange id
 ANSWER_AAD: Final = b"flagstone/v1/answer/"  # + exchange id
 SEALED_AAD: Final = b"flagstone/v1/sealed/"  # + exchange id + "/" + kind
+SEARCH_TAGS_AAD: Final = b"flagstone/v1/search-tags/"  # + exchange id
+
+# HPKE `info` (RFC 9180 §5; adapters.keys.search)
+SEARCH_SEAL: Final = b"flagstone/v1/search-seal/"  # + exchange id
 
 # `typ` headers of signed documents (JWS; RFC 7515 §4.1.9)
 TYP_REQUEST: Final = "flagstone-request+jws"

@@ -116,6 +116,11 @@ def submission_key(static: bytes) -> bytes:
     return _derive(static, labels.SUBMISSION_KEY)
 
 
+def search_tags_key(secret: bytes) -> bytes:
+    """AES-256-GCM key of an exchange's search tags; `secret` is sealed to the reviewer's search key."""
+    return _derive(secret, labels.SEARCH_TAGS)
+
+
 def _derive(material: bytes, info: bytes) -> bytes:
     return HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=None, info=info).derive(material)
 

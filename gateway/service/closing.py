@@ -5,7 +5,7 @@ from datetime import datetime
 from gateway.domain.errors import NotFoundError
 from gateway.domain.exchange import ENDED, ExchangeId
 from gateway.service.context import Context
-from gateway.service.sealing import ACCOUNT_KEY, PROBE_KEY, SEAL_KEY, SECRET
+from gateway.service.sealing import ACCOUNT_KEY, PROBE_KEY, SEAL_KEY, SECRET, TAGS_KEY
 
 
 def close(ctx: Context, exchange_id: ExchangeId) -> None:
@@ -31,7 +31,7 @@ def clear_up(ctx: Context, *, before: datetime) -> None:
             close(ctx, exchange_id)
         elif exchange_id in orphans:
             # the secret last, or a crash would hide the others
-            for name in (PROBE_KEY, ACCOUNT_KEY, SEAL_KEY, SECRET):
+            for name in (PROBE_KEY, TAGS_KEY, ACCOUNT_KEY, SEAL_KEY, SECRET):
                 ctx.exchange_keys.destroy(exchange_id, name)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.ports import Clock, ExchangeKeys, PartyKeys, Store, Transport
+from gateway.reviewports import SearchSeal
 from policies.model import PolicySet
 
 
@@ -14,6 +15,7 @@ class Context:
     store: Store
     keys: PartyKeys
     exchange_keys: ExchangeKeys
+    search_seal: SearchSeal
     policies: PolicySet
     transport: Transport
     clock: Clock

@@ -37,7 +37,7 @@ def entries(ctx: Context, user: User, start: int, limit: int) -> list[dict[str, 
     with ctx.store.begin() as uow:
         stop = min(start + limit, uow.log.size())
         leaves = list(uow.log.leaves(start, stop)) if start < stop else []
-    return [_shown(start + i, Entry.parse(leaf)) for i, leaf in enumerate(leaves)]
+    return [shown(start + i, Entry.parse(leaf)) for i, leaf in enumerate(leaves)]
 
 
 def proof(ctx: Context, user: User, index: int) -> dict[str, Any]:
@@ -84,7 +84,8 @@ def _export(ctx: Context) -> Iterator[bytes]:
             yield chunk
 
 
-def _shown(index: int, entry: Entry) -> dict[str, Any]:
+def shown(index: int, entry: Entry) -> dict[str, Any]:
+    """One entry as it is handed out."""
     return {
         "index": index,
         "id": str(entry.id),

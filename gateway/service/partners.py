@@ -55,3 +55,8 @@ def revoke(ctx: Context, slug: str) -> None:
 def listing(ctx: Context) -> list[Partner]:
     with ctx.store.begin() as uow:
         return uow.partners.all()
+
+
+def names(ctx: Context) -> dict[str, str]:
+    """The partners' names by short name, those of revoked ones too."""
+    return {each.identity.slug: each.identity.name for each in listing(ctx)}

@@ -23,9 +23,12 @@ from gateway.service.context import Context
 SEAL_KEY = "seal"
 ACCOUNT_KEY = "accounting"
 PROBE_KEY = "probe"
+TAGS_KEY = "tags"
 SECRET = "secret"  # noqa: S105 - a name, not a key
 ACCOUNTING = "accounting/"
 """Kinds that begin so are sealed under the accounting key."""
+TAGS_KIND = f"{ACCOUNTING}{TAGS_KEY}"
+"""Search tags: sealed under a key that the reviewer's search alone can open (`service.subject_tags`)."""
 _NONCE_BYTES = 12
 
 

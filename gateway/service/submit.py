@@ -29,7 +29,7 @@ from gateway.domain.people import HouseholdList
 from gateway.intake import Intake, RowError, read_household_list
 from gateway.linkage.secret import submission_key
 from gateway.ports import AgreementRecord, Partner, PrekeyRecord, Submission, UnitOfWork, User
-from gateway.service import agreements
+from gateway.service import agreements, subject_tags
 from gateway.service.access import require_role
 from gateway.service.context import Context
 from gateway.service.preparing import Prepared, prepare
@@ -215,6 +215,7 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
         slots=prepared.slots,
     )
     remember(ctx, uow, exchange_id, kept, policy)
+    subject_tags.leave(ctx, uow, exchange_id, kept)
     put_sealed(ctx, uow, exchange_id, "facts", packed(told))
     return _keep_permit(ctx, uow, request, exchange, decision, prepared, withheld)
 

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from gateway.domain.exchange import ExchangeId
 from gateway.service.context import Context
+from gateway.service.review import Review
 from gateway.web import problems
 from gateway.web.api import agent, exchanges, log, operations, token
 from gateway.web.documented import Documented
@@ -20,8 +21,8 @@ SERVER_OPTIONS: Final[dict[str, Any]] = {"access_log": False, "server_header": F
 _DESCRIPTION: Final = "One narrow question about families: is any of these indicators met?"
 
 
-def bare_app() -> FastAPI:
-    """The routes, wired to nothing yet: enough for the OpenAPI document."""
+def bare_app(*routers: APIRouter) -> FastAPI:
+    """The routes, all if none is named, wired to nothing yet: enough for the OpenAPI document."""
     app = Documented(
         title="Flagstone gateway",
         version="1",
@@ -40,14 +41,15 @@ def bare_app() -> FastAPI:
             "auto_configure": False,
         },
     )
-    for module in (exchanges, log, token, agent, operations):
-        app.include_router(module.router)
+    for router in routers or [module.router for module in (exchanges, log, token, agent, operations)]:
+        app.include_router(router)
     return app
 
 
 def create_app(
     context: Context,
     *,
+    review: Review,
     on_submitted: Callable[[ExchangeId], None],
     on_answered: Callable[[ExchangeId], None],
     max_upload: int,
@@ -58,8 +60,20 @@ def create_app(
     `on_submitted` and `on_answered` (an answer or a refusal came) run in a worker thread after the commit,
     also when a request is repeated. `max_upload` bounds a household list, in bytes.
     """
-    app = bare_app()
-    app.state.wiring = Wiring(context, on_submitted, on_answered, max_upload, observer)
+    return _wired(bare_app(), Wiring(context, review, on_submitted, on_answered, max_upload, observer))
+
+
+def create_review_app(context: Context, *, review: Review, observer: Observer) -> FastAPI:
+    """The log and the operator's routes alone, for a process that serves reviewers apart from the gateway."""
+
+    def never(_: ExchangeId) -> None:
+        raise RuntimeError("no route of this process takes or answers an exchange")
+
+    return _wired(bare_app(log.router, operations.router), Wiring(context, review, never, never, 0, observer))
+
+
+def _wired(app: FastAPI, wiring: Wiring) -> FastAPI:
+    app.state.wiring = wiring
     problems.install(app)
-    app.add_middleware(Envelope, observer=observer)
+    app.add_middleware(Envelope, observer=wiring.observer)
     return app

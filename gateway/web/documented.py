@@ -3,10 +3,14 @@
 from typing import Any, Final
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 
+from gateway.web.models import ExtractQuestion, SubjectQuestion
 from gateway.web.problems import MEDIA_TYPE, Problem
 
-_PROBLEM: Final = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_REFERENCE: Final = "#/components/schemas/{model}"
+_PROBLEM: Final = {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(model="Problem")}}}
+_BODIES: Final[tuple[type[BaseModel], ...]] = (SubjectQuestion, ExtractQuestion)
 _WORDS: Final = {
     400: "A signature, digest or format does not hold",
     401: "Not signed in",
@@ -16,6 +20,7 @@ _WORDS: Final = {
     413: "The body is over the limit",
     415: "Not a content type that is read here",
     422: "A parameter or the body can't be used",
+    429: "As often as is allowed for now",
     500: "The gateway failed",
     502: "The partner's agent can't be asked",
     503: "The disclosure log can't be written, so nothing moved",
@@ -25,13 +30,20 @@ Responses = dict[int | str, dict[str, Any]]
 
 
 class Documented(FastAPI):
-    """FastAPI whose document defines the problem, to which `problems` refers under its own media type."""
+    """FastAPI whose document also defines what `problems` and `schema_of` refer to."""
 
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
-        schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        document["components"]["schemas"] |= schema.pop("$defs", {}) | {"Problem": schema}
+        models: tuple[type[BaseModel], ...] = (Problem, *_BODIES)
+        for model in models:
+            schema = model.model_json_schema(ref_template=_REFERENCE)
+            document["components"]["schemas"] |= schema.pop("$defs", {}) | {model.__name__: schema}
         return document
+
+
+def schema_of(body: type[BaseModel]) -> dict[str, Any]:
+    """A reference to the schema of a body that the route reads itself; one of `_BODIES`."""
+    return {"$ref": _REFERENCE.format(model=body.__name__)}
 
 
 def problems(*statuses: int) -> Responses:

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.domain.exchange import Granularity, Status
+from gateway.service.subjects import Outcome, Reason
 from gateway.web.problems import RowProblem
 
 
@@ -107,6 +108,104 @@ class LogEntry(Model):
     kind: str
     at: datetime
     body: dict[str, Any]
+
+
+class LogPage(Model):
+    """Entries, newest first. `before`: what to ask with for the next page; null when there is no more."""
+
+    entries: list[LogEntry]
+    before: int | None
+
+
+_Detail = Annotated[str, Field(max_length=200)]
+
+
+class Details(Model):
+    """A person as typed: any columns of a person file. Never stored, never logged."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    forename: _Detail = ""
+    surname: _Detail = ""
+    dob: _Detail = ""
+    sex: _Detail = ""
+    postcode: _Detail = ""
+    nhs_number: _Detail = ""
+    upn: _Detail = ""
+    nino: _Detail = ""
+    pnc_id: _Detail = ""
+    uprn: _Detail = ""
+
+
+class SubjectQuestion(Model):
+    """Whom a reviewer looks for, and why."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    reason: Reason
+    person: Details
+
+
+class Ground(Model):
+    """A law entry that a permit rests on, and for which requirement."""
+
+    role: str
+    id: str
+    title: str
+    citation: str
+
+
+class Asked(Model):
+    """One exchange that asked about the person. `entries`: numbers of the log's entries about it."""
+
+    exchange: UUID
+    matched_by: list[str]
+    asked_at: datetime
+    dataset: str
+    recipient: str
+    recipient_name: str
+    purpose: str
+    framework: str
+    agreement: str
+    law: list[Ground]
+    indicators_asked: list[str]
+    outcome: Outcome
+    outcome_at: datetime
+    disclosed: bool
+    released_at: str = Field(description="Empty while nothing is released")
+    entries: list[int]
+
+
+class SubjectAnswer(Model):
+    """Newest first. `unreadable`: exchanges that should have been looked at and could not be."""
+
+    looked_at: int
+    asked: list[Asked]
+    unreadable: list[UUID]
+    note: str
+
+
+class ExtractQuestion(SubjectQuestion):
+    """`checked`: somebody has looked at what is otherwise held back, and it may be told."""
+
+    checked: bool = False
+
+
+class HeldBack(Model):
+    """An exchange left out of an extract until somebody has checked that it is safe to tell, and why."""
+
+    exchange: UUID
+    dataset: str
+    reasons: list[str]
+
+
+class SubjectExtract(Model):
+    """`document` and `markdown` say the same, to the data subject; the rest is for the officer alone."""
+
+    document: dict[str, Any]
+    markdown: str
+    held_back: list[HeldBack]
+    unreadable: list[UUID]
 
 
 class LogProof(Model):

@@ -1,9 +1,12 @@
 """Parameters that several routes take."""
 
+from datetime import date
 from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import Header, Path, Query
+
+from gateway.reviewports import Wanted
 
 _NAME: Final = r"^[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?$"
 
@@ -27,3 +30,21 @@ IdempotencyKey = Annotated[
     ),
 ]
 AcceptValid = Annotated[bool, Query(description="Go on without the bad rows")]
+
+_Word = Query(max_length=100, pattern=r"^[A-Za-z0-9._-]*$")
+FirstDay = Annotated[date | None, Query(alias="from", description="First day, Europe/London")]
+LastDay = Annotated[date | None, Query(alias="to", description="Last day, Europe/London, inclusive")]
+
+
+def wanted(
+    kind: Annotated[str, _Word] = "",
+    exchange: Annotated[UUID | None, Query()] = None,
+    dataset: Annotated[str, _Word] = "",
+    recipient: Annotated[str, _Word] = "",
+    purpose: Annotated[str, _Word] = "",
+    user: Annotated[str, _Word] = "",
+    law: Annotated[str, _Word] = "",
+    refusal: Annotated[str, _Word] = "",
+) -> Wanted:
+    """Which entries of the log: kind by how it begins, user, law and refusal by id or code."""
+    return Wanted(kind, str(exchange or ""), dataset, recipient, purpose, user, law, refusal)

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from gateway.domain.exchange import ExchangeId
 from gateway.service.context import Context
+from gateway.service.review import Review
 from gateway.web.observer import Observer
 
 
@@ -16,6 +17,7 @@ class Wiring:
     """`on_submitted` and `on_answered` run after the commit, also for a repeated request: idempotent."""
 
     context: Context
+    review: Review
     on_submitted: Callable[[ExchangeId], None]
     on_answered: Callable[[ExchangeId], None]
     max_upload: int  # bytes of one household list

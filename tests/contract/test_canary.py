@@ -142,7 +142,7 @@ class Search:
 
     def files(self):
         """Every file of council, partner and processes, but the people's own lists and the register."""
-        given = {self.world.root / name for name in ("list.csv", "bad.csv", "register.csv")}
+        given = {self.world.root / name for name in ("list.csv", "bad.csv", "register.csv", "one.csv")}
         for path in self.world.root.rglob("*"):
             if path.is_file() and path not in given:
                 self.look(str(path.relative_to(self.world.root)), path.read_bytes())
@@ -196,9 +196,11 @@ class Search:
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
-    """The whole job, and everything seen on the way: (search, exchange id, results)."""
+    """The whole job, and everything seen on the way: (search, exchange id, results, what was found)."""
     root = tmp_path_factory.mktemp("canary")
     (root / "bad.csv").write_text(BAD_LIST)
+    one = root / "one.csv"
+    one.write_text(f"{HEADER}{HOUSEHOLD_LIST.splitlines()[1]}\n")
     with site(root, HOUSEHOLD_LIST, REGISTER, dataset="health-trust") as world:
         search = Search(world)
         asked = ("--dataset", "health-trust", "--purpose", "identify")
@@ -215,6 +217,10 @@ def done(tmp_path_factory):
         assert world.ended(exchange) == "released"
         results = search.command("exchange", "results", exchange, "--json")
         search.command("exchange", "show", exchange)
+        found = search.command("log", "find", "--subject", "--json", "--file", one, role="reviewer")
+        page = root / "extract.md"
+        search.command("log", "subject-extract", "--out", page, "--file", one, role="reviewer")
+        search.command("log", "find", "--exchange", exchange, role="reviewer")
         search.command("log", "export", "--out", root / "taken-log.txt", role="reviewer")
         for role, path in (("operator", "/v1/metrics"), ("reviewer", "/v1/log/entries?start=0&limit=1000")):
             search.look(path, world.call(role, "GET", path).content)
@@ -222,14 +228,14 @@ def done(tmp_path_factory):
         world.gateway.terminate()
         world.gateway.wait(30)
         search.files()
-        yield search, exchange, json.loads(results)
+        yield search, exchange, json.loads(results), json.loads(found)
 
 
 @pytest.mark.processes
 @pytest.mark.postgres
 def test_the_job_is_about_the_marked_people(done):
     """It hands back the flags of the marked households, and says whose row was withheld."""
-    _, _, results = done
+    _, _, results, _ = done
     assert {unit["household_id"]: unit["flags"] for unit in results["units"]} == {
         "Qanary-H-01": list(HEALTH[:1]),
         "Qanary-H-02": list(HEALTH[1:2]),
@@ -239,18 +245,35 @@ def test_the_job_is_about_the_marked_people(done):
 
 @pytest.mark.processes
 @pytest.mark.postgres
+def test_a_reviewer_finds_a_marked_person(done):
+    """The details of one of them, typed, lead to the exchange, by name and by each number."""
+    _, exchange, _, found = done
+    (asked,) = found["asked"]
+    assert (asked["exchange"], asked["outcome"]) == (exchange, "released")
+    assert len(asked["matched_by"]) > 2
+    assert "health-trust" in asked["dataset"]
+
+
+@pytest.mark.processes
+@pytest.mark.postgres
 def test_no_mark_is_left_anywhere(done):
     """No log, output, table, database file, bundle, metric, command line or temporary file holds a mark.
 
     The one place that does is what the programme's own command printed as results.
     """
-    search, exchange, _ = done
+    search, exchange, _, _ = done
     found = {}
     for (place, _), marks in marks_in(search.seen).items():
         found.setdefault(place, set()).update(marks)
     assert found == {RESULTS: GIVEN_BACK}
     # and the search looked where the job was
     places = {place for place, _ in search.seen}
-    assert {"flagstone.vault", "flagstone.log_leaves", "dbos.workflow_status", "/v1/metrics"} <= places
-    assert {f"partner/inbox/{exchange}", "gateway.log", "agent.log", "taken-log.txt"} <= places
+    assert {
+        "flagstone.vault",
+        "flagstone.log_leaves",
+        "flagstone.log_index",
+        "dbos.workflow_status",
+        "/v1/metrics",
+    } <= places
+    assert {f"partner/inbox/{exchange}", "gateway.log", "agent.log", "taken-log.txt", "extract.md"} <= places
     assert any(exchange.encode() in data for data in search.seen.values())

@@ -112,6 +112,21 @@ def test_the_vault_keeps_bytes_by_exchange_and_kind(store):
             unit.vault.get(exchange.id, "list")
 
 
+def test_search_tags_are_the_vault_s_of_that_kind(store):
+    """A reviewer's port gives the tags of each exchange that has some, and nothing of any other kind."""
+    enrol(store)
+    one, other = submitted(store), submitted(store)
+    with store.begin() as unit:
+        unit.vault.put(one.id, "accounting/tags", b"tags")
+        unit.vault.put(other.id, "result", b"result")
+        unit.commit()
+    with store.begin() as unit:
+        assert unit.subject_tags.exchanges() == [one.id]
+        assert unit.subject_tags.get(one.id) == b"tags"
+        with pytest.raises(NotFoundError):
+            unit.subject_tags.get(other.id)
+
+
 def test_a_mailbox_is_its_partners_alone(store):
     """Bundles wait in order of arrival, for their partner; to another they do not exist."""
     enrol(store)

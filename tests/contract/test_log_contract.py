@@ -1,6 +1,7 @@
 """The contract of the disclosure log, held against the fake and PostgreSQL alike."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -10,6 +11,7 @@ from audit.checkpoint import open_checkpoint
 from audit.entry import Entry
 from audit.merkle import leaf_hash, verify_consistency, verify_inclusion
 from gateway.domain.errors import LogUnavailableError
+from gateway.reviewports import IndexRow, Wanted
 
 
 def an_entry(**body) -> Entry:
@@ -95,3 +97,79 @@ def test_a_unit_whose_append_failed_never_commits(store, monkeypatch):
 
 def _fail(*_: object) -> None:
     raise ZeroDivisionError
+
+
+# --- the index ---------------------------------------------------------------------------------------
+
+
+def a_row(index: int, **changes) -> IndexRow:
+    return IndexRow(index, NOON + timedelta(minutes=index), **{"kind": "exchange.permitted"} | changes)
+
+
+ROWS = [
+    a_row(0, kind="user.added", users=("shell", "u-1")),
+    a_row(
+        1,
+        exchange="e-1",
+        dataset="d-1",
+        recipient="p-1",
+        purpose="identify",
+        users=("u-1",),
+        law=("l-1", "l-2"),
+    ),
+    a_row(2, kind="exchange.refused", dataset="d-1", refusals=("no-gateway", "list-too-small")),
+    a_row(3, kind="exchange.delivered", exchange="e-1", dataset="d-1", recipient="p-1", purpose="identify"),
+    a_row(4, kind="exchange_permitted", dataset="d-2", law=("l-2",)),
+]
+
+
+@pytest.fixture
+def indexed(store):
+    with store.begin() as unit:
+        unit.log_index.add(ROWS)
+        unit.commit()
+    return store
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (Wanted(), [4, 3, 2, 1, 0]),
+        (Wanted(kind="exchange."), [3, 2, 1]),
+        (Wanted(kind="exchange_"), [4]),
+        (Wanted(kind="%"), []),
+        (Wanted(exchange="e-1"), [3, 1]),
+        (Wanted(dataset="d-1", kind="exchange.refused"), [2]),
+        (Wanted(recipient="p-1", purpose="identify"), [3, 1]),
+        (Wanted(user="u-1"), [1, 0]),
+        (Wanted(law="l-2"), [4, 1]),
+        (Wanted(refusal="no-gateway"), [2]),
+        (Wanted(refusal="no"), []),
+        (Wanted(since=NOON + timedelta(minutes=3)), [4, 3]),
+        (Wanted(until=NOON + timedelta(minutes=3)), [2, 1, 0]),
+    ],
+    ids=str,
+)
+def test_the_index_finds_what_all_holds_of(indexed, wanted, found):
+    """Every filter keeps to its field, kinds by how they begin, and what is found comes newest first."""
+    with indexed.begin() as unit:
+        assert unit.log_index.find(wanted, before=None, limit=10) == found
+        assert unit.log_index.count(wanted) == len(found)
+
+
+def test_the_index_is_read_in_pages(indexed):
+    """`before` goes on where a page ended, whatever was added since."""
+    with indexed.begin() as unit:
+        assert unit.log_index.find(Wanted(), before=None, limit=2) == [4, 3]
+        unit.log_index.add([a_row(5)])
+        assert unit.log_index.find(Wanted(), before=3, limit=2) == [2, 1]
+        assert unit.log_index.find(Wanted(), before=0, limit=2) == []
+
+
+def test_the_index_knows_what_it_lacks_and_keeps_what_it_has(indexed):
+    """It says which entry comes next, and a row that is there stays as it is."""
+    with indexed.begin() as unit:
+        assert unit.log_index.following() == 5
+        unit.log_index.add([a_row(4, dataset="other"), a_row(5)])
+        assert unit.log_index.following() == 6
+        assert unit.log_index.find(Wanted(dataset="other"), before=None, limit=9) == []

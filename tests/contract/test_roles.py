@@ -14,6 +14,9 @@ from gateway.db.tables import LOG_TABLES, metadata
 from gateway.domain.errors import ConfigurationError, LogUnavailableError
 from gateway.domain.exchange import Status
 from gateway.ports import Submission
+from gateway.reviewports import Wanted
+from gateway.service.finding import catch_up_within
+from gateway.service.sealing import TAGS_KIND
 
 pytestmark = pytest.mark.postgres
 
@@ -109,7 +112,14 @@ def test_each_role_has_its_grants_and_no_more(postgres, try_as, role):
         ("web", "SELECT * FROM dbos.workflow_status"),
         ("worker", "UPDATE flagstone.exchanges SET expires_at = now()"),
         ("worker", "SELECT name FROM flagstone.users"),
+        ("web", "SELECT * FROM flagstone.log_index"),
+        ("web", "SELECT * FROM flagstone.subject_tags"),
+        ("worker", "SELECT * FROM flagstone.log_index"),
+        ("worker", "SELECT * FROM flagstone.subject_tags"),
         ("review", "SELECT sealed FROM flagstone.vault"),
+        ("review", "UPDATE flagstone.subject_tags SET sealed = ''"),
+        ("review", "DELETE FROM flagstone.log_index"),
+        ("review", "SELECT * FROM flagstone.exchanges"),
         ("review", "SELECT name FROM flagstone.users"),
         ("review", "SELECT * FROM dbos.workflow_status"),
     ],
@@ -187,6 +197,28 @@ def test_review_reads_the_log_and_logs_its_reading(enrolled):
         assert unit.log.inclusion(0, 2)
         with pytest.raises(ConfigurationError, match="role may not"):
             unit.exchanges.all()
+
+
+def test_review_sees_search_tags_and_nothing_else_of_the_vault(enrolled, try_as):
+    """What the web role leaves as search tags the reviewer's role reads, and no other sealed bytes."""
+    exchange = an_exchange()
+    with enrolled.store("web").begin() as unit:
+        unit.exchanges.add(exchange)
+        for kind in (TAGS_KIND, "accounting/openings/1", "result", "accounting/tags2"):
+            unit.vault.put(exchange.id, kind, kind.encode())
+        unit.commit()
+    with enrolled.store("review").begin() as unit:
+        assert unit.subject_tags.exchanges() == [exchange.id]
+        assert unit.subject_tags.get(exchange.id) == TAGS_KIND.encode()
+    assert try_as("review", "SELECT count(*) FROM flagstone.subject_tags") == [(1,)]
+
+
+def test_review_keeps_the_index(enrolled):
+    """The reviewer's role catches up with the log and finds in it, though it may change nothing there."""
+    with enrolled.store("review").begin() as unit:
+        catch_up_within(unit)
+        assert unit.log_index.find(Wanted(kind="log."), before=None, limit=5) == [0]
+        unit.commit()
 
 
 def test_a_role_without_insert_cannot_append(enrolled):

@@ -75,7 +75,7 @@ def held(world, exchange):
     assert world.flags(exchange) == RELEASED
     assert world.kinds(exchange) == ONCE_EACH
     assert world.kinds_at_agent(exchange) == {"request.received": 1, "answer.sealed": 1}
-    eventually(lambda: world.secrets_of(exchange) == {"seal", "accounting"})
+    eventually(lambda: world.secrets_of(exchange) == {"seal", "accounting", "tags"})
 
 
 @pytest.mark.parametrize(("point", "side"), points(_BY_DEFAULT))

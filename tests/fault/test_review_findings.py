@@ -252,7 +252,7 @@ def test_keys_of_a_submission_that_was_never_committed_die(job):
         job.submit()
     keys = job.context.exchange_keys.keys
     clear_up(job.context, before=job.clock())
-    assert len(keys) == 4
+    assert len(keys) == 5
     clear_up(job.context, before=job.clock() + timedelta(seconds=1))
     assert not keys
 

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 import httpx
-from fakes import FakeClock, FakeExchangeKeys, FakePartyKeys, FakeStore
+from fakes import FakeClock, FakeExchangeKeys, FakePartyKeys, FakeSearchKey, FakeStore
 from fastapi import FastAPI
 from jobworld import by_indicator
 
@@ -24,6 +24,7 @@ from gateway.domain.exchange import ExchangeId, Role
 from gateway.ports import Partner
 from gateway.service import access, agreements, dispatch, users
 from gateway.service.context import Context
+from gateway.service.review import Review
 from gateway.web.app import create_app
 from gateway.web.openapi import document
 from policies.loader import builtin, load
@@ -36,6 +37,10 @@ LIST = b"""person_id,household_id,forename,surname,dob,sex,postcode,met_indicato
 3,h1,Cat,Example,2016-07-08,f,LS1 4AP,crime.asb_intervention_12m,yes,yes
 """
 QUERY = {"dataset": "health-trust", "purpose": "identify", "framework": "local"}
+QUESTION = {
+    "reason": "subject-access",
+    "person": {"forename": "Ann", "surname": "Example", "dob": "1985-03-02"},
+}
 FORM = {
     "grant_type": "client_credentials",
     "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
@@ -122,6 +127,7 @@ def a_world() -> World:
         keys=FakePartyKeys(),
         exchange_keys=FakeExchangeKeys(),
         policies=at_any_time(by_indicator(load(builtin()))),
+        search_seal=FakeSearchKey(),
         transport=MailboxTransport(store),
         clock=clock,
         entropy=CountingEntropy(),
@@ -130,6 +136,7 @@ def a_world() -> World:
     world = World(context, store, clock, lines, telemetry.Telemetry(lines))
     world.app = create_app(
         context,
+        review=Review(context, context.search_seal, per_day=3),
         on_submitted=world.submitted.append,
         on_answered=world.answered.append,
         max_upload=MAX_UPLOAD,
@@ -278,6 +285,8 @@ _BODIES = {
         "params": QUERY,
         "headers": {"Idempotency-Key": "key-00000002"},
     },
+    "POST /v1/log/subject": {"type": "application/json", "content": json.dumps(QUESTION).encode()},
+    "POST /v1/log/subject/extract": {"type": "application/json", "content": json.dumps(QUESTION).encode()},
     "POST /v1/agent/prekeys": {"type": "application/json", "content": b'{"prekeys": ["not.signed.at-all"]}'},
     "POST /v1/log/evidence/{exchange}": {"type": "application/json", "content": b'{"openings": true}'},
     "PUT /v1/agent/exchanges/{exchange}/answer": {

@@ -1,26 +1,31 @@
 """The disclosure log, for reviewers alone."""
 
+from dataclasses import asdict
 from itertools import chain
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from gateway.domain.errors import BadInputError
 from gateway.domain.exchange import ExchangeId
-from gateway.service import logs
+from gateway.reviewports import Wanted
+from gateway.service import extracts, finding, logs, partners, subjects
 from gateway.service.proving import prove
-from gateway.web import models
+from gateway.web import models, parameters
 from gateway.web.bodies import JSON, body_of, read_body
-from gateway.web.documented import BODY, USER, bytes_of, problems
+from gateway.web.documented import BODY, USER, bytes_of, problems, schema_of
 from gateway.web.identity import Reviewer
 from gateway.web.parameters import Exchange
 from gateway.web.wiring import Wired
 
 MAX_REQUEST: Final = 256 * 1024  # a checkpoint of 128 KiB at most, escaped, and the JSON around it
 _MAX: Final = 2**53 - 1  # what JSON readers hold without loss
+_MAX_QUESTION: Final = 16 * 1024
+
+_Question = TypeVar("_Question", bound=models.SubjectQuestion)
 
 router = APIRouter(prefix="/v1/log", tags=["log"])
 
@@ -44,6 +49,66 @@ def read_entries(
 ) -> list[dict[str, Any]]:
     """Entries from index `start` on."""
     return logs.entries(wired.context, user, start, limit)
+
+
+@router.get("/find", response_model=models.LogPage, responses=problems(*USER, 422))
+def find_entries(
+    wired: Wired,
+    user: Reviewer,
+    wanted: Annotated[Wanted, Depends(parameters.wanted)],
+    first: parameters.FirstDay = None,
+    last: parameters.LastDay = None,
+    before: Annotated[
+        int | None, Query(ge=0, le=_MAX, description="Only entries older than this one")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> finding.Page:
+    """Entries in which all that is asked holds, newest first."""
+    return finding.find(
+        wired.review.context, user, wanted, first=first, last=last, before=before, limit=limit
+    )
+
+
+@router.post(
+    "/subject",
+    response_model=models.SubjectAnswer,
+    responses=problems(*USER, *BODY, 409, 429),
+    openapi_extra=body_of(JSON, schema_of(models.SubjectQuestion)),
+)
+async def search_subject(request: Request, wired: Wired, user: Reviewer) -> dict[str, Any]:
+    """Which exchanges asked about a person (UK GDPR Articles 15 and 19). Each use is logged and limited."""
+    asked = await _question(request, models.SubjectQuestion)
+
+    def search() -> dict[str, Any]:
+        names = partners.names(wired.context)
+        found = asdict(subjects.search(wired.review, user, asked.person.model_dump(), asked.reason))
+        told = [each | {"recipient_name": names.get(each["recipient"], "")} for each in found["asked"]]
+        return found | {"asked": told}
+
+    return await run_in_threadpool(search)
+
+
+@router.post(
+    "/subject/extract",
+    response_model=models.SubjectExtract,
+    responses=problems(*USER, *BODY, 409, 429),
+    openapi_extra=body_of(JSON, schema_of(models.ExtractQuestion)),
+)
+async def make_extract(request: Request, wired: Wired, user: Reviewer) -> extracts.Extract:
+    """A search by subject as a document for the data subject. Search and making are logged, and limited."""
+    asked = await _question(request, models.ExtractQuestion)
+
+    def make() -> extracts.Extract:
+        return extracts.make(
+            wired.review,
+            user,
+            asked.person.model_dump(),
+            asked.reason,
+            organisations=partners.names(wired.context),
+            checked=asked.checked,
+        )
+
+    return await run_in_threadpool(make)
 
 
 @router.get("/proof/{index}", response_model=models.LogProof, responses=problems(*USER, 404, 422))
@@ -97,3 +162,16 @@ async def prove_exchange(request: Request, wired: Wired, user: Reviewer, exchang
         seen=asked.seen.encode() if asked.seen is not None else None,
     )
     return Response(data, media_type="application/json")
+
+
+async def _question(request: Request, model: type[_Question]) -> _Question:
+    """What a reviewer asks about a person: in the body, because a URL ends up in logs."""
+    body = b"".join(await read_body(request, JSON, _MAX_QUESTION))
+    try:
+        return model.model_validate_json(body)
+    except ValidationError:
+        raise BadInputError(
+            "not a question about a person",
+            place="body",
+            way_out=f'Send {{"reason": R, "person": {{...}}}}, R one of {", ".join(subjects.Reason)}',
+        ) from None
