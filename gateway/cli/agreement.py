@@ -31,7 +31,8 @@ def propose(
     dpia: Annotated[str, typer.Option(help="Reference of the data protection impact assessment")],
     apd: Annotated[str, typer.Option(help="Reference of the appropriate policy document")],
     dpia_to: Annotated[
-        datetime | None, typer.Option(formats=Day, help="Last day before the DPIA's review; by default within a year")
+        datetime | None,
+        typer.Option(formats=Day, help="Last day before the DPIA's review; by default within a year"),
     ] = None,
     apd_to: Annotated[
         datetime | None, typer.Option(formats=Day, help="The same of the appropriate policy document")
