@@ -12,6 +12,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from adapters.cosigned import FileCosignedMemory
 from adapters.keys.files import FileExchangeKeys, FilePartyKeys, create_party_keys, create_signer, load_signer
 from adapters.transports.mailbox import MailboxTransport
 from audit.checkpoint import NoteSigner
@@ -24,6 +25,7 @@ from gateway.domain.errors import ConfigurationError, ConflictError
 from gateway.domain.identity import Identity
 from gateway.domain.legal_date import legal_date
 from gateway.service.context import Context
+from gateway.service.cosigned import check_not_rolled_back
 from gateway.service.policysets import announce
 from gateway.settings import MEBIBYTE, Settings
 from gateway.telemetry import Telemetry, configure_logging
@@ -84,6 +86,7 @@ def opened(settings: Settings, decorate: Callable[[Context], Context] = as_wired
     Raises:
         ConfigurationError: keys or folders are missing or unsafe, a policy is malformed.
         StoreUnavailableError: the database can't be reached.
+        RolledBackError: its log is behind what a witness has cosigned.
     """
     keys = FilePartyKeys.load(settings.home / "keys")
     signer = log_signer(settings.home)
@@ -103,10 +106,13 @@ def opened(settings: Settings, decorate: Callable[[Context], Context] = as_wired
                 transport=MailboxTransport(store),
                 clock=now,
                 entropy=secrets.token_bytes,
+                cosigned=FileCosignedMemory(settings.home / "cosigned"),
             )
             return decorate(wired)
 
-        yield Installation(settings, urls, context(urls.migrate), context(urls.web), context(urls.worker))
+        operator = context(urls.migrate)
+        check_not_rolled_back(operator)  # before anything appends: two logs of one key would be a fork
+        yield Installation(settings, urls, operator, context(urls.web), context(urls.worker))
 
 
 def destroy_embedded(home: Path) -> None:

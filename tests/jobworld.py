@@ -25,6 +25,7 @@ from gateway.service.advance import advance
 from gateway.service.context import Context
 from gateway.service.submit import Submitted, submit
 from policies.loader import builtin, load
+from policies.model import PolicySet
 
 HEADER = "person_id,household_id,forename,surname,dob,sex,postcode,met_indicators,consent,in_education\n"
 LIST = HEADER + "".join(
@@ -149,14 +150,14 @@ class Job:
         return b"\n".join(self.store.committed.leaves).decode()
 
 
-def a_job(*, sign: bool = True, prekeys: int = 5) -> Job:
+def a_job(*, sign: bool = True, prekeys: int = 5, policies: PolicySet | None = None) -> Job:
     """A council whose one partner, `trust`, is enrolled and (if `sign`) bound by an agreement."""
     store, clock, transport = FakeStore(), FakeClock(), FakeTransport()
     context = Context(
         store=store,
         keys=FakePartyKeys("council"),
         exchange_keys=FakeExchangeKeys(),
-        policies=load(builtin()),
+        policies=policies or load(builtin()),
         transport=transport,
         clock=clock,
         entropy=secrets.token_bytes,

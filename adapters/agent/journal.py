@@ -20,6 +20,7 @@ from gateway.domain.errors import LogUnavailableError
 from gateway.ports import Clock
 
 RECEIVED: Final = "request.received"
+PINNED: Final = "witness.pinned"
 _SALT_BYTES: Final = 32
 
 
@@ -38,6 +39,8 @@ class Journal:
         self._ids: set[UUID] = set()
         self._kinds: defaultdict[str, set[str]] = defaultdict(set)
         self._received: list[datetime] = []
+        self.pinned = False
+        """Whether the council's log was ever seen."""
 
     def entry(
         self,
@@ -105,5 +108,6 @@ class Journal:
         exchange = entry.body.get("exchange")
         if isinstance(exchange, str):
             self._kinds[exchange].add(entry.kind)
+        self.pinned |= entry.kind == PINNED
         if entry.kind == RECEIVED:
             self._received.append(entry.at)

@@ -10,6 +10,8 @@ from gateway.db.tables import (
     LOG_TABLES,
     SCHEMA,
     agreements,
+    cosigned,
+    deliveries,
     exchanges,
     mailbox,
     partners,
@@ -19,6 +21,8 @@ from gateway.db.tables import (
     submissions,
     users,
     vault,
+    witness_alarms,
+    witnesses,
 )
 from gateway.domain.errors import ConfigurationError
 
@@ -63,6 +67,10 @@ GRANTS: Final[dict[str, dict[str, str]]] = {
         submissions.name: "SELECT, INSERT",
         replays.name: "SELECT, INSERT, DELETE",
         policy_sets.name: "SELECT",
+        witnesses.name: "SELECT, INSERT, UPDATE (vkey, jws, announced_at)",
+        witness_alarms.name: "SELECT, INSERT",
+        cosigned.name: "SELECT, INSERT",
+        deliveries.name: "SELECT, INSERT",
         **_LOG,
     },
     # carries exchanges on: dispatch, release, expiry; and all of schema `dbos`
@@ -72,6 +80,9 @@ GRANTS: Final[dict[str, dict[str, str]]] = {
         exchanges.name: "SELECT, UPDATE (status)",
         vault.name: "SELECT, INSERT, UPDATE (sealed), DELETE",
         mailbox.name: "SELECT, INSERT, DELETE",
+        witnesses.name: "SELECT",
+        cosigned.name: "SELECT",
+        deliveries.name: "SELECT",
         **_LOG,
     },
     # reads the log, and logs its own reading; no exchange, no sealed bytes, no names

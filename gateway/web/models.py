@@ -45,7 +45,7 @@ class CheckedList(Model):
 
 
 class Exchange(Model):
-    """One exchange, without personal data."""
+    """One exchange, without personal data. `waits_for`: whose cosignatures a delivered one waits for."""
 
     exchange: UUID
     status: Status
@@ -60,6 +60,7 @@ class Exchange(Model):
     expires_at: datetime
     households: int
     people: int
+    waits_for: list[str] = []
 
 
 class Exchanges(Model):
@@ -119,6 +120,45 @@ class LogProof(Model):
     checkpoint: str
 
 
+class Witness(Model):
+    """A partner's witness: its key (C2SP vkey), and the largest tree that it has cosigned."""
+
+    partner: str
+    key: str
+    size: int | None
+    at: datetime | None
+
+
+class WitnessAlarm(Model):
+    """A witness was shown another log. `seen`, `shown`: C2SP checkpoints; `notice`: the partner's JWS."""
+
+    partner: str
+    reason: str
+    raised_at: datetime
+    received_at: datetime
+    seen: str
+    shown: str
+    shown_key: str
+    notice: str
+
+
+class Witnesses(Model):
+    """Witnesses by partner; alarms, the newest first."""
+
+    witnesses: list[Witness]
+    alarms: list[WitnessAlarm]
+
+
+class LogShown(Model):
+    """The log as its witness sees it: key (JWS), checkpoint, proof in hex; the witness' own key and size."""
+
+    key: str
+    checkpoint: str
+    proof: list[str]
+    witness: str
+    witnessed: int
+
+
 class AgreementState(Model):
     """`status`: proposed, in-force, revoked or expired."""
 
@@ -133,6 +173,7 @@ class AgentState(Model):
     time: datetime
     prekeys: int
     waiting: list[UUID]
+    log: LogShown
     agreements: list[AgreementState]
 
 

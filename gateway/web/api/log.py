@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
+from gateway.service import cosigned as cosigned_
 from gateway.service import logs
 from gateway.web import models
 from gateway.web.documented import USER, bytes_of, problems
@@ -20,11 +21,25 @@ router = APIRouter(prefix="/v1/log", tags=["log"])
 @router.get(
     "/checkpoint",
     response_class=Response,
-    responses=bytes_of("text/plain; charset=utf-8", "A signed note") | problems(*USER),
+    responses=bytes_of("text/plain; charset=utf-8", "A signed note") | problems(*USER, 404, 422),
 )
-def read_checkpoint(wired: Wired, user: Reviewer) -> Response:
-    """The newest signed checkpoint (C2SP tlog-checkpoint)."""
-    return Response(logs.checkpoint(wired.context, user), media_type="text/plain")
+def read_checkpoint(
+    wired: Wired,
+    user: Reviewer,
+    cosigned: Annotated[int, Query(ge=0, le=100)] = 0,
+) -> Response:
+    """The newest signed checkpoint (C2SP tlog-checkpoint) with the cosignatures it has.
+
+    With `cosigned`, the newest that so many witnesses cosigned.
+    """
+    note = cosigned_.checkpoint(wired.context, user, cosigned)
+    return Response(note, media_type="text/plain")
+
+
+@router.get("/witnesses", response_model=models.Witnesses, responses=problems(*USER))
+def read_witnesses(wired: Wired, user: Reviewer) -> dict[str, Any]:
+    """Who witnesses the log, up to where, and every alarm."""
+    return cosigned_.witnesses(wired.context, user)
 
 
 @router.get("/entries", response_model=list[models.LogEntry], responses=problems(*USER, 422))
