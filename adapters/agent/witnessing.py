@@ -81,12 +81,13 @@ def accept_new_log(agent: Agent) -> None:
         NotFoundError: no alarm stands.
         ConflictError: it is not about a new log that names the checkpoint which this witness cosigned last.
     """
-    evidence = _standing(agent)
-    key = _linked_key(agent, evidence)
-    body = {"log": key.vkey, "shown": evidence.shown, "seen": evidence.seen}
-    agent.journal.record("witness.new-log-accepted", body, by=CUSTODIAN)
-    agent.witness.turn_to(evidence.shown_key)
-    agent.witness.tray.drop(_FILE)
+    with agent.witness.tray.alone():
+        evidence = _standing(agent)
+        key = _linked_key(agent, evidence)
+        body = {"log": key.vkey, "shown": evidence.shown, "seen": evidence.seen}
+        agent.journal.record("witness.new-log-accepted", body, by=CUSTODIAN)
+        agent.witness.turn_to(evidence.shown_key)
+        agent.witness.tray.drop(_FILE)
 
 
 def look_again(agent: Agent, reason: str) -> None:
@@ -98,14 +99,15 @@ def look_again(agent: Agent, reason: str) -> None:
     """
     if not reason.strip() or len(reason) > 500 or not reason.isprintable():  # noqa: PLR2004
         raise BadInputError("not one line of 1 to 500 characters", place="--reason")
-    evidence = _standing(agent)
-    entry = agent.journal.entry(
-        "witness.alarm-closed", {"reason": evidence.reason}, {"why": reason}, by=CUSTODIAN
-    )
-    agent.journal.append(entry)
-    stamp = evidence.at.replace(":", "").replace("+0000", "Z")
-    agent.witness.tray.put(f"alarm-{stamp}.json", evidence.to_bytes())  # the evidence stays
-    agent.witness.tray.drop(_FILE)
+    with agent.witness.tray.alone():
+        evidence = _standing(agent)
+        entry = agent.journal.entry(
+            "witness.alarm-closed", {"reason": evidence.reason}, {"why": reason}, by=CUSTODIAN
+        )
+        agent.journal.append(entry)
+        stamp = evidence.at.replace(":", "").replace("+0000", "Z")
+        agent.witness.tray.put(f"alarm-{stamp}.json", evidence.to_bytes())  # the evidence stays
+        agent.witness.tray.drop(_FILE)
 
 
 def _standing(agent: Agent) -> Evidence:
@@ -169,7 +171,9 @@ def _sound(agent: Agent, evidence: Evidence) -> None:
     except PartnerError as error:
         agent.events.warning("witness-alarm-not-told", code=error.code)
     else:
-        agent.witness.tray.put(_FILE, evidence.model_copy(update={"told": True}).to_bytes())
+        with agent.witness.tray.alone():
+            if agent.witness.tray.get(_FILE):  # the custodian may have closed it meanwhile
+                agent.witness.tray.put(_FILE, evidence.model_copy(update={"told": True}).to_bytes())
 
 
 def _check_memory(agent: Agent) -> None:

@@ -14,11 +14,14 @@ from adapters.agent import desk
 from adapters.agent.approvals import CUSTODIAN
 from adapters.agent.loop import run_forever, run_once
 from adapters.agent.main import initialise, only_one, opened
+from adapters.agent.witnessing import alarm
 from adapters.registers.opening import Kind
 from audit.checkpoint import NoteVerifier
 from audit.export import write_export
 from audit.trust import Trust, write_trust
 from gateway.bundle.agreement import AgreementDocument
+from gateway.cli import agent_witness
+from gateway.cli.agent_options import Home
 from gateway.cli.files import small
 from gateway.cli.output import emit, err, out, say, table
 from gateway.domain.errors import BadInputError
@@ -28,8 +31,8 @@ agreements = typer.Typer(help="Agreements with the council.", no_args_is_help=Tr
 log = typer.Typer(help="The agent's own log.", no_args_is_help=True)
 app.add_typer(agreements, name="agreement")
 app.add_typer(log, name="log")
+app.add_typer(agent_witness.app, name="witness")
 
-Home = Annotated[Path, typer.Option("--home", envvar="FLAGSTONE_AGENT_HOME", help="The agent's folder")]
 Exchange = Annotated[UUID, typer.Argument(help="The exchange's id")]
 By = Annotated[
     str | None,
@@ -112,6 +115,9 @@ def pending(
     """Show the requests that wait for the custodian, exactly as the council signed them."""
     with opened(home) as agent:
         waiting = desk.pending(agent.agent)
+        evidence = alarm(agent.agent)
+    if evidence:
+        agent_witness.warn(evidence)
     if json_:
         emit([each.manifest.model_dump(mode="json") for each in waiting])
         return
