@@ -92,7 +92,7 @@ def opened(settings: Settings, decorate: Callable[[Context], Context] = as_wired
     signer = log_signer(settings.home)
     own = [settings.policies] if settings.policies else []
     policies = load(builtin(), *own, on=legal_date(now()))
-    with _urls(settings) as urls, contextlib.ExitStack() as engines:
+    with database_urls(settings) as urls, contextlib.ExitStack() as engines:
 
         def context(url: str) -> Context:
             engine = make_engine(url)
@@ -127,7 +127,7 @@ def upgrade_database(settings: Settings) -> None:
         ConfigurationError: a role is missing.
         StoreUnavailableError: the database can't be reached.
     """
-    with _urls(settings) as urls:
+    with database_urls(settings) as urls:
         upgrade(urls.migrate)
 
 
@@ -140,7 +140,7 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
     """
     configure_logging(sys.stderr)
     telemetry = Telemetry(sys.stderr)
-    with opened(settings, decorate) as installation, _only_one(settings.home) as executor:
+    with opened(settings, decorate) as installation, only_one(settings.home) as executor:
         upgrade(installation.urls.migrate)
         announce(installation.operator)
         workflows = Workflows(
@@ -164,7 +164,8 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
 
 
 @contextlib.contextmanager
-def _urls(settings: Settings) -> Iterator[Urls]:
+def database_urls(settings: Settings) -> Iterator[Urls]:
+    """The database of these settings, for each role; the embedded one runs while the block lasts."""
     _create_home(settings.home)
     given = (
         settings.database_url_migrate,
@@ -186,7 +187,7 @@ def _create_home(home: Path) -> None:
 
 
 @contextlib.contextmanager
-def _only_one(home: Path) -> Iterator[str]:
+def only_one(home: Path) -> Iterator[str]:
     """The executor id of this home, held by one process at a time.
 
     DBOS recovers the work of its own executor id: two processes under one id would take a live step twice.

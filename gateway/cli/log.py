@@ -19,6 +19,7 @@ from gateway.domain.errors import ConfigurationError, VerificationError
 app = typer.Typer(help="The disclosure log.", no_args_is_help=True)
 app.command()(log_witnesses.checkpoint)
 app.command()(log_witnesses.witnesses)
+app.command()(log_witnesses.relink)
 _PAGE: Final = 1000
 _ABOUT: Final = ("exchange", "agreement", "user")
 
