@@ -7,7 +7,7 @@ about, the custodian's own words) stands in a leaf as a salted commitment; salt 
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -80,6 +80,15 @@ class Journal:
     def record(self, kind: str, body: Mapping[str, Json], *, by: str = "agent") -> None:
         """Append a new entry that derives from no person."""
         self.append(self.entry(kind, body, by=by))
+
+    def openings(self, names: Collection[str]) -> dict[str, dict[str, Json]]:
+        """By entry, what opens its commitments of these names."""
+        found = {}
+        for file in self._openings.names():
+            told = json.loads(self._openings.get(file) or b"{}")
+            if chosen := {name: told[name] for name in names if name in told}:
+                found[file.removesuffix(".json")] = chosen
+        return found
 
     def kinds(self, exchange: UUID) -> frozenset[str]:
         """What the log tells of an exchange."""

@@ -1,5 +1,6 @@
 """`flagstone agent`: the partner's side. It reads its own folder and nothing of the gateway's."""
 
+import json
 import random
 import signal
 import threading
@@ -22,7 +23,7 @@ from audit.trust import Trust, write_trust
 from gateway.bundle.agreement import AgreementDocument
 from gateway.cli import agent_witness
 from gateway.cli.agent_options import Home
-from gateway.cli.files import small
+from gateway.cli.files import small, write_private
 from gateway.cli.output import emit, err, out, say, table
 from gateway.domain.errors import BadInputError
 
@@ -204,6 +205,9 @@ def export(
     home: Home,
     out_file: Annotated[Path, typer.Option("--out", help="Where to write the log")],
     trust: Annotated[Path, typer.Option(help="Where to write the trust file")],
+    digests: Annotated[
+        Path | None, typer.Option(help="Where to write the bundles' digests, for the council to compare")
+    ] = None,
 ) -> None:
     """Write the agent's own log and the trust file to check it with."""
     with opened(home) as agent:
@@ -211,6 +215,9 @@ def export(
         with out_file.open("wb") as file:
             write_export(agent.log, file)
         write_trust(trust, Trust(NoteVerifier.parse(agent.log_key)))
+        if digests:
+            openings = agent.agent.journal.openings(("request", "answer"))
+            write_private(digests, json.dumps({"type": "flagstone/agent-digests/v1", "openings": openings}))
     say(f"Check it with: python -m audit verify {out_file} --trust {trust}")
 
 

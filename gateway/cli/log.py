@@ -10,7 +10,7 @@ import typer
 
 from audit.errors import AuditError, TrustError
 from audit.verify import verify_file
-from gateway.cli import log_witnesses
+from gateway.cli import log_reconcile, log_witnesses
 from gateway.cli.client import api, call, raise_problem
 from gateway.cli.files import check_folder
 from gateway.cli.output import emit, out, say, table
@@ -20,6 +20,7 @@ app = typer.Typer(help="The disclosure log.", no_args_is_help=True)
 app.command()(log_witnesses.checkpoint)
 app.command()(log_witnesses.witnesses)
 app.command()(log_witnesses.relink)
+app.command("reconcile")(log_reconcile.reconcile_)
 _PAGE: Final = 1000
 _ABOUT: Final = ("exchange", "agreement", "user")
 

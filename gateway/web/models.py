@@ -159,6 +159,13 @@ class LogShown(Model):
     witnessed: int
 
 
+class Receipts(Model):
+    """SHA-256, hex, of what was sent and of what came back; null where there is none, or not any more."""
+
+    request: str
+    answer: str | None
+
+
 class AgreementState(Model):
     """`status`: proposed, in-force, revoked or expired."""
 

@@ -73,11 +73,11 @@ def restore(world):
     copy(world.root / "backup", data)
 
 
-def command(world, *argv):
-    """A command of the operator; its exit code and what it said."""
+def command(world, *argv, token=None):
+    """A command of the operator, or of whose token it is; its exit code and what it said."""
     done = subprocess.run(
         [sys.executable, "-m", "gateway.cli", *argv],
-        env=world.environment(),
+        env=world.environment(token),
         capture_output=True,
         text=True,
         timeout=120,
@@ -98,6 +98,7 @@ def test_the_agent_cosigns_and_a_set_back_database_ends_in_a_linked_log(world):
     delivered = [entry.kind for entry in world.exported()].index("exchange.delivered")
     checkpoint = eventually(lambda: cosigned(world))
     assert checkpoint.size > delivered
+    _both_logs_tell_one_story(world)
 
     backup(world)
     world.exported()  # an entry more, which the agent cosigns and the backup lacks
@@ -132,6 +133,21 @@ def test_the_agent_cosigns_and_a_set_back_database_ends_in_a_linked_log(world):
         accept_new_log(agent.agent)
     new = eventually(lambda: cosigned(world))
     assert new.origin == "flagstone/borough/2"
+
+
+def _both_logs_tell_one_story(world):
+    """The partner's exported log and digests agree with the council's."""
+    log, trust, digests = (
+        str(world.root / name) for name in ("agent.txt", "agent-trust.json", "digests.json")
+    )
+    files = ("--out", log, "--trust", trust, "--digests", digests)
+    code, said = command(world, "agent", "log", "export", "--home", str(world.home), *files)
+    assert code == 0, said
+    asked = ("log", "reconcile", "--agent-log", log, "--trust", trust, "--digests", digests)
+    code, said = command(world, *asked, token=world.tokens["reviewer"])
+    assert (code, "0 differences" in said) == (0, True), said
+    told = json.loads((world.root / "digests.json").read_text())["openings"]
+    assert sorted(name for each in told.values() for name in each) == ["answer", "request"]
 
 
 def _old_tables_are_as_they_were(world, size):

@@ -6,11 +6,13 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
+from gateway.domain.exchange import ExchangeId
 from gateway.service import cosigned as cosigned_
-from gateway.service import logs
+from gateway.service import logs, receipts
 from gateway.web import models
 from gateway.web.documented import USER, bytes_of, problems
 from gateway.web.identity import Reviewer
+from gateway.web.parameters import Exchange
 from gateway.web.wiring import Wired
 
 _MAX: Final = 2**53 - 1  # what JSON readers hold without loss
@@ -40,6 +42,12 @@ def read_checkpoint(
 def read_witnesses(wired: Wired, user: Reviewer) -> dict[str, Any]:
     """Who witnesses the log, up to where, and every alarm."""
     return cosigned_.witnesses(wired.context, user)
+
+
+@router.get("/receipts/{exchange}", response_model=models.Receipts, responses=problems(*USER, 404, 422))
+def read_receipts(wired: Wired, user: Reviewer, exchange: Exchange) -> dict[str, str | None]:
+    """Digests of what travelled in an exchange, to compare with the partner's own log."""
+    return receipts.digests(wired.context, user, ExchangeId(exchange))
 
 
 @router.get("/entries", response_model=list[models.LogEntry], responses=problems(*USER, 422))
