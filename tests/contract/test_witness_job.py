@@ -14,6 +14,7 @@ from adapters.agent.witnessing import accept_new_log, alarm
 from audit.checkpoint import NoteVerifier, unsafe_read_checkpoint
 from audit.cosignature import WitnessVerifier, open_cosigned
 from audit.trust import Trust, write_trust
+from gateway import relink
 from gateway.bootstrap import log_signer
 from policies.loader import builtin
 
@@ -90,7 +91,11 @@ def at_agent(world):
     return main.opened(world.home)
 
 
-def test_the_agent_cosigns_and_a_set_back_database_ends_in_a_linked_log(world):
+def _killed(_home):
+    raise KeyboardInterrupt
+
+
+def test_the_agent_cosigns_and_a_set_back_database_ends_in_a_linked_log(world, monkeypatch):
     """What is released was cosigned; an older database is refused; a linked log goes on, once accepted."""
     exchange = world.submit(SMALL_LIST, "the first list")["exchange"]
     assert world.ended(exchange) == "released"
@@ -111,7 +116,11 @@ def test_the_agent_cosigns_and_a_set_back_database_ends_in_a_linked_log(world):
     assert "older backup" in said
     assert "flagstone log relink" in said
 
-    code, said = command(world, "log", "relink", "--reason", "The disk was lost")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):  # noqa: PT012
+        patch.setattr(relink, "_switch", _killed)
+        relink.relink(world.settings, "The disk was lost")
+    assert command(world, "serve", "--port", str(world.port))[0] == 5
+    code, said = command(world, "log", "relink", "--reason", "Go on where it was killed")
     assert code == 0, said
     assert command(world, "log", "relink", "--reason", "Again")[0] == 3
     world.start_gateway()
