@@ -265,6 +265,7 @@ def _agreement(document: AgreementDocument) -> Table:
             **lists,
             "Answered by": str(policy["granularity"]),
             "Release": str(policy["release"]),
+            "Released once the log is cosigned by": ", ".join(policy.get("cosigned_by", ["nobody"])),
             "People at most": str(policy["max_people"]),
             "In force": f"{document.valid_from.isoformat()} to {document.valid_to.isoformat()}",
             "DPIA": document.dpia,

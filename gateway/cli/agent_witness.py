@@ -56,7 +56,7 @@ def accept(home: Home, yes: Annotated[bool, typer.Option("--yes", help="Don't as
                 err=True,
             )
         accept_new_log(agent.agent)
-    say("The agent follows the new log from its next look on")
+    say("The agent follows the new log from its next look on, which may be five minutes away")
 
 
 @app.command("look-again")
@@ -67,7 +67,7 @@ def look_again_(
     """Take the alarm back after you have looked. The agent goes on only if it sees the log it saw before."""
     with opened(home) as agent:
         look_again(agent.agent, reason)
-    say("The agent looks again. The evidence is kept in its folder, under witness/")
+    say("The agent looks again within five minutes. The evidence is kept in its folder, under witness/")
 
 
 def warn(evidence: Evidence) -> None:

@@ -140,6 +140,9 @@ def test_the_agent_cosigns_and_a_set_back_database_ends_in_a_linked_log(world, m
     with at_agent(world) as agent:
         agent.agent.journal.refresh()
         accept_new_log(agent.agent)
+    world.agent.terminate()  # it would look again by itself, after a pause that grew with its failures
+    world.agent.wait(30)
+    world.start_agent()
     new = eventually(lambda: cosigned(world))
     assert new.origin == "flagstone/borough/2"
 
