@@ -255,6 +255,7 @@ def _count(request: desk.Pending) -> str:
 def _agreement(document: AgreementDocument) -> Table:
     """The parts that a custodian must read; `show` prints it whole."""
     policy = document.policy
+    waits = policy.get("cosigned_by")
     lists = {name.capitalize(): "\n".join(policy[name]) for name in ("purposes", "indicators", "identifiers")}
     return _facts(
         f"Agreement {document.number}",
@@ -265,7 +266,7 @@ def _agreement(document: AgreementDocument) -> Table:
             **lists,
             "Answered by": str(policy["granularity"]),
             "Release": str(policy["release"]),
-            "Released once the log is cosigned by": ", ".join(policy.get("cosigned_by", ["nobody"])),
+            **({"Released once cosigned by": ", ".join(waits)} if waits else {}),
             "People at most": str(policy["max_people"]),
             "In force": f"{document.valid_from.isoformat()} to {document.valid_to.isoformat()}",
             "DPIA": document.dpia,
