@@ -5,15 +5,15 @@ from uuid import uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from fakes import FakePartyKeys
 from jobworld import a_job
+from witness_partner import APartner, Memory
 
 from audit.checkpoint import NoteSigner, open_checkpoint, unsafe_read_checkpoint
 from audit.cosignature import Cosigner, open_cosigned
 from audit.entry import Entry
 from audit.merkle import verify_consistency
 from gateway.bundle.errors import MalformedError, WrongKeyError, WrongSignatureError
-from gateway.bundle.witness import AlarmNotice, LogKey, Reason, WitnessKey, verify_log_key
+from gateway.bundle.witness import LogKey, verify_log_key
 from gateway.domain.errors import (
     ConflictError,
     NotAllowedError,
@@ -21,72 +21,12 @@ from gateway.domain.errors import (
     TooLargeError,
     VerificationError,
 )
-from gateway.domain.labels import TYP_ALARM, TYP_WITNESS_KEY
-from gateway.service import agents, answers, cosigned, partners, witnessing
+from gateway.service import answers, cosigned, witnessing
 from gateway.service.exchanges import show
 from gateway.service.release import release
 from policies.document import from_document, to_document
 from policies.loader import builtin, load
 from policies.model import CosignedBy
-
-
-class Memory:
-    """`CosignedMemory` in a dictionary."""
-
-    def __init__(self):
-        self.notes = {}
-
-    def keep(self, partner, note):
-        self.notes[partner] = note
-
-    def all(self):
-        return dict(self.notes)
-
-
-class APartner:
-    """A partner and its witness; `trust` is the job's own."""
-
-    def __init__(self, job, slug="trust", seed=b"w" * 32):
-        self.job, self.keys = job, job.partner.keys if slug == "trust" else FakePartyKeys(slug)
-        self.cosigner = Cosigner(f"flagstone/{slug}/witness", Ed25519PrivateKey.from_private_bytes(seed))
-        if slug != "trust":
-            partners.add(job.context, self.keys.identity.to_json(), self.keys.identity.fingerprint)
-
-    @property
-    def registered(self):
-        with self.job.store.begin() as uow:
-            return uow.partners.get(self.keys.identity.slug)
-
-    def key_jws(self, **changes):
-        told = {"partner": self.keys.identity.slug, "vkey": self.cosigner.verifier.vkey} | changes
-        return self.keys.sign(WitnessKey(**told).payload, TYP_WITNESS_KEY)
-
-    def announce(self, **changes):
-        witnessing.announce(self.job.context, self.registered, self.key_jws(**changes))
-        return self
-
-    def state(self, seen=0):
-        return agents.state(self.job.context, self.registered, seen)["log"]
-
-    def note(self):
-        shown = self.state()["checkpoint"].encode()
-        return shown + self.cosigner.cosign(shown, self.job.clock())
-
-    def cosign(self, note=None):
-        witnessing.receive_cosignature(self.job.context, self.registered, note or self.note())
-
-    def alarm(self, **changes):
-        told = {
-            "partner": self.keys.identity.slug,
-            "reason": Reason.OTHER_ROOT,
-            "seen": "seen",
-            "shown": "shown",
-            "shown_key": "key",
-            "at": self.job.clock(),
-        } | changes
-        jws = self.keys.sign(AlarmNotice(**told).payload, TYP_ALARM)
-        witnessing.receive_alarm(self.job.context, self.registered, jws)
-        return jws
 
 
 @pytest.fixture
