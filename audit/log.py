@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from audit.checkpoint import Checkpoint, NoteSigner, open_checkpoint
+from audit.checkpoint import Checkpoint, NoteSigner, NoteVerifier, open_checkpoint
 from audit.entry import Entry
 from audit.errors import EntryError, ProofError, StoreError
 from audit.merkle import (
@@ -27,6 +27,11 @@ class Log:
     def __init__(self, store: Store, signer: NoteSigner) -> None:
         self._store = store
         self._signer = signer
+
+    @property
+    def verifier(self) -> NoteVerifier:
+        """The key that signs its checkpoints."""
+        return self._signer.verifier
 
     def append(self, entries: Sequence[Entry]) -> int:
         """Append a batch; the index of its first entry. One lock, one write, one signature.

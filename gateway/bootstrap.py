@@ -12,6 +12,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from adapters.cosigned import FileCosignedMemory
 from adapters.keys.files import (
     FileExchangeKeys,
     FileIdentity,
@@ -33,6 +34,7 @@ from gateway.domain.identity import Identity
 from gateway.domain.legal_date import legal_date
 from gateway.ports import PartyKeys
 from gateway.service.context import Context
+from gateway.service.cosigned import check_not_rolled_back
 from gateway.service.policysets import announce
 from gateway.service.review import Review
 from gateway.settings import MEBIBYTE, Settings
@@ -111,6 +113,7 @@ def opened(
     Raises:
         ConfigurationError: keys or folders are missing or unsafe, a policy is malformed.
         StoreUnavailableError: the database can't be reached.
+        RolledBackError: its log is behind what a witness has cosigned.
     """
     keys = load_keys(settings.home / "keys")
     signer = log_signer(settings.home)
@@ -118,7 +121,7 @@ def opened(
     search_key = FileSearchKey(settings.search_key or settings.home / _SEARCH_KEY)
     own = [settings.policies] if settings.policies else []
     policies = load(builtin(), *own, on=legal_date(now()))
-    with _urls(settings) as urls, contextlib.ExitStack() as engines:
+    with database_urls(settings) as urls, contextlib.ExitStack() as engines:
 
         def context(url: str) -> Context:
             engine = make_engine(url)
@@ -133,13 +136,16 @@ def opened(
                 transport=MailboxTransport(store),
                 clock=now,
                 entropy=secrets.token_bytes,
+                cosigned=FileCosignedMemory(settings.home / "cosigned"),
             )
             return decorate(wired)
 
+        operator = context(urls.migrate)
+        check_not_rolled_back(operator)  # before anything appends: two logs of one key would be a fork
         yield Installation(
             settings,
             urls,
-            context(urls.migrate),
+            operator,
             context(urls.web),
             context(urls.worker),
             Review(context(urls.review), search_key, settings.searches_per_day),
@@ -158,7 +164,7 @@ def upgrade_database(settings: Settings) -> None:
         ConfigurationError: a role is missing.
         StoreUnavailableError: the database can't be reached.
     """
-    with _urls(settings) as urls:
+    with database_urls(settings) as urls:
         upgrade(urls.migrate)
 
 
@@ -171,7 +177,7 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
     """
     configure_logging(sys.stderr)
     telemetry = Telemetry(sys.stderr)
-    with opened(settings, decorate) as installation, _only_one(settings.home) as executor:
+    with opened(settings, decorate) as installation, only_one(settings.home) as executor:
         upgrade(installation.urls.migrate)
         announce(installation.operator)
         workflows = Workflows(
@@ -207,7 +213,8 @@ def searching(settings: Settings) -> Iterator[FastAPI]:
 
 
 @contextlib.contextmanager
-def _urls(settings: Settings) -> Iterator[Urls]:
+def database_urls(settings: Settings) -> Iterator[Urls]:
+    """The database of these settings, for each role; the embedded one runs while the block lasts."""
     _create_home(settings.home)
     given = (
         settings.database_url_migrate,
@@ -229,7 +236,7 @@ def _create_home(home: Path) -> None:
 
 
 @contextlib.contextmanager
-def _only_one(home: Path) -> Iterator[str]:
+def only_one(home: Path) -> Iterator[str]:
     """The executor id of this home, held by one process at a time.
 
     DBOS recovers the work of its own executor id: two processes under one id would take a live step twice.

@@ -10,10 +10,12 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from audit.checkpoint import NoteVerifier
 from audit.entry import Entry
 from gateway.domain.exchange import Exchange, ExchangeId, Role, Status
 from gateway.domain.identity import Identity
 from gateway.reviewports import LogIndex, SubjectTags
+from gateway.witness_ports import Cosignatures, Witnesses
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +227,10 @@ class PolicySets(Protocol):
 class DisclosureLog(Protocol):
     """The append-only log, seen from inside one transaction."""
 
+    @property
+    def verifier(self) -> NoteVerifier:
+        """The key that its checkpoints are signed with; its name is the origin."""
+
     def append(self, entries: Sequence[Entry]) -> None:
         """Durable when, and only when, the unit of work commits. Raise LogUnavailableError otherwise."""
 
@@ -278,6 +284,12 @@ class UnitOfWork(Protocol):
 
     @property
     def policy_sets(self) -> PolicySets: ...
+
+    @property
+    def witnesses(self) -> Witnesses: ...
+
+    @property
+    def cosignatures(self) -> Cosignatures: ...
 
     @property
     def log(self) -> DisclosureLog: ...

@@ -54,6 +54,13 @@ class Onward(StrEnum):
     FAMILY_PLAN = "family-plan"  # to those who plan and give this family's support, for the same purpose
 
 
+class CosignedBy(StrEnum):
+    """Which witness must have cosigned the log before an answer is released."""
+
+    PARTNER = "partner"  # the one that answered
+    OUTSIDE = "outside"  # one of another organisation
+
+
 DATASET_TYPE: Final = {"type": "flagstone/dataset-policy/v1"}
 
 
@@ -282,6 +289,7 @@ class Asks:
 class DatasetPolicy:
     """One partner's indicators and every limit on asking for them.
 
+    `cosigned_by`: whose cosignatures a release waits for; None, which no digest shows, asks for none.
     `repeat_days`: days for which a household that was asked about isn't asked about again; 0 sets none.
     `asks` is filled in from the frameworks, so that an agreement binds what each code means.
     """
@@ -314,6 +322,7 @@ class DatasetPolicy:
     results_days: int
     accounting_days: int
     asks: tuple[Asks, ...] = ()
+    cosigned_by: tuple[CosignedBy, ...] | None = None
 
     def asked(self, framework: Framework) -> tuple[str, ...]:
         """The codes asked under a framework: those of the dataset that it has, in the order here."""

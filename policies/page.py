@@ -10,7 +10,7 @@ from typing import Final
 
 from gateway.domain.exchange import Granularity, Release
 from gateway.domain.legal_date import legal_date
-from policies.model import ConsentRule, DatasetPolicy, Onward, PolicySet, RowRules
+from policies.model import ConsentRule, CosignedBy, DatasetPolicy, Onward, PolicySet, RowRules
 from policies.rows import REASONS
 from policies.verdict import Decision, Ground, Unmet
 
@@ -38,6 +38,10 @@ _RELEASE: Final = {
     Release.PARTNER_APPROVES: "the partner's custodian approves or refuses each answer",
 }
 
+_COSIGNED_BY: Final = {
+    CosignedBy.PARTNER: "the partner that answered",
+    CosignedBy.OUTSIDE: "another partner",
+}
 _ONWARD: Final = {
     Onward.NONE: "a flag goes to nobody beyond the recipient named",
     Onward.WITH_CONSENT: "a flag goes further only with the consent of the person",
@@ -202,6 +206,9 @@ def _limits(policy: DatasetPolicy) -> Iterator[str]:
         yield f"A household is not asked about again within {policy.repeat_days} days"
     yield f"Passing on: {_ONWARD[policy.onward]}"
     yield f"Release: {_RELEASE[policy.release]}"
+    if policy.cosigned_by:
+        waits = " and ".join(_COSIGNED_BY[each] for each in policy.cosigned_by)
+        yield f"Release waits until the log with the answer's entry is cosigned by {waits}"
     yield f"The partner has {policy.answer_days} days to answer"
     yield f"Results are destroyed after {policy.results_days} days"
     yield f"Who was told about whom is kept for {policy.accounting_days} days"

@@ -9,6 +9,7 @@ from policies.model import (
     Conditions,
     Confirmation,
     ConsentRule,
+    CosignedBy,
     Counted,
     DatasetPolicy,
     Family,
@@ -141,10 +142,17 @@ def dataset(table: Table) -> DatasetPolicy:
         answer_days=retention.integer("answer_days", 1, 90),
         results_days=retention.integer("results_days", 1, 366),
         accounting_days=retention.integer("accounting_days", 1, 36_525),
+        cosigned_by=whole(table.table("release_when"), _cosigned_by)
+        if "release_when" in table.values
+        else None,
     )
     limits.done()
     retention.done()
     return policy
+
+
+def _cosigned_by(table: Table) -> tuple[CosignedBy, ...]:
+    return table.choices("cosigned_by", CosignedBy)
 
 
 def _gateways(table: Table) -> Gateways:

@@ -7,9 +7,13 @@ from urllib.parse import parse_qs
 from uuid import UUID, uuid4
 
 import httpx
+from council_log import CouncilLog
 
+from audit.checkpoint import unsafe_read_checkpoint
+from audit.cosignature import WitnessVerifier, open_cosigned
 from gateway.bundle.jws import verify_jws
 from gateway.bundle.prekey import verify_prekey
+from gateway.bundle.witness import verify_alarm, verify_witness_key
 from gateway.domain.errors import NotFoundError
 from gateway.domain.labels import TYP_ASSERTION
 from gateway.linkage.secret import one_time_public, x25519
@@ -26,6 +30,8 @@ class FakeGateway:
         self.prekeys = {}
         self.mailbox, self.secrets, self.requests = {}, {}, {}
         self.answers, self.refusals, self.puts = {}, {}, []
+        self.log = CouncilLog(council)
+        self.witness, self.cosigned, self.alarms = "", [], []
         self.proposals, self.signatures, self.revocations = {}, {}, {}
         self.tokens = set()
 
@@ -66,9 +72,29 @@ class FakeGateway:
                 "time": (self.clock() + self.offset).isoformat(),
                 "prekeys": len(self.prekeys),
                 "waiting": [str(exchange) for exchange in self.mailbox],
+                "log": self.log.shown(int(request.url.params.get("seen", 0)))
+                | {"witness": self.witness, "witnessed": self.witnessed},
                 "agreements": lines,
             },
         )
+
+    @property
+    def witnessed(self):
+        """The newest size that this gateway has a cosignature for."""
+        return max((unsafe_read_checkpoint(note).size for note in self.cosigned), default=0)
+
+    def _witness(self, request):
+        self.witness = verify_witness_key(request.content, self.partner.identity).vkey
+        return httpx.Response(204)
+
+    def _cosignature(self, request):
+        open_cosigned(request.content, self.log.verifier, [WitnessVerifier.parse(self.witness)], 1)
+        self.cosigned.append(request.content)
+        return httpx.Response(204)
+
+    def _alarm(self, request):
+        self.alarms.append(verify_alarm(request.content, self.partner.identity))
+        return httpx.Response(204)
 
     def _prekeys(self, request):
         for jws in json.loads(request.content)["prekeys"]:

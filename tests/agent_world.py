@@ -26,11 +26,13 @@ from adapters.agent.journal import Journal
 from adapters.agent.limits import Limits
 from adapters.agent.loop import run_once
 from adapters.agent.tray import Tray
+from adapters.agent.witness import Witness
 from adapters.registers.files import ParquetRegister
 from adapters.registers.register import Columns
 from adapters.transports.mailbox import MailboxClient
 from adapters.transports.wire import SignIn, Wire
 from audit.checkpoint import NoteSigner
+from audit.cosignature import Cosigner
 from audit.entry import Entry
 from audit.log import Log
 from audit.store import FileStore
@@ -64,6 +66,7 @@ POLICY = {
     "min_households": 1,
     "max_households": 500,
 }
+WITNESS = Cosigner("flagstone/trust/witness", Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33))))
 _SELF_TEST = self_test(V1)  # worked out once: each of many restarts would take a while
 _NAMES = ["Abel", "Bruna", "Cedric", "Dalia", "Edgar", "Fiona", "Gideon", "Hester", "Ivor", "Jemima"]
 _SURNAMES = ["Quilter", "Rostrevor", "Sandiford", "Tregenza", "Ullathorne"]
@@ -147,6 +150,7 @@ class World:
             approvals=Approvals(Tray(self.folder / "approvals")),
             inbox=Tray(self.folder / "inbox"),
             outbox=Tray(self.folder / "outbox"),
+            witness=Witness(Tray(self.folder / "witness"), WITNESS, self.council.identity),
             journal=Journal(log, Tray(self.folder / "openings"), "trust", self.clock, entropy),
             gateway=MailboxClient(Wire(http, sign_in)),
             limits=Limits(),

@@ -9,6 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fake_witnesses import FakeCosignatures, FakeWitnesses
 
 from audit.checkpoint import NoteSigner
 from audit.entry import Entry
@@ -17,6 +18,7 @@ from gateway.domain.errors import ConflictError, LogUnavailableError, NotFoundEr
 from gateway.domain.exchange import ENDED, Exchange, ExchangeId, Status
 from gateway.ports import AgreementRecord, Partner, PrekeyRecord, Submission, User
 from gateway.reviewports import IndexRow, Wanted
+from gateway.witness_ports import AlarmRecord, CosignedRecord, WitnessRecord
 
 
 @dataclass
@@ -34,6 +36,10 @@ class _State:
     submissions: dict[tuple[UUID, bytes], Submission] = field(default_factory=dict)
     replays: dict[bytes, datetime] = field(default_factory=dict)
     policy_sets: dict[str, bytes] = field(default_factory=dict)
+    witnesses: dict[str, WitnessRecord] = field(default_factory=dict)
+    alarms: dict[str, AlarmRecord] = field(default_factory=dict)
+    cosigned: dict[tuple[str, int, str], CosignedRecord] = field(default_factory=dict)
+    deliveries: dict[ExchangeId, tuple[str, int]] = field(default_factory=dict)
     leaves: list[bytes] = field(default_factory=list)
     log_index: dict[int, IndexRow] = field(default_factory=dict)
     nodes: dict[tuple[int, int], bytes] = field(default_factory=dict)
@@ -111,6 +117,8 @@ class FakeUnitOfWork:
         self.submissions = _Submissions(self)
         self.replays = _Replays(self)
         self.policy_sets = _PolicySets(self)
+        self.witnesses = FakeWitnesses(self)
+        self.cosignatures = FakeCosignatures(self)
         self.log = _DisclosureLog(self, store.signer)
         self.log_index = _LogIndex(self)
         self.subject_tags = _SubjectTags(self)
@@ -150,6 +158,9 @@ def _check_references(state: _State) -> None:
         or {each.agreement for each in state.exchanges.values()} - state.agreements.keys()
         or {exchange for exchange, _ in state.vault} - state.exchanges.keys()
         or state.mailbox.keys() - state.exchanges.keys()
+        or state.witnesses.keys() - state.partners.keys()
+        or {each.partner for each in state.alarms.values()} - state.partners.keys()
+        or state.deliveries.keys() - state.exchanges.keys()
     )
     if missing:
         raise ConflictError("it refers to something that is not there", place="store")

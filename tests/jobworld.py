@@ -156,14 +156,14 @@ def by_indicator(policies: PolicySet) -> PolicySet:
     return replace(policies, datasets={**policies.datasets, health.id: health})
 
 
-def a_job(*, sign: bool = True, prekeys: int = 5) -> Job:
+def a_job(*, sign: bool = True, prekeys: int = 5, policies: PolicySet | None = None) -> Job:
     """A council whose one partner, `trust`, is enrolled and (if `sign`) bound by an agreement."""
     store, clock, transport = FakeStore(), FakeClock(), FakeTransport()
     context = Context(
         store=store,
         keys=FakePartyKeys("council"),
         exchange_keys=FakeExchangeKeys(),
-        policies=by_indicator(load(builtin())),
+        policies=policies or by_indicator(load(builtin())),
         search_seal=FakeSearchKey(),
         transport=transport,
         clock=clock,

@@ -14,6 +14,7 @@ from adapters.agent.approvals import Approvals
 from adapters.agent.journal import Journal
 from adapters.agent.limits import Limits
 from adapters.agent.tray import Tray
+from adapters.agent.witness import Witness
 from adapters.registers.register import Register
 from adapters.transports.mailbox import MailboxClient
 from gateway.domain.identity import Identity
@@ -49,6 +50,7 @@ class Agent:
     inbox: Tray
     outbox: Tray
     journal: Journal
+    witness: Witness
     gateway: MailboxClient
     limits: Limits
     open_register: Callable[[date], Register]

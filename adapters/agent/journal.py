@@ -7,7 +7,7 @@ about, the custodian's own words) stands in a leaf as a salted commitment; salt 
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -20,6 +20,7 @@ from gateway.domain.errors import LogUnavailableError
 from gateway.ports import Clock
 
 RECEIVED: Final = "request.received"
+PINNED: Final = "witness.pinned"
 _SALT_BYTES: Final = 32
 
 
@@ -38,6 +39,8 @@ class Journal:
         self._ids: set[UUID] = set()
         self._kinds: defaultdict[str, set[str]] = defaultdict(set)
         self._received: list[datetime] = []
+        self.pinned = False
+        """Whether the council's log was ever seen."""
 
     def entry(
         self,
@@ -78,6 +81,15 @@ class Journal:
         """Append a new entry that derives from no person."""
         self.append(self.entry(kind, body, by=by))
 
+    def openings(self, names: Collection[str]) -> dict[str, dict[str, Json]]:
+        """By entry, what opens its commitments of these names."""
+        found = {}
+        for file in self._openings.names():
+            told = json.loads(self._openings.get(file) or b"{}")
+            if chosen := {name: told[name] for name in names if name in told}:
+                found[file.removesuffix(".json")] = chosen
+        return found
+
     def kinds(self, exchange: UUID) -> frozenset[str]:
         """What the log tells of an exchange."""
         return frozenset(self._kinds.get(str(exchange), ()))
@@ -105,5 +117,6 @@ class Journal:
         exchange = entry.body.get("exchange")
         if isinstance(exchange, str):
             self._kinds[exchange].add(entry.kind)
+        self.pinned |= entry.kind == PINNED
         if entry.kind == RECEIVED:
             self._received.append(entry.at)

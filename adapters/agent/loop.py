@@ -8,6 +8,7 @@ from uuid import UUID
 
 from adapters.agent.context import Agent, exchanges_in
 from adapters.agent.turn import Outcome, take_turn
+from adapters.agent.witnessing import witness
 from adapters.transports.wire import GatewayUnavailableError
 from gateway.bundle.prekey import make_prekey
 from gateway.domain.errors import ConfigurationError, FlagstoneError, LogUnavailableError
@@ -42,10 +43,12 @@ def run_once(agent: Agent) -> Round:
         StaleClockError: the clocks differ too much; nothing was answered.
         PartnerError: the gateway can't be reached, or turned the caller away.
         LogUnavailableError: the own log can't be read or written; nothing was answered.
+        DivergenceError: the council's log is not the one that was seen before; nothing was answered.
     """
-    state = agent.gateway.state()
+    state = agent.gateway.state(agent.witness.size())
     check_clock(agent, state.time)
     agent.journal.refresh()
+    witness(agent, state.log)
     top_up(agent, state.prekeys)
     waiting = dict.fromkeys(state.waiting)  # oldest first
     held = [*exchanges_in(agent.outbox), *exchanges_in(agent.inbox)]

@@ -21,7 +21,15 @@ from adapters.agent.context import Agent
 from adapters.agent.journal import Journal
 from adapters.agent.settings import FILE, AgentSettings, read_settings, settings_text
 from adapters.agent.tray import Tray
-from adapters.keys.files import FilePartyKeys, FilePrekeys, create_party_keys, create_signer, load_signer
+from adapters.agent.witness import Witness
+from adapters.keys.files import (
+    FilePartyKeys,
+    FilePrekeys,
+    create_party_keys,
+    create_signer,
+    load_signer,
+    witness_cosigner,
+)
 from adapters.registers.opening import Kind, open_register
 from adapters.registers.register import Register
 from adapters.transports.mailbox import MailboxClient
@@ -29,6 +37,7 @@ from adapters.transports.wire import SignIn, Wire, http_client
 from audit.errors import AuditError
 from audit.log import Log
 from audit.store import FileStore
+from gateway.bundle.witness import witness_name
 from gateway.domain.errors import BadInputError, ConfigurationError, ConflictError, VerificationError
 from gateway.domain.identity import Identity
 from gateway.linkage.selftest import self_test
@@ -86,6 +95,7 @@ def initialise(
     _make_folder(home)
     identity = create_party_keys(home / "keys", slug, name).identity
     create_signer(home / "log-key", f"flagstone/{slug}/agent")
+    witness_cosigner(home / "witness-key", witness_name(slug))
     FileStore.create(home / "log").close()
     _write_new(home / "identity.json", json.dumps(identity.to_json(), indent=1))
     _write_new(home / _COUNCIL, json.dumps(pinned.to_json(), indent=1))
@@ -109,6 +119,7 @@ def opened(home: Path) -> Iterator[Opened]:
         log = Log(store, signer)
         wire = Wire(http, SignIn(keys, council.slug, now, secrets.token_bytes))
         journal = Journal(log, Tray(home / "openings"), keys.identity.slug, now, secrets.token_bytes)
+        cosigner = witness_cosigner(home / "witness-key", witness_name(keys.identity.slug))
         register = settings.source(home)
 
         def open_now(today: date) -> Register:
@@ -123,6 +134,7 @@ def opened(home: Path) -> Iterator[Opened]:
             inbox=Tray(home / "inbox"),
             outbox=Tray(home / "outbox"),
             journal=journal,
+            witness=Witness(Tray(home / "witness"), cosigner, council),
             gateway=MailboxClient(wire),
             limits=settings.own_limits(),
             open_register=open_now,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
+from adapters.agent.admission import digest_of
 from adapters.agent.agreements import AgreementBook
 from adapters.agent.answering import answer
 from adapters.agent.context import Agent, name_of
@@ -48,7 +49,9 @@ def seal(agent: Agent, opened: OpenedRequest, *, approved_by: Sequence[str] = ()
     )
     nonce = agent.entropy(_NONCE_BYTES)
     bundle = seal_answer(header, answered.flags, secret=opened.secret, sign=agent.keys.sign, nonce=nonce)
-    private: dict[str, Json] = {"approved_by": list(approved_by)} if approved_by else {}
+    private: dict[str, Json] = {"answer": digest_of(bundle)}
+    if approved_by:
+        private["approved_by"] = list(approved_by)
     entry = agent.journal.entry(SEALED, _about(manifest, attestation), private)
     agent.outbox.put(name_of(manifest.exchange), Reply(entry, bundle).to_bytes())
 

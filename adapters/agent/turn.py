@@ -87,7 +87,9 @@ def _accept(agent: Agent, exchange: UUID, bundle: bytes) -> OpenedRequest | None
         return None
     opened = open_first(agent, exchange, bundle)
     manifest = opened.manifest
-    entry = agent.journal.entry(RECEIVED, _about(manifest), {"people": manifest.slots})
+    entry = agent.journal.entry(
+        RECEIVED, _about(manifest), {"people": manifest.slots, "request": digest_of(bundle)}
+    )
     agent.journal.append(entry)  # commit point: this exchange id is never accepted again
     agent.events.info("request-accepted", exchange=str(exchange), agreement=manifest.agreement)
     return opened

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from adapters.keys.folder import SecretFolder
 from audit.checkpoint import NoteSigner
+from audit.cosignature import Cosigner
 from gateway.bundle.jws import sign_jws
 from gateway.domain.errors import BadInputError, ConfigurationError, ConflictError, NotFoundError
 from gateway.domain.exchange import ExchangeId
@@ -21,6 +22,7 @@ from gateway.linkage.secret import one_time_public, x25519
 _KEY_BYTES: Final = 32
 _IDENTITY: Final = "identity.json"
 _LOG_KEY: Final = "log.json"
+_WITNESS_KEY: Final = "witness.key"
 _SECRET_NAME: Final = re.compile(r"[a-z0-9-]{1,64}")
 
 
@@ -238,6 +240,19 @@ def load_signer(folder: Path) -> NoteSigner:
         raise ConfigurationError("the log's key is missing", place="keys", way_out="Make it first") from None
     except (ValueError, KeyError, TypeError):
         raise ConfigurationError("the log's key file is damaged", place="keys") from None
+
+
+def witness_cosigner(folder: Path, name: str) -> Cosigner:
+    """A witness' own key, made at its first use: it signs cosignatures and nothing else.
+
+    Raises:
+        ConfigurationError: the key is open to others or damaged.
+    """
+    secrets = SecretFolder(folder)
+    secrets.create()
+    if _WITNESS_KEY not in secrets.names():
+        secrets.put({_WITNESS_KEY: Ed25519PrivateKey.generate().private_bytes_raw()})
+    return Cosigner(name, Ed25519PrivateKey.from_private_bytes(_raw_key(secrets, _WITNESS_KEY)))
 
 
 def _raw_key(secrets: SecretFolder, name: str) -> bytes:

@@ -18,6 +18,7 @@ _SMALL: Final = 1 << 20
 _BUNDLE: Final = 132 << 20
 _OCTETS: Final = {"Content-Type": "application/octet-stream"}
 _JOSE: Final = {"Content-Type": "application/jose"}
+_TEXT: Final = {"Content-Type": "text/plain; charset=utf-8"}
 
 
 class _Answer(BaseModel):
@@ -32,11 +33,26 @@ class AgreementLine(_Answer):
     status: str = Field(max_length=20)
 
 
+class LogShown(_Answer):
+    """The gateway's log as it shows it to this witness; the texts are judged by the agent.
+
+    `key`: JWS of the council; `proof`: from the size that was asked about, in hex; `witness`, `witnessed`:
+    the key that the gateway knows of this witness ("": none), and the newest size cosigned with it.
+    """
+
+    key: str = Field(max_length=400_000)
+    checkpoint: str = Field(max_length=4096)
+    proof: tuple[str, ...] = Field(max_length=64)
+    witness: str = Field(max_length=300)
+    witnessed: int = Field(ge=0)
+
+
 class State(_Answer):
     """What waits for this agent. `prekeys`: how many unclaimed ones the gateway holds."""
 
     time: AwareDatetime
     prekeys: int = Field(ge=0)
+    log: LogShown
     waiting: tuple[UUID, ...] = Field(max_length=10_000)
     agreements: tuple[AgreementLine, ...] = Field(max_length=10_000)
 
@@ -63,8 +79,9 @@ class MailboxClient:
     def over(cls, http: httpx.Client, sign_in: SignIn) -> "MailboxClient":
         return cls(Wire(http, sign_in))
 
-    def state(self) -> State:
-        return _parse(State, self._wire.call("GET", "/v1/agent/state", limit=_SMALL))
+    def state(self, seen: int = 0) -> State:
+        """What waits. `seen`: the size of the log that this witness saw last."""
+        return _parse(State, self._wire.call("GET", f"/v1/agent/state?seen={seen}", limit=_SMALL))
 
     def publish_prekeys(self, prekeys: Sequence[str]) -> None:
         """Leave signed prekeys, 200 at most, at the gateway."""
@@ -90,6 +107,18 @@ class MailboxClient:
 
     def put_revocation(self, number: str, jws: str) -> None:
         self._wire.call("PUT", f"/v1/agent/agreements/{number}/revocation", jws.encode(), _JOSE)
+
+    def put_witness(self, jws: str) -> None:
+        """Announce the key that this agent cosigns with."""
+        self._wire.call("PUT", "/v1/agent/witness", jws.encode(), _JOSE)
+
+    def put_cosignature(self, note: str) -> None:
+        """Hand out a checkpoint with this witness' cosignature on it. Idempotent."""
+        self._wire.call("PUT", "/v1/agent/cosignature", note.encode(), _TEXT)
+
+    def put_alarm(self, jws: str) -> None:
+        """Tell that the log is not the one that was seen before. Idempotent."""
+        self._wire.call("PUT", "/v1/agent/alarm", jws.encode(), _JOSE)
 
 
 class MailboxTransport:

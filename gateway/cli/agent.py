@@ -1,5 +1,6 @@
 """`flagstone agent`: the partner's side. It reads its own folder and nothing of the gateway's."""
 
+import json
 import random
 import signal
 import threading
@@ -14,12 +15,15 @@ from adapters.agent import desk
 from adapters.agent.approvals import CUSTODIAN
 from adapters.agent.loop import run_forever, run_once
 from adapters.agent.main import initialise, only_one, opened
+from adapters.agent.witnessing import alarm
 from adapters.registers.opening import Kind
 from audit.checkpoint import NoteVerifier
 from audit.export import write_export
 from audit.trust import Trust, write_trust
 from gateway.bundle.agreement import AgreementDocument
-from gateway.cli.files import small
+from gateway.cli import agent_witness
+from gateway.cli.agent_options import Home
+from gateway.cli.files import small, write_private
 from gateway.cli.output import emit, err, out, say, table
 from gateway.domain.errors import BadInputError
 
@@ -28,8 +32,8 @@ agreements = typer.Typer(help="Agreements with the council.", no_args_is_help=Tr
 log = typer.Typer(help="The agent's own log.", no_args_is_help=True)
 app.add_typer(agreements, name="agreement")
 app.add_typer(log, name="log")
+app.add_typer(agent_witness.app, name="witness")
 
-Home = Annotated[Path, typer.Option("--home", envvar="FLAGSTONE_AGENT_HOME", help="The agent's folder")]
 Exchange = Annotated[UUID, typer.Argument(help="The exchange's id")]
 By = Annotated[
     str | None,
@@ -112,6 +116,9 @@ def pending(
     """Show the requests that wait for the custodian, exactly as the council signed them."""
     with opened(home) as agent:
         waiting = desk.pending(agent.agent)
+        evidence = alarm(agent.agent)
+    if evidence:
+        agent_witness.warn(evidence)
     if json_:
         emit([each.manifest.model_dump(mode="json") for each in waiting])
         return
@@ -198,6 +205,9 @@ def export(
     home: Home,
     out_file: Annotated[Path, typer.Option("--out", help="Where to write the log")],
     trust: Annotated[Path, typer.Option(help="Where to write the trust file")],
+    digests: Annotated[
+        Path | None, typer.Option(help="Where to write the bundles' digests, for the council to compare")
+    ] = None,
 ) -> None:
     """Write the agent's own log and the trust file to check it with."""
     with opened(home) as agent:
@@ -205,6 +215,9 @@ def export(
         with out_file.open("wb") as file:
             write_export(agent.log, file)
         write_trust(trust, Trust(NoteVerifier.parse(agent.log_key)))
+        if digests:
+            openings = agent.agent.journal.openings(("request", "answer"))
+            write_private(digests, json.dumps({"type": "flagstone/agent-digests/v1", "openings": openings}))
     say(f"Check it with: python -m audit verify {out_file} --trust {trust}")
 
 
@@ -242,6 +255,7 @@ def _count(request: desk.Pending) -> str:
 def _agreement(document: AgreementDocument) -> Table:
     """The parts that a custodian must read; `show` prints it whole."""
     policy = document.policy
+    waits = policy.get("cosigned_by")
     lists = {name.capitalize(): "\n".join(policy[name]) for name in ("purposes", "indicators", "identifiers")}
     return _facts(
         f"Agreement {document.number}",
@@ -252,6 +266,7 @@ def _agreement(document: AgreementDocument) -> Table:
             **lists,
             "Answered by": str(policy["granularity"]),
             "Release": str(policy["release"]),
+            **({"Released once cosigned by": ", ".join(waits)} if waits else {}),
             "People at most": str(policy["max_people"]),
             "In force": f"{document.valid_from.isoformat()} to {document.valid_to.isoformat()}",
             "DPIA": document.dpia,

@@ -109,7 +109,7 @@ def show(exchange: Exchange, json_: AsJson = False) -> None:
     if json_:
         emit(told)
         return
-    told["status"] = f"{told['status']} ({_STANDS[told['status']]})"
+    told["status"] = f"{told['status']} ({_stands(told)})"
     for key, value in told.items():
         out.print(f"{key}: {', '.join(value) if isinstance(value, list) else value}")
 
@@ -138,6 +138,13 @@ def cancel(exchange: Exchange) -> None:
     with api() as client:
         call(client, "POST", f"/v1/exchanges/{exchange}/cancel")
     say("Cancelled. What was sent before counts as disclosed")
+
+
+def _stands(told: dict[str, Any]) -> str:
+    waits = told.get("waits_for")
+    if waits:
+        return f"the partner has answered; waits until a witness cosigned that: {', '.join(waits)}"
+    return _STANDS[told["status"]]
 
 
 def _wait(status: Callable[[], str], seconds: int) -> str:

@@ -12,6 +12,7 @@ import typer
 
 from audit.errors import AuditError, SeenError, TrustError
 from audit.verify import verify_file
+from gateway.cli import log_reconcile, log_witnesses
 from gateway.cli.client import api, call, raise_problem
 from gateway.cli.entries import entries_table
 from gateway.cli.files import check_folder, small, write_private
@@ -21,6 +22,10 @@ from gateway.domain.errors import ConfigurationError, VerificationError
 from gateway.service.subjects import Reason
 
 app = typer.Typer(help="The disclosure log.", no_args_is_help=True)
+app.command()(log_witnesses.checkpoint)
+app.command()(log_witnesses.witnesses)
+app.command()(log_witnesses.relink)
+app.command("reconcile")(log_reconcile.reconcile_)
 _PAGE: Final = 1000
 
 Why = Annotated[Reason, typer.Option(help="Why a person is searched for; it stands in the log")]

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import func, insert, select, text
 
-from audit.checkpoint import NoteSigner
+from audit.checkpoint import NoteSigner, NoteVerifier
 from audit.entry import Entry
 from audit.errors import NoteError, ProofError, StoreError
 from audit.log import Log
@@ -85,6 +85,10 @@ class PostgresDisclosureLog:
         self._session = session
         self._log = Log(PostgresLogStore(session), signer)
         self.appended = False
+
+    @property
+    def verifier(self) -> NoteVerifier:
+        return self._log.verifier
 
     def append(self, entries: Sequence[Entry]) -> None:
         self.appended = True

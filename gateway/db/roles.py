@@ -10,6 +10,8 @@ from gateway.db.tables import (
     LOG_TABLES,
     SCHEMA,
     agreements,
+    cosigned,
+    deliveries,
     exchanges,
     log_index,
     mailbox,
@@ -21,6 +23,8 @@ from gateway.db.tables import (
     submissions,
     users,
     vault,
+    witness_alarms,
+    witnesses,
 )
 from gateway.domain.errors import ConfigurationError
 
@@ -65,6 +69,10 @@ GRANTS: Final[dict[str, dict[str, str]]] = {
         submissions.name: "SELECT, INSERT",
         replays.name: "SELECT, INSERT, DELETE",
         policy_sets.name: "SELECT",
+        witnesses.name: "SELECT, INSERT, UPDATE (vkey, jws, announced_at)",
+        witness_alarms.name: "SELECT, INSERT",
+        cosigned.name: "SELECT, INSERT",
+        deliveries.name: "SELECT, INSERT",
         **_LOG,
     },
     # carries exchanges on: dispatch, release, expiry; and all of schema `dbos`
@@ -74,6 +82,9 @@ GRANTS: Final[dict[str, dict[str, str]]] = {
         exchanges.name: "SELECT, UPDATE (status)",
         vault.name: "SELECT, INSERT, UPDATE (sealed), DELETE",
         mailbox.name: "SELECT, INSERT, DELETE",
+        witnesses.name: "SELECT",
+        cosigned.name: "SELECT",
+        deliveries.name: "SELECT",
         **_LOG,
     },
     # reads the log, logs its own reading and keeps the index that it searches; no exchange, no names, and of

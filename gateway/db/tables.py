@@ -221,6 +221,49 @@ policy_sets = Table(
     _time("kept_at"),
 )
 
+witnesses = Table(
+    "witnesses",
+    metadata,
+    Column(
+        "partner",
+        Text,
+        ForeignKey("partners.slug", deferrable=True, initially="DEFERRED"),
+        primary_key=True,
+    ),
+    _text("vkey"),
+    _text("jws"),
+    _time("announced_at"),
+    UniqueConstraint("vkey"),
+)
+
+witness_alarms = Table(
+    "witness_alarms",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    _partner(),
+    _text("jws"),
+    _time("at"),
+)
+
+cosigned = Table(
+    "cosigned",
+    metadata,
+    Column("origin", Text, primary_key=True),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("partner", Text, primary_key=True),
+    Column("note", LargeBinary, nullable=False),
+    _time("at"),
+    Index("ix_cosigned_partner", "origin", "partner", "size"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _exchange(primary_key=True),
+    _text("origin"),
+    Column("size", BigInteger, nullable=False),  # of the first checkpoint that covers the delivery's entry
+)
+
 log_leaves = Table(
     "log_leaves",
     metadata,

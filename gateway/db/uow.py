@@ -19,6 +19,7 @@ from gateway.db.logindex import PostgresLogIndex, PostgresSubjectTags
 from gateway.db.logstore import PostgresDisclosureLog
 from gateway.db.parties import PostgresAgreements, PostgresPartners, PostgresPrekeys, PostgresUsers
 from gateway.db.policysets import PostgresPolicySets
+from gateway.db.witnesses import PostgresCosignatures, PostgresWitnesses
 from gateway.domain.errors import LogUnavailableError, StoreUnavailableError
 
 
@@ -37,6 +38,8 @@ class PostgresUnitOfWork:
         self.submissions = PostgresSubmissions(session)
         self.replays = PostgresReplays(session)
         self.policy_sets = PostgresPolicySets(session)
+        self.witnesses = PostgresWitnesses(session)
+        self.cosignatures = PostgresCosignatures(session)
         self.log = PostgresDisclosureLog(session, signer)
         self.log_index = PostgresLogIndex(session)
         self.subject_tags = PostgresSubjectTags(session)

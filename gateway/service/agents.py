@@ -8,12 +8,13 @@ from gateway.domain.legal_date import legal_date
 from gateway.ports import AgreementRecord, Partner, PrekeyRecord
 from gateway.service.agreements import terms
 from gateway.service.context import Context
+from gateway.service.witnessing import shown
 
 MAX_PREKEYS = 200
 
 
-def state(ctx: Context, partner: Partner) -> dict[str, Any]:
-    """Everything one poll tells the agent."""
+def state(ctx: Context, partner: Partner, seen: int = 0) -> dict[str, Any]:
+    """Everything one poll tells the agent. `seen`: how large the log was when its witness last saw it."""
     slug, now = partner.identity.slug, ctx.clock()
     with ctx.store.begin() as uow:
         held = uow.agreements.all(partner=slug)
@@ -21,6 +22,7 @@ def state(ctx: Context, partner: Partner) -> dict[str, Any]:
             "time": now.isoformat(),
             "prekeys": uow.prekeys.available(slug, now),
             "waiting": [str(exchange) for exchange in uow.mailbox.waiting(slug)],
+            "log": shown(ctx, uow, partner, seen),
             "agreements": [_agreement(ctx, partner, record) for record in held],
         }
 

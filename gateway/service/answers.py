@@ -129,6 +129,7 @@ def _keep(
         body={"register_date": opened.manifest.attestation.register_date.isoformat()},
         accounted={"receipt": split(data, len(data))[0].decode(), "answer": opened.digest.hex()},
     )
+    uow.cosignatures.deliver(exchange.id, uow.log.verifier.name, uow.log.size())
     uow.mailbox.remove(exchange.id)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gateway.ports import Clock, ExchangeKeys, PartyKeys, Store, Transport
 from gateway.reviewports import SearchSeal
+from gateway.witness_ports import CosignedMemory, UnsafeNoMemory
 from policies.model import PolicySet
 
 
@@ -21,3 +22,4 @@ class Context:
     clock: Clock
     entropy: Callable[[int], bytes]
     """`entropy(n)` gives n bytes fit for keys (`secrets.token_bytes`)."""
+    cosigned: CosignedMemory = UnsafeNoMemory()  # noqa: RUF009 - it has no state

@@ -8,6 +8,7 @@ from gateway.ports import UnitOfWork, User
 from gateway.service.access import require_role
 from gateway.service.closing import close
 from gateway.service.context import Context
+from gateway.service.cosigned import waits_for
 from gateway.service.recording import actor_of, record_exchange
 
 
@@ -20,14 +21,16 @@ def listing(ctx: Context, user: User) -> list[dict[str, Any]]:
 
 
 def show(ctx: Context, user: User, exchange_id: ExchangeId) -> dict[str, Any]:
-    """One exchange.
+    """One exchange; once delivered, whose cosignature its release waits for.
 
     Raises:
         NotFoundError: there is none that this user may see.
     """
     require_role(user, Role.PROGRAMME, Role.REVIEWER)
     with ctx.store.begin() as uow:
-        return _summary(visible(uow, user, exchange_id))
+        exchange = visible(uow, user, exchange_id)
+        waits = waits_for(ctx, uow, exchange) if exchange.status is Status.DELIVERED else ()
+        return _summary(exchange) | {"waits_for": list(waits)}
 
 
 def cancel(ctx: Context, user: User, exchange_id: ExchangeId) -> None:

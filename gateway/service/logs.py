@@ -18,13 +18,6 @@ MAX_PAGE = 1000
 _CHUNK = 1 << 16
 
 
-def checkpoint(ctx: Context, user: User) -> bytes:
-    """The newest signed checkpoint."""
-    require_role(user, Role.REVIEWER)
-    with ctx.store.begin() as uow:
-        return uow.log.checkpoint()
-
-
 def entries(ctx: Context, user: User, start: int, limit: int) -> list[dict[str, Any]]:
     """Entries from index `start` on, at most `limit`.
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from gateway.domain.exchange import Exchange, ExchangeId, Granularity, Status
 from gateway.service.context import Context
+from gateway.service.cosigned import waits_for
 from gateway.service.dispatch import still_permitted
 from gateway.service.itemising import UNIT
 from gateway.service.recording import record_exchange, the_gateway
@@ -14,7 +15,8 @@ def release(ctx: Context, exchange_id: ExchangeId) -> Status:
     """Record "authorised: to programme" and make the result readable.
 
     Returns:
-        RELEASED, or CANCELLED when nothing permits the release any more, or the status it had already.
+        RELEASED; DELIVERED while the policy waits for a cosignature; CANCELLED when nothing permits the
+        release any more; or the status it had already.
     """
     with ctx.store.begin() as uow:
         exchange = uow.exchanges.get(exchange_id)
@@ -24,6 +26,8 @@ def release(ctx: Context, exchange_id: ExchangeId) -> Status:
         if not still_permitted(ctx, uow, exchange, at):
             uow.commit()
             return Status.CANCELLED
+        if waits_for(ctx, uow, exchange):
+            return Status.DELIVERED
         if not uow.exchanges.advance(exchange_id, Status.RELEASED, frm=[Status.DELIVERED]):
             return Status.RELEASED  # another worker was first
         answer = get_sealed(ctx, uow, exchange_id, "flags")

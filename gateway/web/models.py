@@ -46,7 +46,7 @@ class CheckedList(Model):
 
 
 class Exchange(Model):
-    """One exchange, without personal data."""
+    """One exchange, without personal data. `waits_for`: whose cosignatures a delivered one waits for."""
 
     exchange: UUID
     status: Status
@@ -61,6 +61,7 @@ class Exchange(Model):
     expires_at: datetime
     households: int
     people: int
+    waits_for: list[str] = []
 
 
 class Exchanges(Model):
@@ -231,6 +232,52 @@ class EvidenceRequest(Model):
     seen: Annotated[str, Field(max_length=1 << 17)] | None = None
 
 
+class Witness(Model):
+    """A partner's witness: its key (C2SP vkey), and the largest tree that it has cosigned."""
+
+    partner: str
+    key: str
+    size: int | None
+    at: datetime | None
+
+
+class WitnessAlarm(Model):
+    """A witness was shown another log. `seen`, `shown`: C2SP checkpoints; `notice`: the partner's JWS."""
+
+    partner: str
+    reason: str
+    raised_at: datetime
+    received_at: datetime
+    seen: str
+    shown: str
+    shown_key: str
+    notice: str
+
+
+class Witnesses(Model):
+    """Witnesses by partner; alarms, the newest first."""
+
+    witnesses: list[Witness]
+    alarms: list[WitnessAlarm]
+
+
+class LogShown(Model):
+    """The log as its witness sees it: key (JWS), checkpoint, proof in hex; the witness' own key and size."""
+
+    key: str
+    checkpoint: str
+    proof: list[str]
+    witness: str
+    witnessed: int
+
+
+class Receipts(Model):
+    """SHA-256, hex, of what was sent and of what came back; null where there is none, or not any more."""
+
+    request: str
+    answer: str | None
+
+
 class AgreementState(Model):
     """`status`: proposed, in-force, revoked or expired."""
 
@@ -245,6 +292,7 @@ class AgentState(Model):
     time: datetime
     prekeys: int
     waiting: list[UUID]
+    log: LogShown
     agreements: list[AgreementState]
 
 

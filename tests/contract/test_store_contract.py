@@ -12,6 +12,7 @@ from audit.entry import Entry
 from gateway.domain.errors import ConflictError, NotFoundError
 from gateway.domain.exchange import ExchangeId, Status
 from gateway.ports import Store
+from gateway.witness_ports import AlarmRecord, CosignedRecord, WitnessRecord
 
 LATER = NOON + timedelta(hours=1)
 
@@ -82,8 +83,21 @@ def test_the_order_of_writes_inside_a_unit_is_free(store):
         lambda unit: unit.exchanges.add(an_exchange(agreement="none")),
         lambda unit: unit.vault.put(ExchangeId(UUID(int=1)), "list", b"sealed"),
         lambda unit: unit.mailbox.post("health", ExchangeId(UUID(int=1)), b"bundle"),
+        lambda unit: unit.witnesses.announce(a_witness("nobody")),
+        lambda unit: unit.witnesses.alarm(AlarmRecord("1" * 64, "nobody", "notice.signed.this", NOON)),
+        lambda unit: unit.cosignatures.deliver(ExchangeId(UUID(int=1)), "flagstone/council", 1),
     ],
-    ids=["agreement", "prekey", "exchange of nobody", "exchange without agreement", "vault", "mailbox"],
+    ids=[
+        "agreement",
+        "prekey",
+        "exchange of nobody",
+        "exchange without agreement",
+        "vault",
+        "mailbox",
+        "witness",
+        "alarm",
+        "delivery",
+    ],
 )
 def test_a_dangling_reference_does_not_commit(store, dangling):
     """A row that refers to something that is not there is refused whole at the commit."""
@@ -272,3 +286,77 @@ def test_concurrent_claims_never_share_a_prekey(store):
         claimed = [key for key in pool.map(claim, range(8)) if key]
     assert sorted(claimed) == sorted(set(claimed))
     assert len(claimed) == 5
+
+
+# --- witnesses ---------------------------------------------------------------------------------------
+
+
+def a_witness(partner: str = "health", **changes) -> WitnessRecord:
+    return replace(WitnessRecord(partner, f"{partner}+vkey", "partner.signed.this", NOON), **changes)
+
+
+def a_note(size: int, partner: str = "health", **changes) -> CosignedRecord:
+    note = f"{partner} saw {size}".encode()
+    return replace(CosignedRecord("flagstone/council", size, partner, note, NOON), **changes)
+
+
+def test_a_witness_has_one_key(store):
+    """A later announcement takes the place of the earlier; two witnesses never have one key."""
+    enrol(store)
+    with store.begin() as unit:
+        assert unit.witnesses.get("health") is None
+        unit.partners.add(a_partner("police"))
+        unit.witnesses.announce(a_witness())
+        unit.witnesses.announce(a_witness("police"))
+        unit.witnesses.announce(a_witness(vkey="another", announced_at=LATER))
+        unit.commit()
+    with store.begin() as unit:
+        held = [a_witness(vkey="another", announced_at=LATER), a_witness("police")]
+        assert unit.witnesses.all() == held
+        assert unit.witnesses.get("health") == held[0]
+    with store.begin() as unit, pytest.raises(ConflictError):
+        unit.witnesses.announce(a_witness(vkey="police+vkey"))
+
+
+def test_alarms_come_once_and_newest_first(store):
+    """The same notice again is not new, and is listed once."""
+    enrol(store)
+    first = AlarmRecord("1" * 64, "health", "notice.signed.this", NOON)
+    second = AlarmRecord("2" * 64, "health", "notice.signed.too", LATER)
+    with store.begin() as unit:
+        assert [unit.witnesses.alarm(each) for each in (first, second, first)] == [True, True, False]
+        unit.commit()
+    with store.begin() as unit:
+        assert unit.witnesses.alarms() == [second, first]
+
+
+def test_cosigned_checkpoints_are_kept_for_ever(store):
+    """Each size once for each partner; the newest of one, all of a size, the largest that enough signed."""
+    other = a_note(9, origin="flagstone/council/2")
+    with store.begin() as unit:
+        kept = [a_note(3), a_note(5), a_note(5, "police"), a_note(7), other]
+        assert all(unit.cosignatures.keep(each) for each in kept)
+        assert not unit.cosignatures.keep(a_note(5, note=b"another"))
+        unit.commit()
+    with store.begin() as unit:
+        cosigned = unit.cosignatures
+        assert cosigned.newest("flagstone/council", "health") == a_note(7)
+        assert cosigned.newest("flagstone/council", "nobody") is None
+        assert cosigned.at("flagstone/council", 5) == [a_note(5), a_note(5, "police")]
+        assert cosigned.at("flagstone/council", 4) == []
+        assert [cosigned.largest("flagstone/council", least) for least in (1, 2, 3)] == [7, 5, None]
+        assert cosigned.largest("flagstone/council/2", 1) == 9
+
+
+def test_a_delivery_has_one_place(store):
+    """The first place that is told of a delivery stands."""
+    enrol(store)
+    exchange = an_exchange()
+    with store.begin() as unit:
+        unit.exchanges.add(exchange)
+        unit.cosignatures.deliver(exchange.id, "flagstone/council", 4)
+        unit.cosignatures.deliver(exchange.id, "flagstone/council", 5)
+        unit.commit()
+    with store.begin() as unit:
+        assert unit.cosignatures.delivered(exchange.id) == ("flagstone/council", 4)
+        assert unit.cosignatures.delivered(ExchangeId(uuid4())) is None

@@ -126,7 +126,7 @@ def test_the_log_holds_no_figure_about_matches(world):
         text = entry.leaf().decode().lower()
         assert not any(word in text for word in ("match", "tied", "objected", "found", "abel", "quilter"))
     received = next(entry for entry in world.entries() if entry.kind == "request.received")
-    assert set(received.body["commitments"]) == {"people"}
+    assert set(received.body["commitments"]) == {"people", "request"}
 
 
 def test_two_requests_of_one_round_are_both_answered(world):

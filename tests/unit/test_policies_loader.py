@@ -92,6 +92,27 @@ REFUSALS = {
     "item twice": (HEALTH, '["identify"]', '["identify", "identify"]', "purposes", "twice"),
     "item not text": (HEALTH, '["identify"]', "[1]", "purposes", "printable text"),
     "id not an id": (HEALTH, 'id = "health-trust"', 'id = "Health Trust"', "id", "must be a-z"),
+    "unknown witness": (
+        HEALTH,
+        "[retention]",
+        '[release_when]\ncosigned_by = ["everybody"]\n\n[retention]',
+        "release_when.cosigned_by",
+        "must be one of",
+    ),
+    "no witness": (
+        HEALTH,
+        "[retention]",
+        "[release_when]\ncosigned_by = []\n\n[retention]",
+        "release_when.cosigned_by",
+        "must not be empty",
+    ),
+    "unknown reason to wait": (
+        HEALTH,
+        "[retention]",
+        '[release_when]\ncosigned_by = ["partner"]\nmoon = "full"\n\n[retention]',
+        "release_when.moon",
+        "unknown key",
+    ),
     "empty text": (
         HEALTH,
         'title = "Health indicators of an NHS trust"',

@@ -1,6 +1,7 @@
 import pytest
 from web.webworld import LIST, MAX_UPLOAD, Call, operations, well_formed
 
+from gateway.bundle.witness import MAX_NOTE
 from gateway.domain.errors import BadInputError
 from gateway.web.api.agent import MAX_ANSWER, MAX_JWS, MAX_PREKEYS
 from gateway.web.api.log import MAX_REQUEST
@@ -19,6 +20,9 @@ LIMITS = {
     "PUT /v1/agent/exchanges/{exchange}/refusal": ("agent health", MAX_JWS),
     "PUT /v1/agent/agreements/{number}/signature": ("agent health", MAX_JWS),
     "PUT /v1/agent/agreements/{number}/revocation": ("agent health", MAX_JWS),
+    "PUT /v1/agent/witness": ("agent health", MAX_JWS),
+    "PUT /v1/agent/cosignature": ("agent health", MAX_NOTE),
+    "PUT /v1/agent/alarm": ("agent health", MAX_JWS),
 }
 
 

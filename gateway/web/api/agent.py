@@ -1,16 +1,17 @@
 """The mailbox of a partner's agent: it polls, leaves prekeys, fetches requests and brings answers back."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Request, Response, status
+from fastapi import APIRouter, Query, Request, Response, status
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from gateway.bundle.witness import MAX_NOTE
 from gateway.domain.errors import BadInputError
 from gateway.domain.exchange import ExchangeId
-from gateway.service import agents, agreements, answers
+from gateway.service import agents, agreements, answers, witnessing
 from gateway.web import models
-from gateway.web.bodies import BUNDLE, JSON, JWS, body_of, read_body, read_text
+from gateway.web.bodies import BUNDLE, JSON, JWS, NOTE, body_of, read_body, read_text
 from gateway.web.documented import AGENT, BODY, bytes_of, problems
 from gateway.web.identity import Agent
 from gateway.web.parameters import AgreementNumber, Exchange
@@ -20,15 +21,18 @@ MAX_ANSWER: Final = 16 * 1024 * 1024
 """An answer is one bit for each unit and indicator: 16 MiB holds 100 indicators of a million people."""
 MAX_PREKEYS: Final = 1024 * 1024  # 200 of them, 4 KiB each at most, and the JSON around them
 MAX_JWS: Final = 64 * 1024
+_MAX_SIZE: Final = 2**53 - 1  # what JSON readers hold without loss
 
 router = APIRouter(prefix="/v1/agent", tags=["agent"])
 _NO_CONTENT: Final = status.HTTP_204_NO_CONTENT
 
 
-@router.get("/state", response_model=models.AgentState, responses=problems(*AGENT))
-def agent_state(wired: Wired, agent: Agent) -> dict[str, Any]:
-    """Everything that one poll tells the agent."""
-    return agents.state(wired.context, agent)
+@router.get("/state", response_model=models.AgentState, responses=problems(*AGENT, 422))
+def agent_state(
+    wired: Wired, agent: Agent, seen: Annotated[int, Query(ge=0, le=_MAX_SIZE)] = 0
+) -> dict[str, Any]:
+    """Everything that one poll tells the agent. `seen`: how large the log was that it cosigned last."""
+    return agents.state(wired.context, agent, seen)
 
 
 @router.post(
@@ -127,3 +131,42 @@ async def revoke_agreement(request: Request, wired: Wired, agent: Agent, number:
     """Revoke: effective at the next step of every exchange under the agreement."""
     jws = await read_text(request, JWS, MAX_JWS)
     await run_in_threadpool(agreements.revoke_by_partner, wired.context, agent, number, jws)
+
+
+@router.put(
+    "/witness",
+    status_code=_NO_CONTENT,
+    response_class=Response,
+    responses=problems(*AGENT, *BODY, 400, 409),
+    openapi_extra=body_of(JWS),
+)
+async def announce_witness(request: Request, wired: Wired, agent: Agent) -> None:
+    """Announce the key that this partner's agent cosigns checkpoints with."""
+    jws = await read_text(request, JWS, MAX_JWS)
+    await run_in_threadpool(witnessing.announce, wired.context, agent, jws)
+
+
+@router.put(
+    "/cosignature",
+    status_code=_NO_CONTENT,
+    response_class=Response,
+    responses=problems(*AGENT, *BODY, 400, 409),
+    openapi_extra=body_of(NOTE),
+)
+async def bring_cosignature(request: Request, wired: Wired, agent: Agent) -> None:
+    """Bring a checkpoint with this witness' cosignature (C2SP tlog-cosignature). Idempotent."""
+    note = b"".join(await read_body(request, NOTE, MAX_NOTE))
+    await run_in_threadpool(witnessing.receive_cosignature, wired.context, agent, note)
+
+
+@router.put(
+    "/alarm",
+    status_code=_NO_CONTENT,
+    response_class=Response,
+    responses=problems(*AGENT, *BODY, 400),
+    openapi_extra=body_of(JWS),
+)
+async def bring_alarm(request: Request, wired: Wired, agent: Agent) -> None:
+    """Bring the signed notice that this witness was shown another log. Idempotent."""
+    jws = await read_text(request, JWS, MAX_JWS)
+    await run_in_threadpool(witnessing.receive_alarm, wired.context, agent, jws)

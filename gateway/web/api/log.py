@@ -12,7 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from gateway.domain.errors import BadInputError
 from gateway.domain.exchange import ExchangeId
 from gateway.reviewports import Wanted
-from gateway.service import extracts, finding, logs, partners, subjects
+from gateway.service import cosigned as cosigned_
+from gateway.service import extracts, finding, logs, partners, receipts, subjects
 from gateway.service.proving import prove
 from gateway.web import models, parameters
 from gateway.web.bodies import JSON, body_of, read_body
@@ -33,11 +34,31 @@ router = APIRouter(prefix="/v1/log", tags=["log"])
 @router.get(
     "/checkpoint",
     response_class=Response,
-    responses=bytes_of("text/plain; charset=utf-8", "A signed note") | problems(*USER),
+    responses=bytes_of("text/plain; charset=utf-8", "A signed note") | problems(*USER, 404, 422),
 )
-def read_checkpoint(wired: Wired, user: Reviewer) -> Response:
-    """The newest signed checkpoint (C2SP tlog-checkpoint)."""
-    return Response(logs.checkpoint(wired.context, user), media_type="text/plain")
+def read_checkpoint(
+    wired: Wired,
+    user: Reviewer,
+    cosigned: Annotated[int, Query(ge=0, le=100)] = 0,
+) -> Response:
+    """The newest signed checkpoint (C2SP tlog-checkpoint) with the cosignatures it has.
+
+    With `cosigned`, the newest that so many witnesses cosigned.
+    """
+    note = cosigned_.checkpoint(wired.context, user, cosigned)
+    return Response(note, media_type="text/plain")
+
+
+@router.get("/witnesses", response_model=models.Witnesses, responses=problems(*USER))
+def read_witnesses(wired: Wired, user: Reviewer) -> dict[str, Any]:
+    """Who witnesses the log, up to where, and every alarm."""
+    return cosigned_.witnesses(wired.context, user)
+
+
+@router.get("/receipts/{exchange}", response_model=models.Receipts, responses=problems(*USER, 404, 422))
+def read_receipts(wired: Wired, user: Reviewer, exchange: Exchange) -> dict[str, str | None]:
+    """Digests of what travelled in an exchange, to compare with the partner's own log."""
+    return receipts.digests(wired.context, user, ExchangeId(exchange))
 
 
 @router.get("/entries", response_model=list[models.LogEntry], responses=problems(*USER, 422))

@@ -1,0 +1,194 @@
+"""What the agent knows of the council's log as its witness, and the one place that cosigns (DESIGN.md §6).
+
+It never cosigns a smaller or an inconsistent tree, nor two roots of one size: whatever does not extend the
+tree that was cosigned last raises an alarm instead.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, Protocol, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from adapters.agent.tray import Tray
+from audit.checkpoint import Checkpoint, open_checkpoint
+from audit.cosignature import Cosigner, open_cosigned
+from audit.errors import NoteError, ProofError
+from audit.merkle import verify_consistency
+from gateway.bundle.witness import LogKey, Reason, verify_log_key
+from gateway.domain.errors import ConfigurationError, VerificationError
+from gateway.domain.identity import Identity
+
+_SEEN: Final = "seen.json"
+
+
+class Shown(Protocol):
+    """The council's log as one poll shows it: its signed key, newest checkpoint, and proof in hex."""
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def checkpoint(self) -> str: ...
+
+    @property
+    def proof(self) -> Sequence[str]: ...
+
+
+class DivergenceError(VerificationError):
+    """The log that is shown is not the one that was cosigned before. `key`: as shown, where it is signed."""
+
+    code = "witness-alarm"
+
+    def __init__(self, reason: Reason, key: LogKey | None = None) -> None:
+        self.why = reason
+        self.key = key
+        super().__init__(
+            f"not the log that this witness saw before ({reason.value})",
+            place="the council's log",
+            way_out="Nothing is answered. See flagstone agent witness show",
+        )
+
+
+class KeptFile(BaseModel):
+    """A small strict JSON file of the agent's own."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    def to_bytes(self) -> bytes:
+        return self.model_dump_json(indent=1).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, name: str) -> Self:
+        """Raise ConfigurationError when the file `name` is damaged."""
+        try:
+            return cls.model_validate_json(data)
+        except ValidationError:
+            raise ConfigurationError(
+                "damaged",
+                place=f"witness/{name}",
+                way_out="Restore the file as it was last; an older copy would let the log be rolled back",
+            ) from None
+
+
+class Seen(KeptFile):
+    """The log's key as the council signed it, and the newest cosigned checkpoint, "" before the first."""
+
+    key: str
+    note: str = ""
+
+
+class Witness:
+    """One process at a time looks; others may read at any moment."""
+
+    def __init__(self, tray: Tray, cosigner: Cosigner, council: Identity) -> None:
+        self._tray = tray
+        self._cosigner = cosigner
+        self._council = council
+
+    @property
+    def vkey(self) -> str:
+        """This witness' public key, as a trust file has it."""
+        return self._cosigner.verifier.vkey
+
+    @property
+    def tray(self) -> Tray:
+        """Where evidence lies too."""
+        return self._tray
+
+    def seen(self) -> Seen | None:
+        """What was seen last; None before the first look."""
+        data = self._tray.get(_SEEN)
+        return None if data is None else Seen.from_bytes(data, _SEEN)
+
+    def size(self) -> int:
+        """How large the tree was that was cosigned last."""
+        checkpoint = self.cosigned()
+        return checkpoint.size if checkpoint else 0
+
+    def cosigned(self) -> Checkpoint | None:
+        """The newest checkpoint that was cosigned, its signatures verified."""
+        seen = self.seen()
+        return self._opened(seen) if seen else None
+
+    def key(self, token: str) -> LogKey:
+        """The log key that the council signed. Raise VerificationError otherwise."""
+        return verify_log_key(token, self._council)
+
+    def look(self, shown: Shown, at: datetime) -> str:
+        """Verify what is shown, cosign what is new, and keep it; the newest cosigned note, fit to hand out.
+
+        Raises:
+            DivergenceError: it does not extend what was seen; nothing was signed or kept.
+        """
+        seen = self.seen()
+        key = self._shown_key(shown, seen)
+        try:
+            new = open_checkpoint(shown.checkpoint.encode(), key.verifier)
+        except NoteError:
+            raise DivergenceError(Reason.NOT_SIGNED, key) from None
+        old = self._opened(seen) if seen else None
+        if old is not None:
+            _check_extends(old, new, shown.proof, key)
+        if seen and (new.size == 0 or (old and old.size == new.size)):
+            return seen.note
+        if new.size == 0:
+            self.turn_to(shown.key)  # an empty tree says nothing that could be cosigned; its key is pinned
+            return ""
+        line = self._cosigner.cosign(shown.checkpoint.encode(), at)
+        note = shown.checkpoint + line.decode()
+        # commit point: on this disk before anyone is given the cosignature, so that no restart forgets it
+        self._tray.put(_SEEN, Seen(key=shown.key, note=note).to_bytes())
+        return note
+
+    def linked(self, key: LogKey) -> bool:
+        """Whether a new log names the very checkpoint that was cosigned last of the pinned one."""
+        seen = self.seen()
+        old = self._opened(seen) if seen else None
+        if seen is None or old is None:
+            return bool(key.follows)
+        before = self.key(seen.key).verifier
+        for note in key.follows:
+            try:
+                if open_checkpoint(note.encode(), before).text == old.text:
+                    return True
+            except NoteError:
+                continue
+        return False
+
+    def turn_to(self, key: str) -> None:
+        """Pin another log, of which nothing has been seen. The caller has seen to its link."""
+        self._tray.put(_SEEN, Seen(key=key).to_bytes())
+
+    def _shown_key(self, shown: Shown, seen: Seen | None) -> LogKey:
+        try:
+            key = self.key(shown.key)
+        except VerificationError:
+            raise DivergenceError(Reason.OTHER_KEY) from None
+        if seen and self.key(seen.key).vkey != key.vkey:
+            raise DivergenceError(Reason.NEW_LOG if self.linked(key) else Reason.OTHER_KEY, key)
+        return key
+
+    def _opened(self, seen: Seen) -> Checkpoint | None:
+        if not seen.note:
+            return None
+        try:
+            log = self.key(seen.key).verifier
+            return open_cosigned(seen.note.encode(), log, [self._cosigner.verifier], 1)[0]
+        except NoteError as error:
+            raise ConfigurationError(str(error), place=f"witness/{_SEEN}") from None
+
+
+def _check_extends(old: Checkpoint, new: Checkpoint, proof: Sequence[str], key: LogKey) -> None:
+    """RFC 9162 §2.1.4: `new` is `old` with more behind it, or the very same."""
+    if new.size < old.size:
+        raise DivergenceError(Reason.SMALLER, key)
+    if new.size == old.size:
+        if new.text != old.text:
+            raise DivergenceError(Reason.OTHER_ROOT, key)
+        return
+    try:
+        hashes = [bytes.fromhex(each) for each in proof]
+        verify_consistency(old.size, new.size, old.root, new.root, hashes)
+    except (ProofError, ValueError):
+        raise DivergenceError(Reason.INCONSISTENT, key) from None
