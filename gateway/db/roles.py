@@ -11,11 +11,13 @@ from gateway.db.tables import (
     SCHEMA,
     agreements,
     exchanges,
+    holds,
     mailbox,
     partners,
     policy_sets,
     prekeys,
     replays,
+    retentions,
     submissions,
     users,
     vault,
@@ -61,17 +63,22 @@ GRANTS: Final[dict[str, dict[str, str]]] = {
         vault.name: "SELECT, INSERT, UPDATE (sealed), DELETE",
         mailbox.name: "SELECT, DELETE",
         submissions.name: "SELECT, INSERT",
+        retentions.name: "SELECT, INSERT, UPDATE (due, taken)",  # never `days`: nobody lengthens a clock
+        holds.name: "SELECT, INSERT, UPDATE (until, reason), DELETE",
         replays.name: "SELECT, INSERT, DELETE",
         policy_sets.name: "SELECT",
         **_LOG,
     },
-    # carries exchanges on: dispatch, release, expiry; and all of schema `dbos`
+    # carries exchanges on: dispatch, release, expiry, destruction; and all of schema `dbos`
     "worker": {
         partners.name: "SELECT",
         agreements.name: "SELECT",
         exchanges.name: "SELECT, UPDATE (status)",
         vault.name: "SELECT, INSERT, UPDATE (sealed), DELETE",
         mailbox.name: "SELECT, INSERT, DELETE",
+        submissions.name: "SELECT (exchange), DELETE",
+        retentions.name: "SELECT, UPDATE (due, destroyed_at, entry, certificate)",
+        holds.name: "SELECT, DELETE",
         **_LOG,
     },
     # reads the log, and logs its own reading; no exchange, no sealed bytes, no names
