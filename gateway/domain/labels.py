@@ -26,5 +26,6 @@ TYP_PREKEY: Final = "flagstone-prekey+jws"
 TYP_AGREEMENT: Final = "flagstone-agreement+jws"
 TYP_REVOCATION: Final = "flagstone-revocation+jws"
 TYP_REFUSAL: Final = "flagstone-refusal+jws"
+TYP_CERTIFICATE: Final = "flagstone-destruction+jws"
 TYP_ASSERTION: Final = "client-authentication+jwt"  # RFC 7523 assertion of an agent
 TYP_ACCESS: Final = "at+jwt"  # RFC 9068 §2.1
