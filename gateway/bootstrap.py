@@ -103,6 +103,7 @@ def opened(settings: Settings, decorate: Callable[[Context], Context] = as_wired
                 transport=MailboxTransport(store),
                 clock=now,
                 entropy=secrets.token_bytes,
+                key_backup_days=settings.key_backup_days,
             )
             return decorate(wired)
 

@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     policies: Path | None = None
     """The council's own policy folder, laid over the packaged one."""
     max_upload_mib: Annotated[int, Field(ge=1, le=1024)] = 64
+    key_backup_days: Annotated[int, Field(ge=0, le=3650)] = 30
+    """For how many days a backup of the exchanges' keys may exist; certificates of destruction say it."""
     gateway: str = "http://127.0.0.1:8400"
     """Where the command line finds the gateway."""
     token: SecretStr | None = None

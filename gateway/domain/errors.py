@@ -71,6 +71,13 @@ class NotFoundError(FlagstoneError):
     status = 404
 
 
+class DestroyedError(NotFoundError):
+    """It was there, and its time to be kept is over."""
+
+    code = "destroyed"
+    status = 410
+
+
 class ConflictError(FlagstoneError):
     """The thing is in a state that does not allow this, or the same id was used for something else."""
 

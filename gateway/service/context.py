@@ -19,3 +19,5 @@ class Context:
     clock: Clock
     entropy: Callable[[int], bytes]
     """`entropy(n)` gives n bytes fit for keys (`secrets.token_bytes`)."""
+    key_backup_days: int = 30
+    """How long the operator's backups of keys live; certificates of destruction say it."""

@@ -6,7 +6,7 @@ from gateway.domain.errors import ConflictError, NotFoundError
 from gateway.domain.exchange import ENDED, Exchange, ExchangeId, Role, Status
 from gateway.ports import UnitOfWork, User
 from gateway.service.access import require_role
-from gateway.service.closing import close
+from gateway.service.closing import close, start_clocks
 from gateway.service.context import Context
 from gateway.service.recording import actor_of, record_exchange
 
@@ -27,7 +27,7 @@ def show(ctx: Context, user: User, exchange_id: ExchangeId) -> dict[str, Any]:
     """
     require_role(user, Role.PROGRAMME, Role.REVIEWER)
     with ctx.store.begin() as uow:
-        return _summary(visible(uow, user, exchange_id))
+        return _summary(visible(uow, user, exchange_id)) | _kept(uow, exchange_id)
 
 
 def cancel(ctx: Context, user: User, exchange_id: ExchangeId) -> None:
@@ -50,6 +50,7 @@ def cancel(ctx: Context, user: User, exchange_id: ExchangeId) -> None:
         body = {"counts_as_disclosed": before is not Status.PREPARED}
         record_exchange(ctx, uow, "exchange.cancelled", exchange, actor=actor_of(ctx, user), at=at, body=body)
         uow.mailbox.remove(exchange_id)
+        start_clocks(uow, exchange_id, at)
         uow.commit()
     close(ctx, exchange_id)
 
@@ -64,6 +65,16 @@ def visible(uow: UnitOfWork, user: User, exchange_id: ExchangeId) -> Exchange:
     if user.role is Role.PROGRAMME and exchange.submitted_by != user.id:
         raise NotFoundError("there is none", place="exchange")  # the words for what does not exist
     return exchange
+
+
+def _kept(uow: UnitOfWork, exchange_id: ExchangeId) -> dict[str, Any]:
+    """Until when what is kept, and what has been destroyed; no word of why something is held."""
+    told: dict[str, Any] = {}
+    for clock, kept in uow.retentions.of(exchange_id).items():
+        told[f"{clock}_due"] = kept.due
+        told[f"{clock}_destroyed_at"] = kept.destroyed_at
+    hold = uow.holds.of(exchange_id)
+    return told | {"held_until": hold.until if hold else None}
 
 
 def _summary(exchange: Exchange) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from gateway.domain.exchange import Exchange, ExchangeId, Granularity, Status
+from gateway.service.closing import start_clocks
 from gateway.service.context import Context
 from gateway.service.dispatch import still_permitted
 from gateway.service.recording import record_exchange, the_gateway
@@ -41,6 +42,7 @@ def release(ctx: Context, exchange_id: ExchangeId) -> Status:
             # what was given, even how often, derives from persons: committed, never shown
             private={"result": result["units"], "counts/units_flagged": flagged},
         )
+        start_clocks(uow, exchange_id, at)
         uow.commit()
     return Status.RELEASED
 

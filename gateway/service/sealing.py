@@ -24,6 +24,8 @@ SEAL_KEY = "seal"
 ACCOUNT_KEY = "accounting"
 PROBE_KEY = "probe"
 SECRET = "secret"  # noqa: S105 - a name, not a key
+TAGS_KEY = "tags"
+"""Under which a reviewer finds again who an exchange asked about."""
 ACCOUNTING = "accounting/"
 """Kinds that begin so are sealed under the accounting key."""
 _NONCE_BYTES = 12
