@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.domain.exchange import Granularity, Status
+from gateway.domain.retention import RetentionClock
 from gateway.web.problems import RowProblem
 
 
@@ -60,6 +61,29 @@ class Exchange(Model):
     expires_at: datetime
     households: int
     people: int
+
+
+class ExchangeShown(Exchange):
+    """One exchange, and what is kept of it. A day that is due is the first on which nothing is left."""
+
+    results_due: date | None = None
+    results_destroyed_at: datetime | None = None
+    accounting_due: date | None = None
+    accounting_destroyed_at: datetime | None = None
+    held_until: date | None = None
+
+
+class Certificate(Model):
+    """A certificate of destruction, as compact JWS, and the clock that it is about."""
+
+    clock: RetentionClock
+    jws: str
+
+
+class Certificates(Model):
+    """Results first; empty as long as nothing is destroyed."""
+
+    certificates: list[Certificate]
 
 
 class Exchanges(Model):
@@ -127,6 +151,13 @@ class AgreementState(Model):
     status: str
 
 
+class CertificateName(Model):
+    """A certificate that the agent has not taken yet."""
+
+    exchange: UUID
+    clock: RetentionClock
+
+
 class AgentState(Model):
     """Everything that one poll tells an agent. `waiting`: exchanges whose request may be fetched."""
 
@@ -134,6 +165,7 @@ class AgentState(Model):
     prekeys: int
     waiting: list[UUID]
     agreements: list[AgreementState]
+    certificates: list[CertificateName]
 
 
 class Agreement(Model):

@@ -1,9 +1,12 @@
 """Parameters that several routes take."""
 
+from datetime import date
 from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import Header, Path, Query
+
+from gateway.domain.retention import HoldReason, RetentionClock
 
 _NAME: Final = r"^[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?$"
 
@@ -27,3 +30,6 @@ IdempotencyKey = Annotated[
     ),
 ]
 AcceptValid = Annotated[bool, Query(description="Go on without the bad rows")]
+Clock = Annotated[RetentionClock, Path(description="Which of the exchange's two clocks")]
+Until = Annotated[date, Query(description="The last day of the hold, a year ahead at most")]
+Reason = Annotated[HoldReason, Query(description="Why; free text is not taken")]
