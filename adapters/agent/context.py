@@ -48,6 +48,7 @@ class Agent:
     approvals: Approvals
     inbox: Tray
     outbox: Tray
+    certificates: Tray
     journal: Journal
     gateway: MailboxClient
     limits: Limits

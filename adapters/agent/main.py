@@ -122,6 +122,7 @@ def opened(home: Path) -> Iterator[Opened]:
             approvals=Approvals(Tray(home / "approvals")),
             inbox=Tray(home / "inbox"),
             outbox=Tray(home / "outbox"),
+            certificates=Tray(home / "certificates"),
             journal=journal,
             gateway=MailboxClient(wire),
             limits=settings.own_limits(),
