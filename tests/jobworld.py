@@ -149,13 +149,16 @@ class Job:
         return b"\n".join(self.store.committed.leaves).decode()
 
 
-def a_job(*, sign: bool = True, prekeys: int = 5) -> Job:
-    """A council whose one partner, `trust`, is enrolled and (if `sign`) bound by an agreement."""
-    store, clock, transport = FakeStore(), FakeClock(), FakeTransport()
+def a_job(*, sign: bool = True, prekeys: int = 5, store=None, exchange_keys=None, transport=None) -> Job:
+    """A council whose one partner, `trust`, is enrolled and (if `sign`) bound by an agreement.
+
+    `store`, `exchange_keys` and `transport` take the places of the fakes.
+    """
+    store, clock, transport = store or FakeStore(), FakeClock(), transport or FakeTransport()
     context = Context(
         store=store,
         keys=FakePartyKeys("council"),
-        exchange_keys=FakeExchangeKeys(),
+        exchange_keys=exchange_keys or FakeExchangeKeys(),
         policies=load(builtin()),
         transport=transport,
         clock=clock,
