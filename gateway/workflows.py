@@ -90,13 +90,15 @@ class Workflows:
         self._drive, self._sweep = drive, sweep
 
     def launch(self) -> None:
-        """Destroy again what a backup brought back, recover what a crash left, then sweep every minute."""
+        """Destroy anew what a backup brought back, recover what a crash left, sweep now and every minute."""
         destroy_returned(self._ctx)
         DBOS.launch()
         DBOS.apply_schedules(
             [{"schedule_name": "sweep", "workflow_fn": self._sweep, "schedule": _SWEEP, "context": None}]
         )
-        self._start_all("launch-" + self._ctx.clock().isoformat())
+        now = self._ctx.clock()
+        with SetWorkflowID(f"launch-{now.isoformat()}"):
+            DBOS.start_workflow(self._sweep, now, None)
 
     def stop(self) -> None:
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=5)
