@@ -19,7 +19,6 @@ from typing import Final
 from audit.entry import Json
 from gateway.bundle.certificate import make_certificate
 from gateway.domain.errors import FlagstoneError, LogUnavailableError, StoreUnavailableError
-from gateway.domain.exchange import ExchangeId
 from gateway.domain.legal_date import legal_date
 from gateway.domain.retention import Retention, RetentionClock
 from gateway.ports import UnitOfWork
@@ -61,15 +60,16 @@ def destroy_returned(ctx: Context) -> None:
     """
     for clock, names in KEYS.items():
         living = {each for name in names for each in ctx.exchange_keys.older_than(name, ctx.clock())}
-        for exchange_id in living:
-            _destroy_returned(ctx, exchange_id, clock)
+        with ctx.store.begin() as uow:
+            found = [uow.retentions.of(exchange_id).get(clock) for exchange_id in living]
+        for kept in found:
+            # without a certificate it lives rightly, or `destroy_due` is about to finish
+            if kept is not None and kept.certificate is not None:
+                _destroy_again(ctx, kept)
 
 
-def _destroy_returned(ctx: Context, exchange_id: ExchangeId, clock: RetentionClock) -> None:
+def _destroy_again(ctx: Context, kept: Retention) -> None:
     with ctx.store.begin() as uow:
-        kept = uow.retentions.of(exchange_id).get(clock)
-        if kept is None or kept.certificate is None:
-            return  # it lives rightly, or `destroy_due` is about to finish
         _record(ctx, uow, kept, "exchange.keys-destroyed-again")
         uow.commit()
     _destroy_keys(ctx, kept)

@@ -7,6 +7,9 @@ from agent_world import ADULT, World, people
 from fakes import FakePartyKeys
 
 from adapters.agent.certificates import kept
+from adapters.agent.journal import Journal
+from adapters.agent.tray import Tray
+from adapters.transports.mailbox import MailboxClient
 from gateway.bundle.certificate import make_certificate
 from gateway.domain.errors import VerificationError
 from gateway.domain.retention import RetentionClock
@@ -123,6 +126,38 @@ def test_one_that_is_gone_again_is_passed_over(world):
     world.gateway.certificates[exchange, "accounting"] = ""
     world.round()
     assert len(kept(world.agent)) == 1
+
+
+class Killed(BaseException):
+    """What no handler catches."""
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize(
+    ("whose", "name"),
+    [(Tray, "put"), (Journal, "record"), (MailboxClient, "take_certificate")],
+    ids=["file", "entry", "acknowledgement"],
+)
+def test_killed_at_any_step_it_is_taken_once(world, monkeypatch, whose, name, after):
+    """Killed before or after file, entry or acknowledgement, it goes on at the next start, once."""
+    exchange = answered(world)
+    certify(world, exchange)
+    step = getattr(whose, name)
+
+    def kill(self, *given):
+        if after:
+            step(self, *given)
+        raise Killed
+
+    monkeypatch.setattr(whose, name, kill)
+    with pytest.raises(Killed):
+        world.round()
+    monkeypatch.undo()
+    world.agent = world.restarted()
+    world.round()
+    assert world.gateway.certificates == {}
+    assert [each.certificate.exchange for each in kept(world.agent)] == [exchange]
+    assert entry_of(world, "certificate.results-kept")
 
 
 def test_a_file_that_was_changed_is_not_shown(world):
