@@ -137,6 +137,7 @@ def opened(
                 clock=now,
                 entropy=secrets.token_bytes,
                 cosigned=FileCosignedMemory(settings.home / "cosigned"),
+                key_backup_days=settings.key_backup_days,
             )
             return decorate(wired)
 

@@ -6,7 +6,7 @@ Every port is small. Implementations live at the edges (`gateway.db`, `adapters`
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from audit.checkpoint import NoteVerifier
 from audit.entry import Entry
 from gateway.domain.exchange import Exchange, ExchangeId, Role, Status
 from gateway.domain.identity import Identity
+from gateway.domain.retention import Hold, Retention, RetentionClock
 from gateway.reviewports import LogIndex, SubjectTags
 from gateway.witness_ports import Cosignatures, Witnesses
 
@@ -175,6 +176,9 @@ class Vault(Protocol):
 
     def drop(self, exchange: ExchangeId, kind: str) -> None: ...
 
+    def kinds(self, exchange: ExchangeId) -> list[str]:
+        """What lies there of an exchange, in order."""
+
 
 class Mailbox(Protocol):
     """Bundles that wait for a partner's agent to fetch them."""
@@ -205,6 +209,52 @@ class Submissions(Protocol):
         Of two transactions that ask for the same request, the second waits until the first has ended, so
         that both can't find none.
         """
+
+    def forget(self, exchange: ExchangeId) -> None:
+        """Drop what was remembered of an exchange. Idempotent."""
+
+
+class Retentions(Protocol):
+    """The clocks of exchanges. What `due` and the other lists look at does not grow with what is over."""
+
+    def add(self, retention: Retention) -> None: ...
+
+    def of(self, exchange: ExchangeId, *, alone: bool = False) -> dict[RetentionClock, Retention]:
+        """`alone`: whoever asks so for the same exchange waits until this transaction has ended."""
+
+    def start(self, exchange: ExchangeId, day: date) -> None:
+        """The exchange ended on `day`: each clock that does not run yet is due its days later."""
+
+    def due(self, today: date, limit: int) -> list[Retention]:
+        """Due and not destroyed, of exchanges without a hold; the longest due first, then results first."""
+
+    def destroyed(self, exchange: ExchangeId, clock: RetentionClock, at: datetime, entry: int) -> None: ...
+
+    def uncertified(self, limit: int) -> list[Retention]:
+        """Destroyed, but no certificate says so yet."""
+
+    def certify(self, exchange: ExchangeId, clock: RetentionClock, certificate: str) -> None: ...
+
+    def untaken(self, partner: str, limit: int) -> list[Retention]:
+        """Those whose certificate the partner's agent has not taken, the oldest first."""
+
+    def take(self, exchange: ExchangeId, clock: RetentionClock) -> None:
+        """The partner's agent has the certificate. Idempotent."""
+
+
+class Holds(Protocol):
+    """Legal holds, one an exchange at most."""
+
+    def place(self, hold: Hold) -> None:
+        """In the place of an earlier one."""
+
+    def of(self, exchange: ExchangeId) -> Hold | None: ...
+
+    def lift(self, exchange: ExchangeId) -> None:
+        """Idempotent."""
+
+    def over(self, today: date) -> list[Hold]:
+        """Those whose last day is before `today`."""
 
 
 class Replays(Protocol):
@@ -278,6 +328,12 @@ class UnitOfWork(Protocol):
 
     @property
     def submissions(self) -> Submissions: ...
+
+    @property
+    def retentions(self) -> Retentions: ...
+
+    @property
+    def holds(self) -> Holds: ...
 
     @property
     def replays(self) -> Replays: ...

@@ -19,6 +19,8 @@ from gateway.domain.exchange import ExchangeId, Status
 from gateway.service.advance import advance, rests
 from gateway.service.closing import clear_up
 from gateway.service.context import Context
+from gateway.service.erasure import destroy_due, destroy_returned
+from gateway.service.holds import expire
 from gateway.service.probes import forget
 
 logger = logging.getLogger(__name__)
@@ -82,16 +84,21 @@ class Workflows:
             self._start_all("sweep-" + scheduled.isoformat())
             clear_up(self._ctx, before=self._ctx.clock() - _LEFTOVER_AGE)
             forget(self._ctx, self._ctx.clock())
+            expire(self._ctx)
+            destroy_due(self._ctx)
 
         self._drive, self._sweep = drive, sweep
 
     def launch(self) -> None:
-        """Recover what a crash left, then sweep at once and every minute."""
+        """Destroy anew what a backup brought back, recover what a crash left, sweep now and every minute."""
+        destroy_returned(self._ctx)
         DBOS.launch()
         DBOS.apply_schedules(
             [{"schedule_name": "sweep", "workflow_fn": self._sweep, "schedule": _SWEEP, "context": None}]
         )
-        self._start_all("launch-" + self._ctx.clock().isoformat())
+        now = self._ctx.clock()
+        with SetWorkflowID(f"launch-{now.isoformat()}"):
+            DBOS.start_workflow(self._sweep, now, None)
 
     def stop(self) -> None:
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=5)

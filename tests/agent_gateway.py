@@ -33,6 +33,7 @@ class FakeGateway:
         self.log = CouncilLog(council)
         self.witness, self.cosigned, self.alarms = "", [], []
         self.proposals, self.signatures, self.revocations = {}, {}, {}
+        self.certificates, self.taken = {}, []
         self.tokens = set()
 
     def __call__(self, request):
@@ -75,6 +76,9 @@ class FakeGateway:
                 "log": self.log.shown(int(request.url.params.get("seen", 0)))
                 | {"witness": self.witness, "witnessed": self.witnessed},
                 "agreements": lines,
+                "certificates": [
+                    {"exchange": str(exchange), "clock": clock} for exchange, clock in self.certificates
+                ],
             },
         )
 
@@ -102,8 +106,10 @@ class FakeGateway:
             self.prekeys[prekey.id] = prekey.public
         return httpx.Response(204)
 
-    def _exchanges(self, request, exchange, what):
+    def _exchanges(self, request, exchange, what, clock=None, taken=None):
         exchange = UUID(exchange)
+        if what == "certificates":
+            return self._certificates(exchange, clock, taken)
         if what == "request":
             bundle = self.mailbox.get(exchange)
             return httpx.Response(200, content=bundle) if bundle else httpx.Response(404)
@@ -114,6 +120,15 @@ class FakeGateway:
         taken[exchange] = request.content
         self.mailbox.pop(exchange, None)
         return httpx.Response(204)
+
+    def _certificates(self, exchange, clock, taken):
+        jws = self.certificates.get((exchange, clock))
+        if taken and jws:
+            self.taken.append((exchange, clock))
+            if not self.lose_next_acknowledgement:
+                del self.certificates[exchange, clock]
+            return httpx.Response(204)
+        return httpx.Response(200, text=jws) if jws else httpx.Response(404)
 
     def _agreements(self, request, number, what=None):
         if number not in self.proposals:

@@ -25,6 +25,7 @@ from adapters.agent.context import Agent
 from adapters.agent.journal import Journal
 from adapters.agent.limits import Limits
 from adapters.agent.loop import run_once
+from adapters.agent.replies import DELETED
 from adapters.agent.tray import Tray
 from adapters.agent.witness import Witness
 from adapters.registers.files import ParquetRegister
@@ -151,6 +152,7 @@ class World:
             inbox=Tray(self.folder / "inbox"),
             outbox=Tray(self.folder / "outbox"),
             witness=Witness(Tray(self.folder / "witness"), WITNESS, self.council.identity),
+            certificates=Tray(self.folder / "certificates"),
             journal=Journal(log, Tray(self.folder / "openings"), "trust", self.clock, entropy),
             gateway=MailboxClient(Wire(http, sign_in)),
             limits=Limits(),
@@ -267,11 +269,11 @@ class World:
             return [Entry.parse(leaf) for leaf in store.leaves(0, store.size())]
 
     def kinds(self, exchange=None):
-        """Kinds of log entries, in order, of one exchange or of all."""
+        """Kinds of log entries, in order, of one exchange or of all; but DELETED, which follows every end."""
         return [
             entry.kind
             for entry in self.entries()
-            if exchange is None or entry.body.get("exchange") == str(exchange)
+            if entry.kind != DELETED and (exchange is None or entry.body.get("exchange") == str(exchange))
         ]
 
     def left(self):

@@ -9,6 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fake_retention import FakeHolds, FakeRetentions
 from fake_witnesses import FakeCosignatures, FakeWitnesses
 
 from audit.checkpoint import NoteSigner
@@ -16,6 +17,7 @@ from audit.entry import Entry
 from audit.log import Log
 from gateway.domain.errors import ConflictError, LogUnavailableError, NotFoundError
 from gateway.domain.exchange import ENDED, Exchange, ExchangeId, Status
+from gateway.domain.retention import Hold, Retention, RetentionClock
 from gateway.ports import AgreementRecord, Partner, PrekeyRecord, Submission, User
 from gateway.reviewports import IndexRow, Wanted
 from gateway.witness_ports import AlarmRecord, CosignedRecord, WitnessRecord
@@ -34,6 +36,9 @@ class _State:
     vault: dict[tuple[ExchangeId, str], bytes] = field(default_factory=dict)
     mailbox: dict[ExchangeId, tuple[str, bytes]] = field(default_factory=dict)
     submissions: dict[tuple[UUID, bytes], Submission] = field(default_factory=dict)
+    retentions: dict[tuple[ExchangeId, RetentionClock], Retention] = field(default_factory=dict)
+    taken: dict[tuple[ExchangeId, RetentionClock], bool] = field(default_factory=dict)
+    holds: dict[ExchangeId, Hold] = field(default_factory=dict)
     replays: dict[bytes, datetime] = field(default_factory=dict)
     policy_sets: dict[str, bytes] = field(default_factory=dict)
     witnesses: dict[str, WitnessRecord] = field(default_factory=dict)
@@ -115,6 +120,8 @@ class FakeUnitOfWork:
         self.vault = _Vault(self)
         self.mailbox = _Mailbox(self)
         self.submissions = _Submissions(self)
+        self.retentions = FakeRetentions(self)
+        self.holds = FakeHolds(self)
         self.replays = _Replays(self)
         self.policy_sets = _PolicySets(self)
         self.witnesses = FakeWitnesses(self)
@@ -157,6 +164,8 @@ def _check_references(state: _State) -> None:
         or {each.partner for each in state.exchanges.values()} - state.partners.keys()
         or {each.agreement for each in state.exchanges.values()} - state.agreements.keys()
         or {exchange for exchange, _ in state.vault} - state.exchanges.keys()
+        or {exchange for exchange, _ in state.retentions} - state.exchanges.keys()
+        or state.holds.keys() - state.exchanges.keys()
         or state.mailbox.keys() - state.exchanges.keys()
         or state.witnesses.keys() - state.partners.keys()
         or {each.partner for each in state.alarms.values()} - state.partners.keys()
@@ -329,6 +338,9 @@ class _Vault(_Table):
     def drop(self, exchange: ExchangeId, kind: str) -> None:
         self.unit.write().vault.pop((exchange, kind), None)
 
+    def kinds(self, exchange: ExchangeId) -> list[str]:
+        return sorted(kind for whose, kind in self.unit.state.vault if whose == exchange)
+
 
 class _Mailbox(_Table):
     def post(self, partner: str, exchange: ExchangeId, bundle: bytes) -> None:
@@ -365,6 +377,11 @@ class _Submissions(_Table):
             if (known.user, known.request_digest) == (user, request_digest) and known.exchange in exchanges
         )
         return next((each for each in same if exchanges[each].status not in ENDED), None)
+
+    def forget(self, exchange: ExchangeId) -> None:
+        submissions = self.unit.write().submissions
+        for key in [key for key, known in submissions.items() if known.exchange == exchange]:
+            del submissions[key]
 
 
 class _Replays(_Table):

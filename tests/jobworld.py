@@ -156,13 +156,24 @@ def by_indicator(policies: PolicySet) -> PolicySet:
     return replace(policies, datasets={**policies.datasets, health.id: health})
 
 
-def a_job(*, sign: bool = True, prekeys: int = 5, policies: PolicySet | None = None) -> Job:
-    """A council whose one partner, `trust`, is enrolled and (if `sign`) bound by an agreement."""
-    store, clock, transport = FakeStore(), FakeClock(), FakeTransport()
+def a_job(
+    *,
+    sign: bool = True,
+    prekeys: int = 5,
+    policies: PolicySet | None = None,
+    store=None,
+    exchange_keys=None,
+    transport=None,
+) -> Job:
+    """A council whose one partner, `trust`, is enrolled and (if `sign`) bound by an agreement.
+
+    `store`, `exchange_keys` and `transport` take the places of the fakes.
+    """
+    store, clock, transport = store or FakeStore(), FakeClock(), transport or FakeTransport()
     context = Context(
         store=store,
         keys=FakePartyKeys("council"),
-        exchange_keys=FakeExchangeKeys(),
+        exchange_keys=exchange_keys or FakeExchangeKeys(),
         policies=policies or by_indicator(load(builtin())),
         search_seal=FakeSearchKey(),
         transport=transport,

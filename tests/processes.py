@@ -53,6 +53,8 @@ POLICE = SHIPPED.datasets["police-force"].asked(SHIPPED.frameworks["local"])
 SMALL_FLAGS = {"a1": [POLICE[1]], "b2": [], "c1": [POLICE[0], POLICE[1]]}
 """Who of the small list is on the police register, and what it says of them."""
 RELEASED = {"h1": [POLICE[1]], "h2": [], "h3": [POLICE[0], POLICE[1]]}
+AT_AGENT = {"request.received": 1, "answer.sealed": 1, "copies.deleted": 1}
+"""Entries of the agent's own log about an exchange that it answered."""
 ONCE_EACH = {
     "exchange.permitted": 1,
     "exchange.request-authorised": 1,

@@ -49,6 +49,7 @@ class Agent:
     approvals: Approvals
     inbox: Tray
     outbox: Tray
+    certificates: Tray
     journal: Journal
     witness: Witness
     gateway: MailboxClient

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from adapters.agent.certificates import collect
 from adapters.agent.context import Agent, exchanges_in
 from adapters.agent.turn import Outcome, take_turn
 from adapters.agent.witnessing import witness
@@ -58,6 +59,7 @@ def run_once(agent: Agent) -> Round:
         outcome = _guarded(agent, exchange, waiting=exchange in waiting)
         if outcome is not None:
             outcomes[exchange] = outcome
+    collect(agent, state.certificates)
     return Round(outcomes, failed=len(todo) - len(outcomes))
 
 

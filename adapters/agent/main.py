@@ -133,6 +133,7 @@ def opened(home: Path) -> Iterator[Opened]:
             approvals=Approvals(Tray(home / "approvals")),
             inbox=Tray(home / "inbox"),
             outbox=Tray(home / "outbox"),
+            certificates=Tray(home / "certificates"),
             journal=journal,
             witness=Witness(Tray(home / "witness"), cosigner, council),
             gateway=MailboxClient(wire),

@@ -20,6 +20,7 @@ REJECTED: Final = "request.rejected"
 REPLAYED: Final = "request.replayed"
 WITHDRAWN: Final = "request.withdrawn"
 NOT_ACCEPTED: Final = "reply.not-accepted"
+DELETED: Final = "copies.deleted"
 
 CLOSED: Final = frozenset({SEALED, DECLINED, FAILED, REJECTED, WITHDRAWN})
 """Kinds after which an exchange is settled for ever."""
@@ -88,14 +89,27 @@ def deliver(agent: Agent, exchange: UUID, reply: Reply) -> None:
 
 
 def forget(agent: Agent, exchange: UUID) -> None:
-    """Destroy the exchange's prekey and files. The outbox goes last: as long as it is there, this repeats."""
+    """Destroy the exchange's prekey and files, and say so in the log first.
+
+    The entry comes before the deletion: as long as a file is there, a turn repeats this, so that what the
+    entry says is always carried out. The outbox goes last.
+    """
     name = name_of(exchange)
-    bundle = agent.inbox.get(name)
-    if bundle is not None:
-        _destroy_prekey(agent, bundle)
-        agent.inbox.drop(name)
+    bundle, reply = agent.inbox.get(name), agent.outbox.get(name)
+    prekey = _prekey(agent, bundle)
+    _note_deleted(agent, exchange, {"prekey": prekey, "reply": reply, "request": bundle})
+    if prekey is not None:
+        agent.prekeys.destroy(prekey)
     agent.approvals.drop(exchange)
+    agent.inbox.drop(name)
     agent.outbox.drop(name)
+
+
+def _note_deleted(agent: Agent, exchange: UUID, copies: Mapping[str, object]) -> None:
+    """What is there of the council's list, and what opened it."""
+    there = [what for what, copy in copies.items() if copy is not None]
+    if there and DELETED not in agent.journal.kinds(exchange):
+        agent.journal.record(DELETED, {"exchange": str(exchange), "deleted": there})
 
 
 def _send(agent: Agent, exchange: UUID, reply: Reply) -> None:
@@ -110,9 +124,8 @@ def _note_not_accepted(agent: Agent, exchange: UUID, status: int) -> None:
         agent.journal.record(NOT_ACCEPTED, {"exchange": str(exchange), "status": status})
 
 
-def _destroy_prekey(agent: Agent, bundle: bytes) -> None:
+def _prekey(agent: Agent, bundle: bytes | None) -> str | None:
     try:
-        prekey = read_manifest(agent, bundle).prekey
+        return read_manifest(agent, bundle).prekey if bundle else None
     except VerificationError:
-        return  # not the council's: it may not make us destroy anything
-    agent.prekeys.destroy(prekey)
+        return None  # not the council's: it may not make us destroy anything

@@ -11,6 +11,7 @@ import httpx
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from adapters.transports.wire import GatewayUnavailableError, SignIn, Wire
+from gateway.bundle.certificate import MAX_CERTIFICATE
 from gateway.domain.exchange import ExchangeId
 from gateway.ports import Store
 
@@ -47,6 +48,13 @@ class LogShown(_Answer):
     witnessed: int = Field(ge=0)
 
 
+class CertificateLine(_Answer):
+    """A certificate of destruction that this agent has not taken yet."""
+
+    exchange: UUID
+    clock: str = Field(max_length=20)
+
+
 class State(_Answer):
     """What waits for this agent. `prekeys`: how many unclaimed ones the gateway holds."""
 
@@ -55,6 +63,7 @@ class State(_Answer):
     log: LogShown
     waiting: tuple[UUID, ...] = Field(max_length=10_000)
     agreements: tuple[AgreementLine, ...] = Field(max_length=10_000)
+    certificates: tuple[CertificateLine, ...] = Field((), max_length=1_000)
 
 
 class AgreementPapers(_Answer):
@@ -98,6 +107,14 @@ class MailboxClient:
     def put_refusal(self, exchange: ExchangeId, notice: bytes) -> None:
         """Idempotent, like `put_answer`."""
         self._wire.call("PUT", f"/v1/agent/exchanges/{exchange}/refusal", notice, _JOSE)
+
+    def certificate(self, exchange: ExchangeId, clock: str) -> bytes:
+        path = f"/v1/agent/exchanges/{exchange}/certificates/{clock}"
+        return self._wire.call("GET", path, limit=MAX_CERTIFICATE)
+
+    def take_certificate(self, exchange: ExchangeId, clock: str) -> None:
+        """Say that it is kept here. Idempotent."""
+        self._wire.call("POST", f"/v1/agent/exchanges/{exchange}/certificates/{clock}/taken")
 
     def agreement(self, number: str) -> AgreementPapers:
         return _parse(AgreementPapers, self._wire.call("GET", f"/v1/agent/agreements/{number}", limit=_SMALL))

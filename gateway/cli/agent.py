@@ -11,6 +11,7 @@ from uuid import UUID
 import typer
 from rich.table import Table
 
+from adapters.agent import certificates as certificates_
 from adapters.agent import desk
 from adapters.agent.approvals import CUSTODIAN
 from adapters.agent.loop import run_forever, run_once
@@ -23,6 +24,7 @@ from audit.trust import Trust, write_trust
 from gateway.bundle.agreement import AgreementDocument
 from gateway.cli import agent_witness
 from gateway.cli.agent_options import Home
+from gateway.cli.erasure import show_certificate
 from gateway.cli.files import small, write_private
 from gateway.cli.output import emit, err, out, say, table
 from gateway.domain.errors import BadInputError
@@ -154,6 +156,23 @@ def refuse(
     with opened(home) as agent:
         desk.decide(agent.agent, exchange, approved=False, reason=reason, by=by)
     say("Refused. The agent tells the council at its next look")
+
+
+@app.command()
+def certificates(
+    home: Home,
+    json_: Annotated[bool, typer.Option("--json", help="Print the signed certificates too")] = False,
+) -> None:
+    """List what the council has certified as destroyed, each verified anew."""
+    with opened(home) as agent:
+        kept = certificates_.kept(agent.agent)
+    if json_:
+        emit([each.certificate.model_dump(mode="json") | {"jws": each.jws} for each in kept])
+        return
+    for each in kept:
+        show_certificate(each.certificate.model_dump(mode="json"))
+    if not kept:
+        say("None yet: the running agent fetches each by itself")
 
 
 @agreements.command("list")

@@ -10,7 +10,7 @@ import httpx
 from gateway.domain.errors import ConfigurationError, FlagstoneError, RefusedError
 from gateway.settings import read_settings
 
-_EXIT_CODES = {400: 5, 401: 2, 403: 2, 404: 3, 409: 3, 413: 3, 415: 3, 422: 3, 429: 2, 502: 6}
+_EXIT_CODES = {400: 5, 401: 2, 403: 2, 404: 3, 409: 3, 410: 3, 413: 3, 415: 3, 422: 3, 429: 2, 502: 6}
 """By HTTP status; a policy's refusal is told apart from a missing right by its problem type."""
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _TIMEOUT = httpx.Timeout(30.0, read=300.0, write=300.0)

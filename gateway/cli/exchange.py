@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from gateway.cli import erasure
 from gateway.cli.client import GatewayError, api, call
 from gateway.cli.files import check_folder, check_size, chunks
 from gateway.cli.lists import Rejects, show_row_errors, write_rejects
@@ -19,6 +20,10 @@ from gateway.intake import RowError
 app = typer.Typer(help="Ask a partner about a household list.", no_args_is_help=True)
 
 Exchange = Annotated[uuid.UUID, typer.Argument(help="The exchange's id")]
+app.command()(erasure.hold)
+app.command()(erasure.unhold)
+app.command()(erasure.certificate)
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON")]
 
 _STANDS: Final = {
@@ -109,9 +114,13 @@ def show(exchange: Exchange, json_: AsJson = False) -> None:
     if json_:
         emit(told)
         return
-    told["status"] = f"{told['status']} ({_stands(told)})"
+    stands = _stands(told)
+    if told.get("results_destroyed_at"):
+        stands = f"its results were destroyed on {told['results_destroyed_at'][:10]}"
+    told["status"] = f"{told['status']} ({stands})"
     for key, value in told.items():
-        out.print(f"{key}: {', '.join(value) if isinstance(value, list) else value}")
+        if value is not None:
+            out.print(f"{key}: {', '.join(value) if isinstance(value, list) else value}")
 
 
 @app.command()

@@ -97,6 +97,10 @@ class PostgresVault:
     def drop(self, exchange: ExchangeId, kind: str) -> None:
         self._session.run(delete(vault).where(vault.c.exchange == exchange, vault.c.kind == kind))
 
+    def kinds(self, exchange: ExchangeId) -> list[str]:
+        chosen = select(vault.c.kind).where(vault.c.exchange == exchange).order_by(vault.c.kind)
+        return list(self._session.run(chosen).scalars())
+
 
 class PostgresMailbox:
     """`gateway.ports.Mailbox`."""
@@ -153,6 +157,9 @@ class PostgresSubmissions:
             .limit(1)
         )
         return self._session.run(same).scalar_one_or_none()
+
+    def forget(self, exchange: ExchangeId) -> None:
+        self._session.run(delete(submissions).where(submissions.c.exchange == exchange))
 
 
 class PostgresReplays:

@@ -5,7 +5,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from gateway.db.roles import Roles, grant
-from gateway.db.tables import LOG_TABLES, SCHEMA, metadata
+from gateway.db.tables import LOG_TABLES, SCHEMA, log_index, metadata
 
 _TRIGGERS: Final = text(
     "SELECT pg_get_triggerdef(oid) FROM pg_trigger "
@@ -28,6 +28,7 @@ def set_log_aside(connection: Connection, number: int, roles: Roles = Roles()) -
     connection.execute(text(f"CREATE SCHEMA {aside(number)}"))
     for name in names:
         connection.execute(text(f"ALTER TABLE {name} SET SCHEMA {aside(number)}"))
+    connection.execute(log_index.delete())  # of the old log; the next search fills it from the new one
     metadata.create_all(connection, tables=list(LOG_TABLES), checkfirst=False)
     for guard in guards:
         connection.execute(text(guard))

@@ -13,12 +13,14 @@ from gateway.db.tables import (
     cosigned,
     deliveries,
     exchanges,
+    holds,
     log_index,
     mailbox,
     partners,
     policy_sets,
     prekeys,
     replays,
+    retentions,
     subject_tags,
     submissions,
     users,
@@ -67,6 +69,8 @@ GRANTS: Final[dict[str, dict[str, str]]] = {
         vault.name: "SELECT, INSERT, UPDATE (sealed), DELETE",
         mailbox.name: "SELECT, DELETE",
         submissions.name: "SELECT, INSERT",
+        retentions.name: "SELECT, INSERT, UPDATE (due, taken)",  # never `days`: nobody lengthens a clock
+        holds.name: "SELECT, INSERT, UPDATE (until, reason), DELETE",
         replays.name: "SELECT, INSERT, DELETE",
         policy_sets.name: "SELECT",
         witnesses.name: "SELECT, INSERT, UPDATE (vkey, jws, announced_at)",
@@ -75,7 +79,7 @@ GRANTS: Final[dict[str, dict[str, str]]] = {
         deliveries.name: "SELECT, INSERT",
         **_LOG,
     },
-    # carries exchanges on: dispatch, release, expiry; and all of schema `dbos`
+    # carries exchanges on: dispatch, release, expiry, destruction; and all of schema `dbos`
     "worker": {
         partners.name: "SELECT",
         agreements.name: "SELECT",
@@ -85,6 +89,9 @@ GRANTS: Final[dict[str, dict[str, str]]] = {
         witnesses.name: "SELECT",
         cosigned.name: "SELECT",
         deliveries.name: "SELECT",
+        submissions.name: "SELECT (exchange), DELETE",
+        retentions.name: "SELECT, UPDATE (due, destroyed_at, entry, certificate)",
+        holds.name: "SELECT, DELETE",
         **_LOG,
     },
     # reads the log, logs its own reading and keeps the index that it searches; no exchange, no names, and of

@@ -10,8 +10,10 @@ from typing import Any, Final
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Identity,
@@ -32,6 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 
 from gateway.domain.exchange import ENDED, Granularity, Role, Status
+from gateway.domain.retention import HoldReason, RetentionClock
 
 SCHEMA: Final = "flagstone"
 
@@ -91,6 +94,9 @@ def _partner() -> Column[str]:
 _ENDED: Final = ", ".join(f"'{status}'" for status in sorted(ENDED))
 UNFINISHED: Final = text(f"status NOT IN ({_ENDED})")
 """Literal, since PostgreSQL uses a partial index only for a query that states its condition."""
+RUNNING: Final = text("destroyed_at IS NULL AND due IS NOT NULL")
+UNCERTIFIED: Final = text("destroyed_at IS NOT NULL AND certificate IS NULL")
+UNTAKEN: Final = text("certificate IS NOT NULL AND NOT taken")
 
 
 partners = Table(
@@ -203,6 +209,35 @@ submissions = Table(
     Column("exchange", Uuid),  # empty where the answer was a refusal
     Column("outcome", LargeBinary, nullable=False),
     Index("ix_submissions_request", "user_id", "request_digest"),
+    Index("ix_submissions_exchange", "exchange"),
+)
+
+retentions = Table(
+    "retentions",
+    metadata,
+    _exchange(primary_key=False),
+    *_one_of("clock", RetentionClock),
+    *_number("days"),
+    Column("due", Date),
+    _time("destroyed_at", nullable=True),
+    Column("entry", BigInteger),
+    Column("certificate", Text),
+    Column("taken", Boolean, nullable=False, server_default=text("false")),
+    PrimaryKeyConstraint("exchange", "clock"),
+    CheckConstraint("(destroyed_at IS NULL) = (entry IS NULL)", name="destroyed_whole"),
+    CheckConstraint("certificate IS NULL OR destroyed_at IS NOT NULL", name="certified_after"),
+    Index("ix_retentions_due", "due", postgresql_where=RUNNING),
+    Index("ix_retentions_uncertified", "exchange", postgresql_where=UNCERTIFIED),
+    Index("ix_retentions_untaken", "exchange", postgresql_where=UNTAKEN),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    _exchange(primary_key=True),
+    Column("until", Date, nullable=False),
+    *_one_of("reason", HoldReason),
+    Index("ix_holds_until", "until"),
 )
 
 replays = Table(

@@ -19,6 +19,7 @@ from gateway.db.logindex import PostgresLogIndex, PostgresSubjectTags
 from gateway.db.logstore import PostgresDisclosureLog
 from gateway.db.parties import PostgresAgreements, PostgresPartners, PostgresPrekeys, PostgresUsers
 from gateway.db.policysets import PostgresPolicySets
+from gateway.db.retention import PostgresHolds, PostgresRetentions
 from gateway.db.witnesses import PostgresCosignatures, PostgresWitnesses
 from gateway.domain.errors import LogUnavailableError, StoreUnavailableError
 
@@ -36,6 +37,8 @@ class PostgresUnitOfWork:
         self.vault = PostgresVault(session)
         self.mailbox = PostgresMailbox(session)
         self.submissions = PostgresSubmissions(session)
+        self.retentions = PostgresRetentions(session)
+        self.holds = PostgresHolds(session)
         self.replays = PostgresReplays(session)
         self.policy_sets = PostgresPolicySets(session)
         self.witnesses = PostgresWitnesses(session)

@@ -79,6 +79,13 @@ class TooManyError(FlagstoneError):
     status = 429
 
 
+class DestroyedError(NotFoundError):
+    """It was there, and its time to be kept is over."""
+
+    code = "destroyed"
+    status = 410
+
+
 class ConflictError(FlagstoneError):
     """The thing is in a state that does not allow this, or the same id was used for something else."""
 

@@ -34,5 +34,6 @@ TYP_REFUSAL: Final = "flagstone-refusal+jws"
 TYP_LOG_KEY: Final = "flagstone-log-key+jws"
 TYP_WITNESS_KEY: Final = "flagstone-witness-key+jws"
 TYP_ALARM: Final = "flagstone-witness-alarm+jws"
+TYP_CERTIFICATE: Final = "flagstone-destruction+jws"
 TYP_ASSERTION: Final = "client-authentication+jwt"  # RFC 7523 assertion of an agent
 TYP_ACCESS: Final = "at+jwt"  # RFC 9068 §2.1

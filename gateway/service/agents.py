@@ -6,6 +6,7 @@ from gateway.bundle.prekey import verify_prekey
 from gateway.domain.errors import BadInputError
 from gateway.domain.legal_date import legal_date
 from gateway.ports import AgreementRecord, Partner, PrekeyRecord
+from gateway.service import certificates
 from gateway.service.agreements import terms
 from gateway.service.context import Context
 from gateway.service.witnessing import shown
@@ -24,6 +25,7 @@ def state(ctx: Context, partner: Partner, seen: int = 0) -> dict[str, Any]:
             "waiting": [str(exchange) for exchange in uow.mailbox.waiting(slug)],
             "log": shown(ctx, uow, partner, seen),
             "agreements": [_agreement(ctx, partner, record) for record in held],
+            "certificates": certificates.waiting(uow, slug),
         }
 
 

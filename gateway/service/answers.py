@@ -15,7 +15,7 @@ from gateway.domain.exchange import Exchange, ExchangeId, Status
 from gateway.linkage.scheme import scheme_of
 from gateway.linkage.selftest import self_test
 from gateway.ports import Partner, UnitOfWork
-from gateway.service.closing import close
+from gateway.service.closing import close, start_clocks
 from gateway.service.context import Context
 from gateway.service.dispatch import BEFORE_ANSWER, decide_again, still_permitted
 from gateway.service.recording import record_exchange, the_partner
@@ -94,6 +94,7 @@ def receive_refusal(ctx: Context, partner: Partner, exchange_id: ExchangeId, jws
             accounted={"receipt": jws},
         )
         uow.mailbox.remove(exchange_id)
+        start_clocks(uow, exchange_id, at)
         uow.commit()
     close(ctx, exchange_id)
 

@@ -1,11 +1,21 @@
-"""The end of an exchange: its secret dies, so that stealing a static key later opens nothing of the past."""
+"""The end of an exchange: its secret dies, so that stealing a static key later opens nothing of the past.
+
+From that day on its two clocks run; what they end in is `gateway.service.erasure`.
+"""
 
 from datetime import datetime
 
 from gateway.domain.errors import NotFoundError
 from gateway.domain.exchange import ENDED, ExchangeId
+from gateway.domain.legal_date import legal_date
+from gateway.ports import UnitOfWork
 from gateway.service.context import Context
 from gateway.service.sealing import ACCOUNT_KEY, PROBE_KEY, SEAL_KEY, SECRET, TAGS_KEY
+
+
+def start_clocks(uow: UnitOfWork, exchange_id: ExchangeId, at: datetime) -> None:
+    """In the transaction in which an exchange ends: its days count from the day in London."""
+    uow.retentions.start(exchange_id, legal_date(at))
 
 
 def close(ctx: Context, exchange_id: ExchangeId) -> None:
@@ -31,7 +41,7 @@ def clear_up(ctx: Context, *, before: datetime) -> None:
             close(ctx, exchange_id)
         elif exchange_id in orphans:
             # the secret last, or a crash would hide the others
-            for name in (PROBE_KEY, TAGS_KEY, ACCOUNT_KEY, SEAL_KEY, SECRET):
+            for name in (TAGS_KEY, PROBE_KEY, ACCOUNT_KEY, SEAL_KEY, SECRET):
                 ctx.exchange_keys.destroy(exchange_id, name)
 
 

@@ -23,3 +23,5 @@ class Context:
     entropy: Callable[[int], bytes]
     """`entropy(n)` gives n bytes fit for keys (`secrets.token_bytes`)."""
     cosigned: CosignedMemory = UnsafeNoMemory()  # noqa: RUF009 - it has no state
+    key_backup_days: int = 30
+    """How long the operator's backups of keys live; certificates of destruction say it."""

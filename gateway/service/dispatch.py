@@ -12,6 +12,7 @@ from gateway.domain.errors import ConflictError
 from gateway.domain.exchange import Exchange, ExchangeId, Status
 from gateway.ports import UnitOfWork
 from gateway.service import agreements
+from gateway.service.closing import start_clocks
 from gateway.service.context import Context
 from gateway.service.itemising import PERSON, Values
 from gateway.service.recording import record_exchange, the_gateway
@@ -125,6 +126,7 @@ def _cancel_for(ctx: Context, uow: UnitOfWork, exchange: Exchange, decision: Dec
     body: dict[str, Json] = {"counts_as_disclosed": disclosed, "decision": decision.to_json()}
     record_exchange(ctx, uow, "exchange.cancelled", exchange, actor=the_gateway(ctx), at=at, body=body)
     uow.mailbox.remove(exchange.id)
+    start_clocks(uow, exchange.id, at)
     uow.vault.drop(exchange.id, "flags")  # an answer that may not be released is not kept
 
 
@@ -136,3 +138,4 @@ def _give_up(
     body = {"counts_as_disclosed": Status.PREPARED not in frm, "receipt": False}
     record_exchange(ctx, uow, "exchange.expired", exchange, actor=the_gateway(ctx), at=at, body=body)
     uow.mailbox.remove(exchange.id)
+    start_clocks(uow, exchange.id, at)

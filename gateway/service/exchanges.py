@@ -6,7 +6,7 @@ from gateway.domain.errors import ConflictError, NotFoundError
 from gateway.domain.exchange import ENDED, Exchange, ExchangeId, Role, Status
 from gateway.ports import UnitOfWork, User
 from gateway.service.access import require_role
-from gateway.service.closing import close
+from gateway.service.closing import close, start_clocks
 from gateway.service.context import Context
 from gateway.service.cosigned import waits_for
 from gateway.service.recording import actor_of, record_exchange
@@ -30,7 +30,7 @@ def show(ctx: Context, user: User, exchange_id: ExchangeId) -> dict[str, Any]:
     with ctx.store.begin() as uow:
         exchange = visible(uow, user, exchange_id)
         waits = waits_for(ctx, uow, exchange) if exchange.status is Status.DELIVERED else ()
-        return _summary(exchange) | {"waits_for": list(waits)}
+        return _summary(exchange) | _kept(uow, exchange_id) | {"waits_for": list(waits)}
 
 
 def cancel(ctx: Context, user: User, exchange_id: ExchangeId) -> None:
@@ -53,6 +53,7 @@ def cancel(ctx: Context, user: User, exchange_id: ExchangeId) -> None:
         body = {"counts_as_disclosed": before is not Status.PREPARED}
         record_exchange(ctx, uow, "exchange.cancelled", exchange, actor=actor_of(ctx, user), at=at, body=body)
         uow.mailbox.remove(exchange_id)
+        start_clocks(uow, exchange_id, at)
         uow.commit()
     close(ctx, exchange_id)
 
@@ -67,6 +68,16 @@ def visible(uow: UnitOfWork, user: User, exchange_id: ExchangeId) -> Exchange:
     if user.role is Role.PROGRAMME and exchange.submitted_by != user.id:
         raise NotFoundError("there is none", place="exchange")  # the words for what does not exist
     return exchange
+
+
+def _kept(uow: UnitOfWork, exchange_id: ExchangeId) -> dict[str, Any]:
+    """Until when what is kept, and what has been destroyed; no word of why something is held."""
+    told: dict[str, Any] = {}
+    for clock, kept in uow.retentions.of(exchange_id).items():
+        told[f"{clock}_due"] = kept.due
+        told[f"{clock}_destroyed_at"] = kept.destroyed_at
+    hold = uow.holds.of(exchange_id)
+    return told | {"held_until": hold.until if hold else None}
 
 
 def _summary(exchange: Exchange) -> dict[str, Any]:

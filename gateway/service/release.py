@@ -3,6 +3,7 @@
 from typing import Any
 
 from gateway.domain.exchange import Exchange, ExchangeId, Granularity, Status
+from gateway.service.closing import start_clocks
 from gateway.service.context import Context
 from gateway.service.cosigned import waits_for
 from gateway.service.dispatch import still_permitted
@@ -47,6 +48,7 @@ def release(ctx: Context, exchange_id: ExchangeId) -> Status:
             private={"counts/units_flagged": flagged},
             items=(UNIT, result["units"]),
         )
+        start_clocks(uow, exchange_id, at)
         uow.commit()
     return Status.RELEASED
 

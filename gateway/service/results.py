@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from gateway.domain.errors import ConflictError
+from gateway.domain.errors import ConflictError, DestroyedError
 from gateway.domain.exchange import ExchangeId, Role, Status
-from gateway.ports import User
+from gateway.domain.legal_date import legal_date
+from gateway.domain.retention import RetentionClock
+from gateway.ports import UnitOfWork, User
 from gateway.service.access import require_role
 from gateway.service.context import Context
 from gateway.service.exchanges import visible
@@ -17,12 +19,14 @@ def read(ctx: Context, user: User, exchange_id: ExchangeId) -> dict[str, Any]:
     """Flags per unit and withheld rows with reasons, in an order that says nothing.
 
     Raises:
-        NotFoundError: no such exchange of this user, or its result was destroyed.
+        NotFoundError: no such exchange of this user.
+        DestroyedError: the result was destroyed, or is to be gone by now.
         ConflictError: nothing has been released (yet).
     """
     require_role(user, Role.PROGRAMME)
     with ctx.store.begin() as uow:
         exchange = visible(uow, user, exchange_id)
+        _check_kept(ctx, uow, exchange_id)
         if exchange.status is not Status.RELEASED:
             raise ConflictError(f"nothing is released: the exchange is {exchange.status}", place="results")
         result = get_sealed(ctx, uow, exchange_id, "result")
@@ -38,3 +42,14 @@ def read(ctx: Context, user: User, exchange_id: ExchangeId) -> dict[str, Any]:
         "withheld": withheld,
         "note": NO_FLAG,
     }
+
+
+def _check_kept(ctx: Context, uow: UnitOfWork, exchange_id: ExchangeId) -> None:
+    kept = uow.retentions.of(exchange_id).get(RetentionClock.RESULTS)
+    if kept is None or kept.due is None:
+        return
+    if kept.destroyed_at is not None:
+        raise DestroyedError(f"destroyed on {legal_date(kept.destroyed_at)}", place="results")
+    # whether the sweep has come by or not
+    if kept.due <= legal_date(ctx.clock()) and uow.holds.of(exchange_id) is None:
+        raise DestroyedError(f"kept until {kept.due}, and about to be destroyed", place="results")

@@ -25,6 +25,8 @@ ACCOUNT_KEY = "accounting"
 PROBE_KEY = "probe"
 TAGS_KEY = "tags"
 SECRET = "secret"  # noqa: S105 - a name, not a key
+TAGS_KEY = "tags"
+"""Under which a reviewer finds again who an exchange asked about."""
 ACCOUNTING = "accounting/"
 """Kinds that begin so are sealed under the accounting key."""
 TAGS_KIND = f"{ACCOUNTING}{TAGS_KEY}"

@@ -26,6 +26,7 @@ from gateway.domain.errors import (
 from gateway.domain.exchange import Exchange, ExchangeId, Role, Status
 from gateway.domain.legal_date import legal_date
 from gateway.domain.people import HouseholdList
+from gateway.domain.retention import Retention, RetentionClock
 from gateway.intake import Intake, RowError, read_household_list
 from gateway.linkage.secret import submission_key
 from gateway.ports import AgreementRecord, Partner, PrekeyRecord, Submission, UnitOfWork, User
@@ -35,7 +36,7 @@ from gateway.service.context import Context
 from gateway.service.preparing import Prepared, prepare
 from gateway.service.probes import asked_of_late, remember
 from gateway.service.recording import SMALL, actor_of, record, record_exchange, split_counts
-from gateway.service.sealing import put_sealed
+from gateway.service.sealing import get_sealed, put_sealed
 from policies.decision import AgreementTerms, Decision, Question, decide, refuse_for
 from policies.model import DatasetPolicy
 from policies.rows import NOTHING_WITHHELD, facts, judge, packed
@@ -111,7 +112,7 @@ def submit(
         twin = uow.submissions.under_way(user.id, request.digest)  # first: it waits for a twin
         earlier = uow.submissions.find(user.id, request.key_hash)
         if earlier is not None:
-            return _repeat(earlier, request)
+            return _repeat(ctx, uow, earlier, request)
         if twin is not None:
             raise _under_way(twin)
         return _decide_and_keep(ctx, uow, request)
@@ -154,7 +155,7 @@ def _read(
     )
 
 
-def _repeat(earlier: Submission, request: _Request) -> Submitted:
+def _repeat(ctx: Context, uow: UnitOfWork, earlier: Submission, request: _Request) -> Submitted:
     if not hmac.compare_digest(earlier.request_digest, request.digest):
         raise ConflictError(
             "this idempotency key was used for another request",
@@ -164,9 +165,9 @@ def _repeat(earlier: Submission, request: _Request) -> Submitted:
     told = json.loads(earlier.outcome)
     if earlier.exchange is None:
         raise ExchangeRefusedError(told["decision"], told["withheld"])
-    return Submitted(
-        earlier.exchange, told["decision"], tuple(told["withheld"]), request.intake.rejected, True
-    )
+    kept = get_sealed(ctx, uow, earlier.exchange, "withheld")
+    rows = tuple({"line": row["line"], "reason": row["reason"]} for row in kept)
+    return Submitted(earlier.exchange, told["decision"], rows, request.intake.rejected, True)
 
 
 def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submitted:
@@ -217,6 +218,9 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
     remember(ctx, uow, exchange_id, kept, policy)
     subject_tags.leave(ctx, uow, exchange_id, kept)
     put_sealed(ctx, uow, exchange_id, "facts", packed(told))
+    days = {RetentionClock.RESULTS: policy.results_days, RetentionClock.ACCOUNTING: policy.accounting_days}
+    for clock, count in days.items():
+        uow.retentions.add(Retention(exchange_id, clock, count))
     return _keep_permit(ctx, uow, request, exchange, decision, prepared, withheld)
 
 
@@ -324,7 +328,7 @@ def _keep_permit(
         body={"decision": told, "counts": shown, "agreement_digest": signed.digest},
         accounted=private | {"list": request.intake.digest.hex(), "request": prepared.digest.hex()},
     )
-    outcome = json.dumps({"decision": told, "withheld": rows}).encode()
+    outcome = json.dumps({"decision": told}).encode()  # no row: those are kept sealed alone
     uow.submissions.remember(
         Submission(request.user.id, request.key_hash, request.digest, exchange.id, outcome)
     )

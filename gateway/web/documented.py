@@ -17,6 +17,7 @@ _WORDS: Final = {
     403: "Not allowed, or refused by policy",
     404: "There is no such thing, or the caller may not know of it",
     409: "In a state that does not allow this",
+    410: "It was there, and is destroyed",
     413: "The body is over the limit",
     415: "Not a content type that is read here",
     422: "A parameter or the body can't be used",

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.domain.exchange import Granularity, Status
+from gateway.domain.retention import RetentionClock
 from gateway.service.subjects import Outcome, Reason
 from gateway.web.problems import RowProblem
 
@@ -62,6 +63,29 @@ class Exchange(Model):
     households: int
     people: int
     waits_for: list[str] = []
+
+
+class ExchangeShown(Exchange):
+    """One exchange, and what is kept of it. A day that is due is the first on which nothing is left."""
+
+    results_due: date | None = None
+    results_destroyed_at: datetime | None = None
+    accounting_due: date | None = None
+    accounting_destroyed_at: datetime | None = None
+    held_until: date | None = None
+
+
+class Certificate(Model):
+    """A certificate of destruction, as compact JWS, and the clock that it is about."""
+
+    clock: RetentionClock
+    jws: str
+
+
+class Certificates(Model):
+    """Results first; empty as long as nothing is destroyed."""
+
+    certificates: list[Certificate]
 
 
 class Exchanges(Model):
@@ -286,6 +310,13 @@ class AgreementState(Model):
     status: str
 
 
+class CertificateName(Model):
+    """A certificate that the agent has not taken yet."""
+
+    exchange: UUID
+    clock: RetentionClock
+
+
 class AgentState(Model):
     """Everything that one poll tells an agent. `waiting`: exchanges whose request may be fetched."""
 
@@ -294,6 +325,7 @@ class AgentState(Model):
     waiting: list[UUID]
     log: LogShown
     agreements: list[AgreementState]
+    certificates: list[CertificateName]
 
 
 class Agreement(Model):

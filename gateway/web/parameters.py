@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import Header, Path, Query
 
+from gateway.domain.retention import HoldReason, RetentionClock
 from gateway.reviewports import Wanted
 
 _NAME: Final = r"^[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?$"
@@ -48,3 +49,8 @@ def wanted(
 ) -> Wanted:
     """Which entries of the log: kind by how it begins, user, law and refusal by id or code."""
     return Wanted(kind, str(exchange or ""), dataset, recipient, purpose, user, law, refusal)
+
+
+Clock = Annotated[RetentionClock, Path(description="Which of the exchange's two clocks")]
+Until = Annotated[date, Query(description="The last day of the hold, a year ahead at most")]
+Reason = Annotated[HoldReason, Query(description="Why; free text is not taken")]

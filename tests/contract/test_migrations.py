@@ -1,5 +1,6 @@
 """Migrations: from nothing to the tables that the code expects, any number of times, at once."""
 
+import json
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, fields
@@ -8,10 +9,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from fakes import NOON, FakeStore
+from fakes import NOON, FakeStore, a_partner, an_agreement, an_exchange
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
@@ -23,6 +25,7 @@ from gateway.db.tables import SCHEMA, metadata
 from gateway.db.uow import PostgresStore
 from gateway.db.upgrade import alembic_config, upgrade
 from gateway.domain.errors import ConfigurationError, StoreUnavailableError
+from gateway.domain.exchange import Status
 
 pytestmark = pytest.mark.postgres
 
@@ -105,6 +108,34 @@ def test_the_revisions_form_one_line_and_are_packaged():
     for revision in scripts.walk_revisions():
         assert (migrations / "versions" / "__init__.py").is_file()
         assert revision.path.startswith(str(migrations / "versions"))
+
+
+@pytest.mark.parametrize(("kept", "days"), [((), 90), ((60, 30), 30)], ids=["nothing kept", "two sets kept"])
+def test_exchanges_of_before_get_clocks(empty_database, kept, days):
+    """An upgrade starts the clocks of what ended: the fewest days of a kept policy set, else as shipped."""
+    before = ScriptDirectory.from_config(alembic_config()).get_revision("0005").down_revision
+    engine = make_engine(empty_database.migrate)
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), before)
+    with PostgresStore(engine, FakeStore().signer).begin() as unit:
+        unit.partners.add(a_partner())
+        unit.agreements.propose(an_agreement())
+        for status in (Status.RELEASED, Status.SENT):
+            unit.exchanges.add(an_exchange(status=status))
+        for number in kept:
+            document = json.dumps({"datasets": {"health-trust": {"results_days": number}}}).encode()
+            unit.policy_sets.keep(f"set {number}", document, NOON)
+        unit.commit()
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "head")
+        found = connection.execute(
+            text(
+                "SELECT status, days, due - LEAST(expires_at, now())::date FROM flagstone.retentions "
+                "JOIN flagstone.exchanges ON id = exchange WHERE clock = 'results' ORDER BY status"
+            )
+        ).all()
+    engine.dispose()
+    assert found == [("released", days, days), ("sent", days, None)]
 
 
 def test_the_documented_sql_makes_a_database_that_works(postgres_server):

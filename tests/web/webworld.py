@@ -277,6 +277,7 @@ async def raw_call(app, scope: dict, chunks: list[bytes | None]) -> RawCall:
 
 _JWS = {"type": "application/jose", "content": b"not.signed.at-all"}
 _BODIES = {
+    "POST /v1/exchanges/{exchange}/hold": {"params": {"until": "2026-12-31", "reason": "complaint"}},
     "POST /v1/token": {"type": "application/x-www-form-urlencoded", "content": urlencode(FORM).encode()},
     "POST /v1/lists/check": {"type": "text/csv", "content": LIST},
     "POST /v1/exchanges": {
@@ -315,5 +316,5 @@ def operations() -> dict[str, dict]:
 def well_formed(route: str, exchange: UUID) -> Call:
     """A request that lacks nothing but the right caller (and, for an agent's documents, a true signature)."""
     method, _, path = route.partition(" ")
-    filled = path.format(exchange=exchange, number="health-1", index=0)
+    filled = path.format(exchange=exchange, number="health-1", index=0, clock="results")
     return Call(method, filled, **_BODIES.get(route, {}))

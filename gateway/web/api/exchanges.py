@@ -95,7 +95,7 @@ def list_exchanges(wired: Wired, user: ProgrammeOrReviewer) -> dict[str, Any]:
     return {"exchanges": exchanges.listing(wired.context, user)}
 
 
-@router.get("/exchanges/{exchange}", response_model=models.Exchange, responses=problems(*USER, 404, 422))
+@router.get("/exchanges/{exchange}", response_model=models.ExchangeShown, responses=problems(*USER, 404, 422))
 def show_exchange(wired: Wired, user: ProgrammeOrReviewer, exchange: Exchange) -> dict[str, Any]:
     """Where one exchange stands."""
     return exchanges.show(wired.context, user, ExchangeId(exchange))
@@ -105,7 +105,7 @@ def show_exchange(wired: Wired, user: ProgrammeOrReviewer, exchange: Exchange) -
     "/exchanges/{exchange}/results",
     response_model=models.Results,
     response_model_exclude_none=True,
-    responses=problems(*USER, 404, 409, 422),
+    responses=problems(*USER, 404, 409, 410, 422),
 )
 def read_results(wired: Wired, user: Programme, exchange: Exchange) -> dict[str, Any]:
     """Flags and withheld rows of a released exchange. No flag returned is not evidence of absence."""
