@@ -46,7 +46,8 @@ pytestmark = pytest.mark.postgres
 
 BUNDLES = {"request": (request_key, REQUEST_AAD), "answer": (answer_key, ANSWER_AAD)}
 MAX_BUNDLE = 1 << 30
-OF_RESULTS = {"result", "slots", "withheld", "facts", "openings"}
+KEY_BYTES = 32
+OF_RESULTS = {"result", "slots", "withheld", "facts", "openings", "items"}
 OF_ACCOUNT = {"accounting"}
 
 
@@ -90,6 +91,8 @@ class Erased:
 
 def attempt(key: bytes, exchange, kind: str, sealed: bytes) -> bytes | None:
     """The plaintext if `key` opens it, as a sealing key or as the secret from which a bundle's is derived."""
+    if len(key) != KEY_BYTES:  # the search's own, sealed
+        return None
     try:
         if kind in BUNDLES:
             derive, label = BUNDLES[kind]

@@ -87,7 +87,7 @@ def test_an_exchange_ends_by_itself_and_the_partner_learns_of_it(world, typed):
     assert f"results of {exchange}" in typed("programme", "agent", "certificates", "--home", world.home)[1]
 
     restarted_with(world, lambda: shutil.copytree(backup, keys, dirs_exist_ok=True))
-    assert world.secrets_of(exchange) == {"accounting"}
+    assert world.secrets_of(exchange) == {"accounting", "tags"}
     kinds = world.kinds(exchange)
     assert kinds["exchange.results-destroyed"] == kinds["exchange.keys-destroyed-again"] == 1
     assert kinds["exchange.hold-placed"] == kinds["exchange.hold-lifted"] == 1

@@ -53,7 +53,9 @@ def names(job: Job, exchange: ExchangeId) -> set[str]:
 
 
 def kinds_in_vault(job: Job, exchange: ExchangeId) -> set[str]:
-    return {kind.split("openings/")[0] for whose, kind in job.store.committed.vault if whose == exchange}
+    """What lies in the vault: of the account no more than that there is something."""
+    kinds = [kind for whose, kind in job.store.committed.vault if whose == exchange]
+    return {"accounting/" if kind.startswith("accounting/") else kind for kind in kinds}
 
 
 def kept(job: Job, exchange: ExchangeId, clock: RetentionClock):
@@ -75,7 +77,7 @@ def test_results_are_destroyed_on_their_day_and_not_before(job):
     on_day(job, 90)
     destroy_due(job.context)
     assert kinds_in_vault(job, exchange) == {"probe", "accounting/"}
-    assert names(job, exchange) == {"probe", ACCOUNT_KEY}
+    assert names(job, exchange) == {"probe", ACCOUNT_KEY, TAGS_KEY}
     assert job.store.committed.submissions == {}
     assert job.store.committed.mailbox == {}
     assert job.kinds()[-1] == DESTROYED[RESULTS]
@@ -84,10 +86,6 @@ def test_results_are_destroyed_on_their_day_and_not_before(job):
 def test_the_account_is_destroyed_on_its_day_and_not_before(job):
     """Years later the other clock ends, and with it the openings, the tags' key and the account's key."""
     exchange = released(job)
-    job.context.exchange_keys.put(exchange, TAGS_KEY, b"t" * 32)
-    with job.store.begin() as uow:
-        uow.vault.put(exchange, "accounting/tags", b"sealed")
-        uow.commit()
     on_day(job, 2191)
     destroy_due(job.context)
     assert {ACCOUNT_KEY, TAGS_KEY} <= names(job, exchange)
@@ -274,7 +272,7 @@ def finish(job: Job, exchange: ExchangeId) -> None:
     whole_or_pending(job, exchange)
     assert job.kinds().count(DESTROYED[RESULTS]) == 1
     assert certified(job, exchange).log_entry == job.kinds().index(DESTROYED[RESULTS])
-    assert names(job, exchange) == {"probe", ACCOUNT_KEY}
+    assert names(job, exchange) == {"probe", ACCOUNT_KEY, TAGS_KEY}
 
 
 def test_an_unwritable_log_keeps_everything(job):
@@ -324,7 +322,7 @@ def test_keys_that_come_back_are_destroyed_again(job):
     for (whose, name), key in backup.items():
         job.context.exchange_keys.put(whose, name, key)
     destroy_returned(job.context)
-    assert names(job, exchange) == {"probe", ACCOUNT_KEY}
+    assert names(job, exchange) == {"probe", ACCOUNT_KEY, TAGS_KEY}
     assert job.kinds()[-1] == "exchange.keys-destroyed-again"
     before = job.store.committed
     destroy_returned(job.context)

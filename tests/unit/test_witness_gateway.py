@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from jobworld import a_job
+from jobworld import a_job, by_indicator
 from witness_partner import APartner, Memory
 
 from audit.checkpoint import NoteSigner, open_checkpoint, unsafe_read_checkpoint
@@ -258,7 +258,7 @@ def test_an_alarm_must_be_the_partner_s_own(job, trust):
 
 def waiting(*by):
     """A delivered exchange under a policy that waits for these."""
-    policies = load(builtin())
+    policies = by_indicator(load(builtin()))
     trusts = replace(policies.datasets["health-trust"], cosigned_by=tuple(map(CosignedBy, by)) or None)
     job = a_job(policies=replace(policies, datasets={**policies.datasets, "health-trust": trusts}))
     trust = APartner(job).announce()
@@ -316,7 +316,7 @@ def test_expiry_is_checked_while_it_waits():
 
 def test_the_key_changes_no_digest_of_a_policy_without_it():
     """A dataset that asks for no cosignature has the digest that it had before the key existed."""
-    policies = load(builtin())
+    policies = by_indicator(load(builtin()))
     assert all("cosigned_by" not in each.to_json() for each in policies.datasets.values())
     asking = replace(policies.datasets["health-trust"], cosigned_by=(CosignedBy.PARTNER,))
     assert asking.digest != policies.datasets["health-trust"].digest
