@@ -1,12 +1,15 @@
 """The disclosure log, for reviewers alone."""
 
+from datetime import date
 from itertools import chain
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
+from gateway.exports import article30
 from gateway.service import logs
+from gateway.service.processing import processing
 from gateway.web import models
 from gateway.web.documented import USER, bytes_of, problems
 from gateway.web.identity import Reviewer
@@ -52,10 +55,28 @@ def read_proof(
     "/export",
     response_class=StreamingResponse,
     responses=bytes_of("application/octet-stream", "The whole log, for `python -m audit verify`")
-    | problems(*USER),
+    | problems(*USER, 422),
 )
-def export_log(wired: Wired, user: Reviewer) -> StreamingResponse:
+def export_log(
+    wired: Wired,
+    user: Reviewer,
+    wanted: Annotated[
+        logs.ExportFormat,
+        Query(alias="format", description="What the caller turns it into: for the log alone"),
+    ] = logs.ExportFormat.SIGNED,
+) -> StreamingResponse:
     """The whole log as one file that verifies offline."""
-    stream = logs.export(wired.context, user)
+    stream = logs.export(wired.context, user, wanted)
     first = next(stream, b"")  # an error before the first byte is still a problem, not a broken file
     return StreamingResponse(chain((first,), stream), media_type="application/octet-stream")
+
+
+@router.get("/article-30", responses=problems(*USER, 422))
+def read_article_30(
+    wired: Wired,
+    user: Reviewer,
+    since: Annotated[date | None, Query(alias="from", description="First day of the period")] = None,
+    until: Annotated[date | None, Query(alias="to", description="Last day of the period")] = None,
+) -> dict[str, Any]:
+    """The record of processing (UK GDPR Article 30): policies, agreements, counts of the period."""
+    return article30.record(processing(wired.context, user, since, until))
