@@ -24,6 +24,7 @@ from gateway.domain.errors import ConfigurationError, ConflictError
 from gateway.domain.identity import Identity
 from gateway.domain.legal_date import legal_date
 from gateway.service.context import Context
+from gateway.service.ownkeys import announce_keys
 from gateway.service.policysets import announce
 from gateway.settings import MEBIBYTE, Settings
 from gateway.telemetry import Telemetry, configure_logging
@@ -137,6 +138,7 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
     with opened(settings, decorate) as installation, _only_one(settings.home) as executor:
         upgrade(installation.urls.migrate)
         announce(installation.operator)
+        announce_keys(installation.operator)
         workflows = Workflows(
             installation.worker,
             url=installation.urls.worker,

@@ -20,6 +20,7 @@ from gateway.service.advance import advance, rests
 from gateway.service.closing import clear_up
 from gateway.service.context import Context
 from gateway.service.probes import forget
+from gateway.service.signins import log_denials
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ class Workflows:
             self._start_all("sweep-" + scheduled.isoformat())
             clear_up(self._ctx, before=self._ctx.clock() - _LEFTOVER_AGE)
             forget(self._ctx, self._ctx.clock())
+            log_denials(self._ctx)
 
         self._drive, self._sweep = drive, sweep
 

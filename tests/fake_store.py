@@ -9,10 +9,12 @@ from datetime import datetime
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fake_review import Alerts, Marks, SignIns
 
 from audit.checkpoint import NoteSigner
 from audit.entry import Entry
 from audit.log import Log
+from gateway.domain.alerts import Alert, Caller, Denied
 from gateway.domain.errors import ConflictError, LogUnavailableError, NotFoundError
 from gateway.domain.exchange import ENDED, Exchange, ExchangeId, Status
 from gateway.ports import AgreementRecord, Partner, PrekeyRecord, Submission, User
@@ -33,6 +35,9 @@ class _State:
     submissions: dict[tuple[UUID, bytes], Submission] = field(default_factory=dict)
     replays: dict[bytes, datetime] = field(default_factory=dict)
     policy_sets: dict[str, bytes] = field(default_factory=dict)
+    sign_ins: dict[tuple[datetime, Caller, Denied], int] = field(default_factory=dict)
+    marks: dict[str, str] = field(default_factory=dict)
+    alerts: dict[UUID, Alert] = field(default_factory=dict)
     leaves: list[bytes] = field(default_factory=list)
     nodes: dict[tuple[int, int], bytes] = field(default_factory=dict)
     checkpoints: list[bytes] = field(default_factory=list)
@@ -109,6 +114,9 @@ class FakeUnitOfWork:
         self.submissions = _Submissions(self)
         self.replays = _Replays(self)
         self.policy_sets = _PolicySets(self)
+        self.sign_ins = SignIns(self)
+        self.marks = Marks(self)
+        self.alerts = Alerts(self)
         self.log = _DisclosureLog(self, store.signer)
 
     @property

@@ -10,12 +10,15 @@ from gateway.db.tables import (
     LOG_TABLES,
     SCHEMA,
     agreements,
+    alerts,
     exchanges,
     mailbox,
+    marks,
     partners,
     policy_sets,
     prekeys,
     replays,
+    sign_ins,
     submissions,
     users,
     vault,
@@ -48,6 +51,10 @@ class Urls:
         return "Urls(...)"
 
 
+RAISED: Final = ("raised_at", "entry", "salt")
+REVIEWED: Final = ("looked_at", "looked_by", "closed_at", "closed_by", "reason")
+"""What happens to an alert: the worker raises it, a reviewer looks at it and closes it through the API."""
+
 _LOG: Final = {table.name: "SELECT, INSERT" for table in LOG_TABLES}
 
 GRANTS: Final[dict[str, dict[str, str]]] = {
@@ -63,15 +70,20 @@ GRANTS: Final[dict[str, dict[str, str]]] = {
         submissions.name: "SELECT, INSERT",
         replays.name: "SELECT, INSERT, DELETE",
         policy_sets.name: "SELECT",
+        sign_ins.name: "SELECT, INSERT, UPDATE (failed)",
+        alerts.name: f"SELECT, INSERT, UPDATE ({', '.join(REVIEWED)})",
         **_LOG,
     },
-    # carries exchanges on: dispatch, release, expiry; and all of schema `dbos`
+    # carries exchanges on and watches the log: dispatch, release, expiry, alerts; and all of schema `dbos`
     "worker": {
         partners.name: "SELECT",
         agreements.name: "SELECT",
         exchanges.name: "SELECT, UPDATE (status)",
         vault.name: "SELECT, INSERT, UPDATE (sealed), DELETE",
         mailbox.name: "SELECT, INSERT, DELETE",
+        sign_ins.name: "SELECT, DELETE",
+        marks.name: "SELECT, INSERT, UPDATE (text)",
+        alerts.name: f"SELECT, INSERT, UPDATE ({', '.join(RAISED)})",
         **_LOG,
     },
     # reads the log, and logs its own reading; no exchange, no sealed bytes, no names

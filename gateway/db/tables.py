@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Identity,
@@ -28,6 +29,7 @@ from sqlalchemy import (
     text,
 )
 
+from gateway.domain.alerts import Caller, Denied, Rule
 from gateway.domain.exchange import ENDED, Granularity, Role, Status
 
 SCHEMA: Final = "flagstone"
@@ -216,6 +218,40 @@ policy_sets = Table(
     Column("digest", Text, primary_key=True),
     Column("document", LargeBinary, nullable=False),  # RFC 8785 JSON of the whole set: law, no person
     _time("kept_at"),
+)
+
+sign_ins = Table(
+    "sign_ins",
+    metadata,
+    *_one_of("caller", Caller),
+    *_one_of("reason", Denied),
+    _time("minute"),
+    *_number("failed"),
+    PrimaryKeyConstraint("minute", "caller", "reason"),
+)
+
+marks = Table("marks", metadata, Column("name", Text, primary_key=True), _text("text"))
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    *_one_of("rule", Rule),
+    _text("about"),
+    Column("day", Date, nullable=False),
+    _time("at"),
+    _text("detail"),  # JSON of ids, codes and counts
+    _time("raised_at", nullable=True),
+    Column("entry", Uuid),
+    Column("salt", LargeBinary, nullable=False),
+    _time("looked_at", nullable=True),
+    Column("looked_by", Uuid),
+    _time("closed_at", nullable=True),
+    Column("closed_by", Uuid),
+    Column("reason", Text),
+    _order(),
+    UniqueConstraint("rule", "about", "day"),
+    Index("ix_alerts_open", "arrival", postgresql_where=text("closed_at IS NULL")),
 )
 
 log_leaves = Table(

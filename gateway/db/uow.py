@@ -18,6 +18,7 @@ from gateway.db.exchanges import (
 from gateway.db.logstore import PostgresDisclosureLog
 from gateway.db.parties import PostgresAgreements, PostgresPartners, PostgresPrekeys, PostgresUsers
 from gateway.db.policysets import PostgresPolicySets
+from gateway.db.review import PostgresAlerts, PostgresMarks, PostgresSignIns
 from gateway.domain.errors import LogUnavailableError, StoreUnavailableError
 
 
@@ -36,6 +37,9 @@ class PostgresUnitOfWork:
         self.submissions = PostgresSubmissions(session)
         self.replays = PostgresReplays(session)
         self.policy_sets = PostgresPolicySets(session)
+        self.sign_ins = PostgresSignIns(session)
+        self.marks = PostgresMarks(session)
+        self.alerts = PostgresAlerts(session)
         self.log = PostgresDisclosureLog(session, signer)
 
     def commit(self) -> None:
