@@ -26,6 +26,7 @@ from gateway.domain.legal_date import legal_date
 from gateway.service.context import Context
 from gateway.service.ownkeys import announce_keys
 from gateway.service.policysets import announce
+from gateway.service.watching import Limits, WorkingHours
 from gateway.settings import MEBIBYTE, Settings
 from gateway.telemetry import Telemetry, configure_logging
 from gateway.web.app import create_app
@@ -145,6 +146,7 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
             schema=DBOS_SCHEMA,
             executor=executor,
             moved=telemetry.moved,
+            limits=Limits(WorkingHours.read(settings.working_hours)),
         )
         workflows.launch()
         try:

@@ -20,7 +20,9 @@ from gateway.service.advance import advance, rests
 from gateway.service.closing import clear_up
 from gateway.service.context import Context
 from gateway.service.probes import forget
+from gateway.service.review import watch
 from gateway.service.signins import log_denials
+from gateway.service.watching import Limits
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +40,19 @@ class Workflows:
     """
 
     def __init__(
-        self, ctx: Context, *, url: str, schema: str, executor: str, moved: Callable[[Status], None]
+        self,
+        ctx: Context,
+        *,
+        url: str,
+        schema: str,
+        executor: str,
+        moved: Callable[[Status], None],
+        limits: Limits,
     ) -> None:
-        """`moved` is told of every status that a step leaves behind, for the metrics."""
+        """`moved` is told of every status that a step leaves behind, for the metrics.
+
+        `limits`: where the rules of the review queue begin to speak.
+        """
         self._ctx = ctx
         self._moved = moved
         config: DBOSConfig = {
@@ -56,9 +68,9 @@ class Workflows:
             "scheduler_polling_interval_sec": 5.0,
         }
         DBOS(config=config)
-        self._register()
+        self._register(limits)
 
-    def _register(self) -> None:
+    def _register(self, limits: Limits) -> None:
         # DBOS takes functions, not methods
         @DBOS.step(
             name="advance",
@@ -84,6 +96,7 @@ class Workflows:
             clear_up(self._ctx, before=self._ctx.clock() - _LEFTOVER_AGE)
             forget(self._ctx, self._ctx.clock())
             log_denials(self._ctx)
+            watch(self._ctx, limits)
 
         self._drive, self._sweep = drive, sweep
 

@@ -15,9 +15,11 @@ from gateway.cli.client import api, call, raise_problem
 from gateway.cli.exports import Format, Period, convert, write_article_30
 from gateway.cli.files import check_folder
 from gateway.cli.output import emit, out, say, table
+from gateway.cli.review import review
 from gateway.domain.errors import ConfigurationError, VerificationError
 
 app = typer.Typer(help="The disclosure log.", no_args_is_help=True)
+app.command()(review)
 T = TypeVar("T")
 _PAGE: Final = 1000
 _ABOUT: Final = ("exchange", "agreement", "user")

@@ -1,4 +1,4 @@
-"""The legal day of a moment, Europe/London."""
+"""The legal day, and the wall clock, of a moment in Europe/London."""
 
 import calendar
 from datetime import UTC, date, datetime, timedelta
@@ -8,6 +8,15 @@ from gateway.domain.errors import BadInputError
 
 def legal_date(at: datetime) -> date:
     """The day in London at an aware moment.
+
+    Raises:
+        BadInputError: the moment has no time zone.
+    """
+    return london(at).date()
+
+
+def london(at: datetime) -> datetime:
+    """What the clocks of London show at an aware moment, without a zone.
 
     Worked out from the rule (Summer Time Act 1972 as amended by SI 2002/262: 01:00 GMT on the last Sundays of
     March and October) and not from the machine's time-zone files, so that a decision replays the same on
@@ -20,7 +29,7 @@ def legal_date(at: datetime) -> date:
         raise BadInputError("the moment has no time zone", place="at")
     utc = at.astimezone(UTC)
     summer = _change(utc.year, 3) <= utc < _change(utc.year, 10)
-    return (utc + timedelta(hours=1 if summer else 0)).date()
+    return (utc + timedelta(hours=1 if summer else 0)).replace(tzinfo=None)
 
 
 def _change(year: int, month: int) -> datetime:

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from gateway.domain.exchange import ExchangeId
 from gateway.service.context import Context
 from gateway.web import problems
-from gateway.web.api import agent, exchanges, log, operations, token
+from gateway.web.api import agent, exchanges, log, operations, review, token
 from gateway.web.documented import Documented
 from gateway.web.envelope import Envelope
 from gateway.web.observer import Observer
@@ -40,7 +40,7 @@ def bare_app() -> FastAPI:
             "auto_configure": False,
         },
     )
-    for module in (exchanges, log, token, agent, operations):
+    for module in (exchanges, log, review, token, agent, operations):
         app.include_router(module.router)
     return app
 

@@ -277,6 +277,7 @@ _BODIES = {
         "params": QUERY,
         "headers": {"Idempotency-Key": "key-00000002"},
     },
+    "POST /v1/review/{alert}/close": {"params": {"reason": "expected"}},
     "POST /v1/agent/prekeys": {"type": "application/json", "content": b'{"prekeys": ["not.signed.at-all"]}'},
     "PUT /v1/agent/exchanges/{exchange}/answer": {
         "type": "application/octet-stream",
@@ -301,5 +302,5 @@ def operations() -> dict[str, dict]:
 def well_formed(route: str, exchange: UUID) -> Call:
     """A request that lacks nothing but the right caller (and, for an agent's documents, a true signature)."""
     method, _, path = route.partition(" ")
-    filled = path.format(exchange=exchange, number="health-1", index=0)
+    filled = path.format(exchange=exchange, number="health-1", index=0, alert=exchange)
     return Call(method, filled, **_BODIES.get(route, {}))
