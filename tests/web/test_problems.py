@@ -201,7 +201,9 @@ def canary_calls(route: str, operation: dict):
     """The well-formed request of a route with a canary in every place that takes input, one at a time."""
     whole = well_formed(route, NOWHERE)
     quoted = CANARY.replace("'", "%27")
-    yield Call(whole.method, route.split(" ")[1].format(exchange=quoted, number=quoted, index=quoted))
+    yield Call(
+        whole.method, route.split(" ")[1].format(exchange=quoted, number=quoted, index=quoted, alert=quoted)
+    )
     for parameter in operation.get("parameters", []):
         place = {"query": "params", "header": "headers"}.get(parameter["in"])
         if place:
