@@ -42,11 +42,18 @@ _COLUMNS: Final[dict[str, Any]] = {
     "partner": pl.String,
     "user": pl.String,
     "format": pl.String,
+    "alert": pl.String,
+    "caller": pl.String,
+    "reason": pl.String,
+    "count": pl.Int64,
 }
 SCHEMA: Final = pl.Schema(_COLUMNS)
 """Columns and their types. A count is null where it is under ten: the log itself only commits to it."""
 
-_TEXTS: Final = ("exchange", "recipient", "dataset", "granularity", "code", "partner", "user", "format")
+_TEXTS: Final = (
+    *("exchange", "recipient", "dataset", "granularity", "code", "partner", "user", "format"),
+    *("alert", "caller", "reason"),
+)
 _COUNTS: Final = ("people", "households", "withheld")
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _PART: Final = 50_000
@@ -98,6 +105,7 @@ def _told(each: Numbered) -> dict[str, Any]:
             "actor_role": text(actor, "role") or None,
             "organisation": text(actor, "organisation") or None,
             "indicators_asked": _joined(each.listed("indicators_asked")),
+            "count": _count(entry.body.get("count")),
             "counts_as_disclosed": _truth(entry.body.get("counts_as_disclosed")),
         }
     )

@@ -78,6 +78,13 @@ def test_decisions_are_flat(job):
     assert "DPA 2018" in permitted["citations"]
 
 
+def test_failed_sign_ins_are_flat():
+    """Kind of caller, reason and number have columns."""
+    denied = an_entry("access.denied", caller="user", reason="revoked", count=12)
+    (row,) = as_csv([denied])
+    assert (row["caller"], row["reason"], row["count"]) == ("user", "revoked", "12")
+
+
 def test_parquet_says_what_csv_says(job):
     """Both files hold the same cells; Parquet has types and null where CSV has nothing."""
     entries, out = read(job), io.BytesIO()
