@@ -35,8 +35,10 @@ from gateway.domain.legal_date import legal_date
 from gateway.ports import PartyKeys
 from gateway.service.context import Context
 from gateway.service.cosigned import check_not_rolled_back
+from gateway.service.ownkeys import announce_keys
 from gateway.service.policysets import announce
 from gateway.service.review import Review
+from gateway.service.watching import Limits, WorkingHours
 from gateway.settings import MEBIBYTE, Settings
 from gateway.telemetry import Telemetry, configure_logging
 from gateway.web.app import create_app, create_review_app
@@ -181,12 +183,14 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
     with opened(settings, decorate) as installation, only_one(settings.home) as executor:
         upgrade(installation.urls.migrate)
         announce(installation.operator)
+        announce_keys(installation.operator)
         workflows = Workflows(
             installation.worker,
             url=installation.urls.worker,
             schema=DBOS_SCHEMA,
             executor=executor,
             moved=telemetry.moved,
+            limits=Limits(WorkingHours.read(settings.working_hours)),
         )
         workflows.launch()
         try:

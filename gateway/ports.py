@@ -12,6 +12,7 @@ from uuid import UUID
 
 from audit.checkpoint import NoteVerifier
 from audit.entry import Entry
+from gateway.domain.alerts import Alert, Caller, Denials, Denied
 from gateway.domain.exchange import Exchange, ExchangeId, Role, Status
 from gateway.domain.identity import Identity
 from gateway.domain.retention import Hold, Retention, RetentionClock
@@ -274,6 +275,44 @@ class PolicySets(Protocol):
         """Raise NotFoundError when there is none."""
 
 
+class SignIns(Protocol):
+    """Failed sign-ins by caller, reason and minute, until they are logged."""
+
+    def failed(self, caller: Caller, reason: Denied, minute: datetime) -> None:
+        """One more in this minute. Concurrent ones all count."""
+
+    def take(self, before: datetime) -> list[Denials]:
+        """Those of minutes earlier than `before`, oldest first; they are forgotten with the commit."""
+
+
+class Marks(Protocol):
+    """Short texts by name: how far a sweep has come, which keys are in use."""
+
+    def get(self, name: str) -> str:
+        """Empty where there is none. A second unit that asks for the same name waits till the first ended."""
+
+    def put(self, name: str, text: str) -> None: ...
+
+
+class Alerts(Protocol):
+    """The review queue."""
+
+    def add(self, alert: Alert) -> bool:
+        """False when there is one for its rule, `about` and day."""
+
+    def get(self, alert: UUID) -> Alert:
+        """Hold it until the transaction ends. Raise NotFoundError when there is none."""
+
+    def all(self, *, closed: bool = True) -> list[Alert]:
+        """Oldest first; without the closed ones if so asked."""
+
+    def unraised(self) -> list[Alert]:
+        """Those that no entry tells of yet, oldest first."""
+
+    def put(self, alert: Alert) -> None:
+        """Keep what has happened to an alert that is there: from `raised_at` on."""
+
+
 class DisclosureLog(Protocol):
     """The append-only log, seen from inside one transaction."""
 
@@ -346,6 +385,15 @@ class UnitOfWork(Protocol):
 
     @property
     def cosignatures(self) -> Cosignatures: ...
+
+    @property
+    def sign_ins(self) -> SignIns: ...
+
+    @property
+    def marks(self) -> Marks: ...
+
+    @property
+    def alerts(self) -> Alerts: ...
 
     @property
     def log(self) -> DisclosureLog: ...

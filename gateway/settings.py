@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     """Serve a non-loopback address without TLS: only behind a proxy that terminates it."""
     policies: Path | None = None
     """The council's own policy folder, laid over the packaged one."""
+    working_hours: Annotated[str, Field(pattern=r"^[0-2]\d:[0-5]\d-[0-2]\d:[0-5]\d$")] = "07:00-19:00"
+    """Monday to Friday, London; what users do outside them comes into the review queue."""
     max_upload_mib: Annotated[int, Field(ge=1, le=1024)] = 64
     search_key: Path | None = None
     """Folder of the reviewer's search key where its private half is kept outside the home."""

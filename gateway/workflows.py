@@ -22,6 +22,9 @@ from gateway.service.context import Context
 from gateway.service.erasure import destroy_due, destroy_returned
 from gateway.service.holds import expire
 from gateway.service.probes import forget
+from gateway.service.reviewing import watch
+from gateway.service.signins import log_denials
+from gateway.service.watching import Limits
 
 logger = logging.getLogger(__name__)
 
@@ -39,9 +42,19 @@ class Workflows:
     """
 
     def __init__(
-        self, ctx: Context, *, url: str, schema: str, executor: str, moved: Callable[[Status], None]
+        self,
+        ctx: Context,
+        *,
+        url: str,
+        schema: str,
+        executor: str,
+        moved: Callable[[Status], None],
+        limits: Limits,
     ) -> None:
-        """`moved` is told of every status that a step leaves behind, for the metrics."""
+        """`moved` is told of every status that a step leaves behind, for the metrics.
+
+        `limits`: where the rules of the review queue begin to speak.
+        """
         self._ctx = ctx
         self._moved = moved
         config: DBOSConfig = {
@@ -57,9 +70,9 @@ class Workflows:
             "scheduler_polling_interval_sec": 5.0,
         }
         DBOS(config=config)
-        self._register()
+        self._register(limits)
 
-    def _register(self) -> None:
+    def _register(self, limits: Limits) -> None:
         # DBOS takes functions, not methods
         @DBOS.step(
             name="advance",
@@ -86,6 +99,8 @@ class Workflows:
             forget(self._ctx, self._ctx.clock())
             expire(self._ctx)
             destroy_due(self._ctx)
+            log_denials(self._ctx)
+            watch(self._ctx, limits)
 
         self._drive, self._sweep = drive, sweep
 

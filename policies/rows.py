@@ -9,13 +9,15 @@ import polars as pl
 from gateway.domain.people import HouseholdList
 from policies.model import ConsentRule, DatasetPolicy, Framework, RowRules
 
+ASKED_TOO_SOON: Final = "asked-too-soon"
+
 REASONS: Final = {
     "no-consent": "The person's explicit consent is not recorded",
     "out-of-area": "The person does not live in an area that the policy covers",
     "no-indicator-met": "Nobody in the household is recorded as meeting an indicator of the framework",
     "no-dependent-child": "The household has no dependent child on the day",
     "household-too-large": "The household has more people than the policy takes for one",
-    "asked-too-soon": "The household was asked about within the interval that the policy sets",
+    ASKED_TOO_SOON: "The household was asked about within the interval that the policy sets",
     "household-cut-to-one": "Too few people of the household remain: a list must not single one person out",
 }
 """Reason codes and what they say, in the order of trial; a person gets the first that applies."""
@@ -116,7 +118,7 @@ def _rules(rules: RowRules) -> Iterable[tuple[str, pl.Expr]]:
     if rules.dependent_child:
         yield "no-dependent-child", ~pl.col("dependent").any().over("household_id")
     yield "household-too-large", pl.len().over("household_id") > rules.max_household
-    yield "asked-too-soon", pl.col("asked")
+    yield ASKED_TOO_SOON, pl.col("asked")
 
 
 def is_dependent(on: date) -> pl.Expr:

@@ -10,11 +10,13 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fake_retention import FakeHolds, FakeRetentions
+from fake_review import Alerts, Marks, SignIns
 from fake_witnesses import FakeCosignatures, FakeWitnesses
 
 from audit.checkpoint import NoteSigner
 from audit.entry import Entry
 from audit.log import Log
+from gateway.domain.alerts import Alert, Caller, Denied
 from gateway.domain.errors import ConflictError, LogUnavailableError, NotFoundError
 from gateway.domain.exchange import ENDED, Exchange, ExchangeId, Status
 from gateway.domain.retention import Hold, Retention, RetentionClock
@@ -45,6 +47,9 @@ class _State:
     alarms: dict[str, AlarmRecord] = field(default_factory=dict)
     cosigned: dict[tuple[str, int, str], CosignedRecord] = field(default_factory=dict)
     deliveries: dict[ExchangeId, tuple[str, int]] = field(default_factory=dict)
+    sign_ins: dict[tuple[datetime, Caller, Denied], int] = field(default_factory=dict)
+    marks: dict[str, str] = field(default_factory=dict)
+    alerts: dict[UUID, Alert] = field(default_factory=dict)
     leaves: list[bytes] = field(default_factory=list)
     log_index: dict[int, IndexRow] = field(default_factory=dict)
     nodes: dict[tuple[int, int], bytes] = field(default_factory=dict)
@@ -126,6 +131,9 @@ class FakeUnitOfWork:
         self.policy_sets = _PolicySets(self)
         self.witnesses = FakeWitnesses(self)
         self.cosignatures = FakeCosignatures(self)
+        self.sign_ins = SignIns(self)
+        self.marks = Marks(self)
+        self.alerts = Alerts(self)
         self.log = _DisclosureLog(self, store.signer)
         self.log_index = _LogIndex(self)
         self.subject_tags = _SubjectTags(self)

@@ -2,10 +2,11 @@
 
 import json
 import sys
+import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import httpx
 import typer
@@ -15,8 +16,10 @@ from audit.verify import verify_file
 from gateway.cli import log_reconcile, log_witnesses
 from gateway.cli.client import api, call, raise_problem
 from gateway.cli.entries import entries_table
+from gateway.cli.exports import Format, Period, convert, write_article_30
 from gateway.cli.files import check_folder, small, write_private
 from gateway.cli.output import emit, out, say
+from gateway.cli.review import review
 from gateway.cli.subject import ask, details, show_answer, show_held_back
 from gateway.domain.errors import ConfigurationError, VerificationError
 from gateway.service.subjects import Reason
@@ -26,6 +29,8 @@ app.command()(log_witnesses.checkpoint)
 app.command()(log_witnesses.witnesses)
 app.command()(log_witnesses.relink)
 app.command("reconcile")(log_reconcile.reconcile_)
+app.command()(review)
+T = TypeVar("T")
 _PAGE: Final = 1000
 
 Why = Annotated[Reason, typer.Option(help="Why a person is searched for; it stands in the log")]
@@ -36,23 +41,56 @@ OnePerson = Annotated[
 
 @app.command()
 def export(
-    out_file: Annotated[Path, typer.Option("--out", help="Where to write the log")],
+    out_file: Annotated[Path, typer.Option("--out", help="Where to write it")],
+    format_: Annotated[Format, typer.Option("--format", help="What to make of the log")] = Format.SIGNED,
+    since: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD; not for `signed`")] = "",
+    until: Annotated[str, typer.Option("--to", help="Last day, YYYY-MM-DD; not for `signed`")] = "",
 ) -> None:
-    """Write the whole log to one file that verifies offline."""
+    """Write the whole log to one file that verifies offline, or what others' tools read of it.
+
+    csv, parquet: for analysts. ecs: JSON lines for a SIEM. fhir: an AuditEvent for each disclosure, NDJSON.
+    art30: the record of processing, JSON where the file's name ends in .json, else Markdown.
+    """
     check_folder(out_file)
-    partial = out_file.with_name(f"{out_file.name}.partial")
-    with api() as client, client.stream("GET", "/v1/log/export") as answer:
+    period = Period.read(since, until)
+    if format_ is Format.SIGNED:
+        period.must_be_whole()
+        _replace(out_file, lambda partial: _fetch(partial, "signed"))
+        say(f"The log: {out_file}. Check it with: python -m audit verify {out_file} --trust TRUST")
+    elif format_ is Format.ART30:
+        with api() as client:
+            told = call(client, "GET", "/v1/log/article-30", params=period.parameters)
+        _replace(
+            out_file, lambda partial: write_article_30(told, partial, as_json=out_file.suffix == ".json")
+        )
+        say(f"The record of processing: {out_file}")
+    else:
+        with tempfile.TemporaryDirectory(dir=out_file.parent) as folder:
+            signed = Path(folder) / "log"
+            _fetch(signed, format_.value)
+            count = _replace(out_file, lambda partial: convert(signed, format_, period, partial))
+        say(f"{count} written: {out_file}")
+
+
+def _fetch(file: Path, wanted: str) -> None:
+    with api() as client, client.stream("GET", "/v1/log/export", params={"format": wanted}) as answer:
         if not answer.is_success:
             answer.read()
             raise_problem(answer)
-        try:
-            with partial.open("wb") as file:
-                for chunk in answer.iter_bytes():
-                    file.write(chunk)
-            partial.replace(out_file)  # an older export stays until the new one is whole
-        finally:
-            partial.unlink(missing_ok=True)
-    say(f"The log: {out_file}. Check it with: python -m audit verify {out_file} --trust TRUST")
+        with file.open("wb") as out_file:
+            for chunk in answer.iter_bytes():
+                out_file.write(chunk)
+
+
+def _replace(file: Path, write: Callable[[Path], T]) -> T:
+    """Write a file beside it first: an older export stays until the new one is whole."""
+    partial = file.with_name(f"{file.name}.partial")
+    try:
+        written = write(partial)
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
+    return written
 
 
 @app.command()

@@ -10,17 +10,20 @@ from gateway.db.tables import (
     LOG_TABLES,
     SCHEMA,
     agreements,
+    alerts,
     cosigned,
     deliveries,
     exchanges,
     holds,
     log_index,
     mailbox,
+    marks,
     partners,
     policy_sets,
     prekeys,
     replays,
     retentions,
+    sign_ins,
     subject_tags,
     submissions,
     users,
@@ -56,6 +59,10 @@ class Urls:
         return "Urls(...)"
 
 
+RAISED: Final = ("raised_at", "entry", "salt")
+REVIEWED: Final = ("looked_at", "looked_by", "closed_at", "closed_by", "reason")
+"""What happens to an alert: the worker raises it, a reviewer looks at it and closes it through the API."""
+
 _LOG: Final = {table.name: "SELECT, INSERT" for table in LOG_TABLES}
 
 GRANTS: Final[dict[str, dict[str, str]]] = {
@@ -77,9 +84,11 @@ GRANTS: Final[dict[str, dict[str, str]]] = {
         witness_alarms.name: "SELECT, INSERT",
         cosigned.name: "SELECT, INSERT",
         deliveries.name: "SELECT, INSERT",
+        sign_ins.name: "SELECT, INSERT, UPDATE (failed)",
+        alerts.name: f"SELECT, INSERT, UPDATE ({', '.join(REVIEWED)})",
         **_LOG,
     },
-    # carries exchanges on: dispatch, release, expiry, destruction; and all of schema `dbos`
+    # carries exchanges on and watches the log: dispatch, release, expiry, destruction, alerts; and `dbos`
     "worker": {
         partners.name: "SELECT",
         agreements.name: "SELECT",
@@ -92,6 +101,9 @@ GRANTS: Final[dict[str, dict[str, str]]] = {
         submissions.name: "SELECT (exchange), DELETE",
         retentions.name: "SELECT, UPDATE (due, destroyed_at, entry, certificate)",
         holds.name: "SELECT, DELETE",
+        sign_ins.name: "SELECT, DELETE",
+        marks.name: "SELECT, INSERT, UPDATE (text)",
+        alerts.name: f"SELECT, INSERT, UPDATE ({', '.join(RAISED)})",
         **_LOG,
     },
     # reads the log, logs its own reading and keeps the index that it searches; no exchange, no names, and of

@@ -33,6 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 
+from gateway.domain.alerts import Caller, Denied, Rule
 from gateway.domain.exchange import ENDED, Granularity, Role, Status
 from gateway.domain.retention import HoldReason, RetentionClock
 
@@ -297,6 +298,40 @@ deliveries = Table(
     _exchange(primary_key=True),
     _text("origin"),
     Column("size", BigInteger, nullable=False),  # of the first checkpoint that covers the delivery's entry
+)
+
+sign_ins = Table(
+    "sign_ins",
+    metadata,
+    *_one_of("caller", Caller),
+    *_one_of("reason", Denied),
+    _time("minute"),
+    *_number("failed"),
+    PrimaryKeyConstraint("minute", "caller", "reason"),
+)
+
+marks = Table("marks", metadata, Column("name", Text, primary_key=True), _text("text"))
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    *_one_of("rule", Rule),
+    _text("about"),
+    Column("day", Date, nullable=False),
+    _time("at"),
+    _text("detail"),  # JSON of ids, codes and counts
+    _time("raised_at", nullable=True),
+    Column("entry", Uuid),
+    Column("salt", LargeBinary, nullable=False),
+    _time("looked_at", nullable=True),
+    Column("looked_by", Uuid),
+    _time("closed_at", nullable=True),
+    Column("closed_by", Uuid),
+    Column("reason", Text),
+    _order(),
+    UniqueConstraint("rule", "about", "day"),
+    Index("ix_alerts_open", "arrival", postgresql_where=text("closed_at IS NULL")),
 )
 
 log_leaves = Table(

@@ -20,6 +20,7 @@ from gateway.db.logstore import PostgresDisclosureLog
 from gateway.db.parties import PostgresAgreements, PostgresPartners, PostgresPrekeys, PostgresUsers
 from gateway.db.policysets import PostgresPolicySets
 from gateway.db.retention import PostgresHolds, PostgresRetentions
+from gateway.db.review import PostgresAlerts, PostgresMarks, PostgresSignIns
 from gateway.db.witnesses import PostgresCosignatures, PostgresWitnesses
 from gateway.domain.errors import LogUnavailableError, StoreUnavailableError
 
@@ -43,6 +44,9 @@ class PostgresUnitOfWork:
         self.policy_sets = PostgresPolicySets(session)
         self.witnesses = PostgresWitnesses(session)
         self.cosignatures = PostgresCosignatures(session)
+        self.sign_ins = PostgresSignIns(session)
+        self.marks = PostgresMarks(session)
+        self.alerts = PostgresAlerts(session)
         self.log = PostgresDisclosureLog(session, signer)
         self.log_index = PostgresLogIndex(session)
         self.subject_tags = PostgresSubjectTags(session)

@@ -12,6 +12,7 @@ from joserfc.jwt import JWTClaimsRegistry
 
 from gateway.bundle.jws import verify_jws
 from gateway.domain import labels
+from gateway.domain.alerts import Caller, Denied
 from gateway.domain.errors import (
     ConflictError,
     NotAllowedError,
@@ -22,6 +23,7 @@ from gateway.domain.errors import (
 from gateway.domain.exchange import Role
 from gateway.ports import Partner, User
 from gateway.service.context import Context
+from gateway.service.signins import denied
 
 ACCESS_SECONDS = 300
 ASSERTION_SECONDS = 60
@@ -46,12 +48,25 @@ def user_of(ctx: Context, bearer: str) -> User:
         NotSignedInError: nobody's, or revoked.
     """
     if len(bearer) > _MAX_TOKEN_CHARS or not bearer.startswith(_TOKEN_PREFIX):
-        raise NotSignedInError("the token is not known")
+        raise denied(ctx, Caller.USER, Denied.UNKNOWN_TOKEN, "the token is not known")
     with ctx.store.begin() as uow:
         user = uow.users.by_token(token_hash(bearer))
     if user is None or user.revoked_at is not None:
-        raise NotSignedInError("the token is not known, or was revoked")
+        reason = Denied.REVOKED if user else Denied.UNKNOWN_TOKEN
+        raise denied(ctx, Caller.USER, reason, "the token is not known, or was revoked")
     return user
+
+
+def somebody(ctx: Context, bearer: str) -> None:
+    """Whoever is signed in, user or agent.
+
+    Raises:
+        NotSignedInError: nobody is.
+    """
+    if bearer.startswith(_TOKEN_PREFIX):
+        user_of(ctx, bearer)
+    else:
+        partner_of(ctx, bearer)
 
 
 def require_role(user: User, *roles: Role) -> None:
@@ -76,7 +91,10 @@ def issue_token(ctx: Context, assertion: str) -> str:
         partner = _partner_in_force(ctx, slug)
         claims = _verified_claims(ctx, assertion, labels.TYP_ASSERTION, partner.identity.auth, slug)
     except (VerificationError, NotFoundError, KeyError):
-        raise NotSignedInError("the assertion is not signed by a registered partner's key") from None
+        text = "the assertion is not signed by a registered partner's key"
+        raise denied(ctx, Caller.AGENT, Denied.BAD_ASSERTION, text) from None
+    except _StaleError as stale:
+        raise denied(ctx, Caller.AGENT, Denied.STALE_ASSERTION, stale.reason, way_out=stale.way_out) from None
     now = ctx.clock()
     _use_once(ctx, slug, claims, now)
     issued = int(now.timestamp())
@@ -102,7 +120,7 @@ def partner_of(ctx: Context, access_token: str) -> Partner:
         claims = _verified_claims(ctx, access_token, labels.TYP_ACCESS, own, None)
         return _partner_in_force(ctx, str(claims["sub"]))
     except (VerificationError, NotFoundError):
-        raise NotSignedInError("the access token is not valid") from None
+        raise denied(ctx, Caller.AGENT, Denied.BAD_ACCESS_TOKEN, "the access token is not valid") from None
 
 
 def _partner_in_force(ctx: Context, slug: str) -> Partner:
@@ -148,11 +166,15 @@ def _verified_claims(ctx: Context, token: str, typ: str, key: bytes, subject: st
         stale = _stale(ctx, claims) if subject else None  # an access token merely runs out
         raise stale or VerificationError("a claim does not hold", place=error.error) from None
     if subject and claims["exp"] - claims["iat"] > ASSERTION_SECONDS:
-        raise NotSignedInError("the assertion's lifetime exceeds 60 seconds")
+        raise _StaleError("the assertion's lifetime exceeds 60 seconds")
     return claims
 
 
-def _stale(ctx: Context, claims: dict[str, Any]) -> NotSignedInError | None:
+class _StaleError(NotSignedInError):
+    """Signed by the right key, for another time."""
+
+
+def _stale(ctx: Context, claims: dict[str, Any]) -> _StaleError | None:
     """A wrong clock is the commonest cause of a refused assertion: say by how much."""
     issued = claims.get("iat")
     if not isinstance(issued, int) or isinstance(issued, bool):
@@ -161,7 +183,7 @@ def _stale(ctx: Context, claims: dict[str, Any]) -> NotSignedInError | None:
     if abs(offset) <= ASSERTION_SECONDS + LEEWAY_SECONDS:
         return None
     behind = "ahead of" if offset > 0 else "behind"
-    return NotSignedInError(
+    return _StaleError(
         f"the caller's clock is {min(abs(offset), 10**9)} s {behind} the gateway's",
         way_out="Synchronise it (NTP) and try again",
     )
@@ -175,4 +197,4 @@ def _use_once(ctx: Context, slug: str, claims: dict[str, Any], now: datetime) ->
             uow.replays.use(digest, until, now)
             uow.commit()
     except ConflictError:
-        raise NotSignedInError("the assertion was used before") from None
+        raise denied(ctx, Caller.AGENT, Denied.REPLAYED_ASSERTION, "the assertion was used before") from None

@@ -2,10 +2,11 @@
 
 import tempfile
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import Any
 
 from audit.checkpoint import unsafe_read_checkpoint
-from audit.entry import Entry
+from audit.entry import Entry, Json
 from audit.export import write_export
 from gateway.domain.errors import BadInputError
 from gateway.domain.exchange import Role
@@ -16,6 +17,16 @@ from gateway.service.recording import actor_of, record
 
 MAX_PAGE = 1000
 _CHUNK = 1 << 16
+
+
+class ExportFormat(StrEnum):
+    """What an export is turned into. The bytes that leave the gateway are the signed log each time."""
+
+    SIGNED = "signed"
+    CSV = "csv"
+    PARQUET = "parquet"
+    ECS = "ecs"
+    FHIR = "fhir"
 
 
 def entries(ctx: Context, user: User, start: int, limit: int) -> list[dict[str, Any]]:
@@ -55,14 +66,15 @@ def proof(ctx: Context, user: User, index: int) -> dict[str, Any]:
         }
 
 
-def export(ctx: Context, user: User) -> Iterator[bytes]:
+def export(ctx: Context, user: User, wanted: ExportFormat = ExportFormat.SIGNED) -> Iterator[bytes]:
     """The whole log in one file that `python -m audit verify` checks offline.
 
-    The export is recorded first, and so contains its own entry.
+    The export is recorded first, and so contains its own entry. `wanted` is what the caller makes of it.
     """
     require_role(user, Role.REVIEWER)
+    body: dict[str, Json] = {"whole": True, "format": wanted.value}
     with ctx.store.begin() as uow:
-        record(ctx, uow, "log.exported", actor=actor_of(ctx, user), body={"whole": True}, at=ctx.clock())
+        record(ctx, uow, "log.exported", actor=actor_of(ctx, user), body=body, at=ctx.clock())
         uow.commit()
     return _export(ctx)
 

@@ -7,6 +7,7 @@ two exchanges can't be joined: a new list is tagged under each living key and co
 
 import base64
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -27,27 +28,47 @@ LABELS: Final = ("g1.sl.born", "nhs.born", "upn.born", "nino.born")
 """Match keys narrow enough that a stranger seldom shares one: who does stays behind, and nothing is told."""
 _UNANSWERED: Final = frozenset({Status.FAILED, Status.EXPIRED, Status.CANCELLED})
 _KEY_BYTES: Final = 32
+_LEAST_SHARED: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked of late: ids of the list's households, and exchanges that asked about nearly this list.
+
+    `nearly`: two lists that differ in one household, and share at least two: their difference is one family.
+    """
+
+    households: frozenset[str] = frozenset()
+    nearly: tuple[ExchangeId, ...] = ()
 
 
 def asked_of_late(
     ctx: Context, uow: UnitOfWork, people: HouseholdList, partner: str, policy: DatasetPolicy, at: datetime
-) -> frozenset[str]:
-    """Ids of the list's households of which anybody was asked about within the policy's interval.
+) -> Asked:
+    """Households of the list of which anybody was asked about within the policy's interval.
 
     Requests that ended without an answer don't count: they may be made again.
     """
     if not policy.repeat_days:
-        return frozenset()
+        return Asked()
     since = at - timedelta(days=policy.repeat_days)
     recent = uow.exchanges.recent(partner, policy.id, since)
     found: set[str] = set()
+    nearly: list[ExchangeId] = []
     parts = parts_of(people.frame, V1) if recent else pl.DataFrame()
     for exchange in recent:
         if exchange.status not in _UNANSWERED and (earlier := _earlier(ctx, uow, exchange)):
             key, tags = earlier
             met = _tags(parts, key).select(pl.any_horizontal(pl.all().is_in(tags).fill_null(value=False)))
-            found.update(people.frame["household_id"].filter(met.to_series()))
-    return frozenset(found)
+            shared = set(people.frame["household_id"].filter(met.to_series()))
+            found |= shared
+            if _differ_in_one(people.households, exchange.households, len(shared)):
+                nearly.append(exchange.id)
+    return Asked(frozenset(found), tuple(nearly))
+
+
+def _differ_in_one(households: int, earlier: int, shared: int) -> bool:
+    return shared >= _LEAST_SHARED and max(households, earlier) == shared + 1
 
 
 def remember(

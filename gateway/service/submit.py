@@ -16,6 +16,7 @@ import polars as pl
 
 from audit.entry import Json
 from gateway.bundle.prekey import verify_prekey
+from gateway.domain.alerts import Rule
 from gateway.domain.errors import (
     ConflictError,
     PartnerError,
@@ -34,12 +35,14 @@ from gateway.service import agreements, subject_tags
 from gateway.service.access import require_role
 from gateway.service.context import Context
 from gateway.service.preparing import Prepared, prepare
-from gateway.service.probes import asked_of_late, remember
+from gateway.service.probes import Asked, asked_of_late, remember
 from gateway.service.recording import SMALL, actor_of, record, record_exchange, split_counts
+from gateway.service.reviewing import found_at
 from gateway.service.sealing import get_sealed, put_sealed
+from gateway.service.watching import Found
 from policies.decision import AgreementTerms, Decision, Question, decide, refuse_for
 from policies.model import DatasetPolicy
-from policies.rows import NOTHING_WITHHELD, facts, judge, packed
+from policies.rows import ASKED_TOO_SOON, NOTHING_WITHHELD, facts, judge, packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +185,8 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
     policy = ctx.policies.datasets[request.dataset]
     framework = ctx.policies.frameworks[decision.framework]
     asked = asked_of_late(ctx, uow, people, standing.partner, policy, at)
-    told = facts(people, framework, legal_date(at), policy.row_rules.areas, asked)
+    told = facts(people, framework, legal_date(at), policy.row_rules.areas, asked.households)
+    _tell_of_near_lists(ctx, uow, request, policy, asked, at)
     withheld = judge(told, policy.row_rules)
     kept = HouseholdList(people.frame.join(withheld, on="person_id", how="anti", maintain_order="left"))
     if not len(kept):
@@ -222,6 +226,15 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
     for clock, count in days.items():
         uow.retentions.add(Retention(exchange_id, clock, count))
     return _keep_permit(ctx, uow, request, exchange, decision, prepared, withheld)
+
+
+def _tell_of_near_lists(
+    ctx: Context, uow: UnitOfWork, request: _Request, policy: DatasetPolicy, asked: Asked, at: datetime
+) -> None:
+    """Into the review queue, whatever becomes of this list: the difference of two answers is one family's."""
+    for earlier in asked.nearly:
+        detail = {"user": str(request.user.id), "dataset": policy.id}
+        found_at(ctx, uow, Found(Rule.NEAR_OVERLAP, str(earlier), at, detail))
 
 
 def _decide(
@@ -279,7 +292,11 @@ def _keep_refusal(
     withheld: pl.DataFrame = NOTHING_WITHHELD,
 ) -> NoReturn:
     told, rows = decision.to_json(), _by_line(withheld)
-    shown, _ = split_counts(people=len(request.intake.people), households=request.intake.people.households)
+    shown, _ = split_counts(
+        people=len(request.intake.people),
+        households=request.intake.people.households,
+        asked_too_soon=_asked_too_soon(withheld),
+    )
     body: dict[str, Json] = {
         # an unknown name was typed by somebody and may be anything: it stays out of the log
         "dataset": request.dataset if request.dataset in ctx.policies.datasets else "unknown",
@@ -299,6 +316,10 @@ def _by_line(withheld: pl.DataFrame) -> list[dict[str, Any]]:
     return withheld.select("line", "reason").to_dicts()
 
 
+def _asked_too_soon(withheld: pl.DataFrame) -> int:
+    return withheld.filter(pl.col("reason") == ASKED_TOO_SOON).height
+
+
 def _keep_permit(
     ctx: Context,
     uow: UnitOfWork,
@@ -316,7 +337,10 @@ def _keep_permit(
     put_sealed(ctx, uow, exchange.id, "withheld", withheld.to_dicts())
     signed = uow.agreements.get(exchange.agreement)
     shown, private = split_counts(
-        people=exchange.slots, households=exchange.households, withheld=withheld.height
+        people=exchange.slots,
+        households=exchange.households,
+        withheld=withheld.height,
+        asked_too_soon=_asked_too_soon(withheld),
     )
     record_exchange(
         ctx,

@@ -49,10 +49,7 @@ def _agent(wired: Wired, credentials: _AgentCredentials) -> Partner:
 
 
 def _anyone(wired: Wired, user: _UserCredentials, agent: _AgentCredentials) -> None:
-    try:
-        access.user_of(wired.context, _token(user))
-    except NotSignedInError:
-        access.partner_of(wired.context, _token(agent))
+    access.somebody(wired.context, _token(user or agent))
 
 
 def _only(*roles: Role) -> Callable[[User], Coroutine[Any, Any, User]]:

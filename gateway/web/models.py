@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gateway.domain.alerts import Closing, Rule
 from gateway.domain.exchange import Granularity, Status
 from gateway.domain.retention import RetentionClock
 from gateway.service.subjects import Outcome, Reason
@@ -231,6 +232,33 @@ class SubjectExtract(Model):
     markdown: str
     held_back: list[HeldBack]
     unreadable: list[UUID]
+
+
+class Alert(Model):
+    """Something to look into. `about`: an opaque user id, a dataset, an exchange or a kind of caller.
+
+    `detail`: ids, codes and counts. `entry` is the id of its `review.raised` entry in the log.
+    """
+
+    alert: UUID
+    rule: Rule
+    about: str
+    day: date
+    at: datetime
+    detail: dict[str, str | int]
+    raised_at: datetime
+    entry: UUID
+    looked_at: datetime | None
+    looked_by: UUID | None
+    closed_at: datetime | None
+    closed_by: UUID | None
+    reason: Closing | None
+
+
+class Alerts(Model):
+    """Oldest first."""
+
+    alerts: list[Alert]
 
 
 class LogProof(Model):

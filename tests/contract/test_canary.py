@@ -222,6 +222,10 @@ def done(tmp_path_factory):
         search.command("log", "subject-extract", "--out", page, "--file", one, role="reviewer")
         search.command("log", "find", "--exchange", exchange, role="reviewer")
         search.command("log", "export", "--out", root / "taken-log.txt", role="reviewer")
+        for wanted in ("csv", "ecs", "fhir", "art30"):
+            made = root / f"taken-{wanted}.txt"
+            search.command("log", "export", "--format", wanted, "--out", made, role="reviewer")
+        search.command("log", "review", "--all", "--json", role="reviewer")
         for role, path in (("operator", "/v1/metrics"), ("reviewer", "/v1/log/entries?start=0&limit=1000")):
             search.look(path, world.call(role, "GET", path).content)
         search.database()
@@ -276,4 +280,6 @@ def test_no_mark_is_left_anywhere(done):
         "/v1/metrics",
     } <= places
     assert {f"partner/inbox/{exchange}", "gateway.log", "agent.log", "taken-log.txt", "extract.md"} <= places
+    assert {"taken-csv.txt", "taken-ecs.txt", "taken-fhir.txt", "taken-art30.txt"} <= places
+    assert {"flagstone.alerts", "flagstone.marks", "flagstone.sign_ins"} <= places
     assert any(exchange.encode() in data for data in search.seen.values())

@@ -69,6 +69,11 @@ def submit_and_kill(world, key, point, side, *, victim=0):
     return acknowledged
 
 
+def entries_of_the_job(world):
+    """How many entries there are but for alerts, which the sweep raises when it comes to it."""
+    return sum(entry.kind != "review.raised" for entry in world.exported())
+
+
 def held(world, exchange):
     """Everything that promise 6 says of an exchange that ended."""
     assert world.ended(exchange) == "released"
@@ -86,7 +91,7 @@ def test_a_killed_gateway_goes_on(running, point, side):
     once, the exported log verifies, the agent has answered once, and the exchange's secret is gone.
     """
     key = f"key of {point} {side}"
-    before = len(running.exported())
+    before = entries_of_the_job(running)
     acknowledged = submit_and_kill(running, key, point, side)
     assert running.gateway.wait(60) == -signal.SIGKILL
     running.start_gateway()
@@ -95,7 +100,7 @@ def test_a_killed_gateway_goes_on(running, point, side):
     assert told["repeated"] or (point.startswith("key") or (point, side) == ("exchange.permitted", "before"))
     held(running, told["exchange"])
     # each look at the log is an entry of its own: the one above, the one in `held`, and this
-    assert len(running.exported()) == before + len(ONCE_EACH) + 2
+    assert entries_of_the_job(running) == before + len(ONCE_EACH) + 2
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from gateway.domain.errors import NotFoundError
 from gateway.domain.exchange import ExchangeId
 from gateway.intake import read_household_list
 from gateway.service.exchanges import cancel
-from gateway.service.probes import PROBE_KEY, asked_of_late, forget, remember
+from gateway.service.probes import PROBE_KEY, Asked, asked_of_late, forget, remember
 from gateway.service.submit import ExchangeRefusedError
 
 
@@ -60,7 +60,7 @@ def test_a_policy_without_an_interval_looks_for_nothing(job):
     policy = replace(job.context.policies.datasets["health-trust"], repeat_days=0)
     people = read_household_list([LIST.encode()], today=date(2026, 11, 22)).people
     with job.store.begin() as uow:
-        assert asked_of_late(job.context, uow, people, "trust", policy, job.clock()) == frozenset()
+        assert asked_of_late(job.context, uow, people, "trust", policy, job.clock()) == Asked()
         other = ExchangeId(uuid4())
         remember(job.context, uow, other, people, policy)
     assert other not in job.context.exchange_keys.older_than(PROBE_KEY, job.clock() + timedelta(days=1))

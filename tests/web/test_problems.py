@@ -202,7 +202,8 @@ def canary_calls(route: str, operation: dict):
     whole = well_formed(route, NOWHERE)
     quoted = CANARY.replace("'", "%27")
     yield Call(
-        whole.method, route.split(" ")[1].format(exchange=quoted, number=quoted, index=quoted, clock=quoted)
+        whole.method,
+        route.split(" ")[1].format(exchange=quoted, number=quoted, index=quoted, clock=quoted, alert=quoted),
     )
     for parameter in operation.get("parameters", []):
         place = {"query": "params", "header": "headers"}.get(parameter["in"])

@@ -288,6 +288,7 @@ _BODIES = {
     },
     "POST /v1/log/subject": {"type": "application/json", "content": json.dumps(QUESTION).encode()},
     "POST /v1/log/subject/extract": {"type": "application/json", "content": json.dumps(QUESTION).encode()},
+    "POST /v1/review/{alert}/close": {"params": {"reason": "expected"}},
     "POST /v1/agent/prekeys": {"type": "application/json", "content": b'{"prekeys": ["not.signed.at-all"]}'},
     "POST /v1/log/evidence/{exchange}": {"type": "application/json", "content": b'{"openings": true}'},
     "PUT /v1/agent/exchanges/{exchange}/answer": {
@@ -316,5 +317,5 @@ def operations() -> dict[str, dict]:
 def well_formed(route: str, exchange: UUID) -> Call:
     """A request that lacks nothing but the right caller (and, for an agent's documents, a true signature)."""
     method, _, path = route.partition(" ")
-    filled = path.format(exchange=exchange, number="health-1", index=0, clock="results")
+    filled = path.format(exchange=exchange, number="health-1", index=0, clock="results", alert=exchange)
     return Call(method, filled, **_BODIES.get(route, {}))

@@ -1,6 +1,7 @@
 """The disclosure log, for reviewers alone."""
 
 from dataclasses import asdict
+from datetime import date
 from itertools import chain
 from typing import Annotated, Any, Final, TypeVar
 
@@ -11,9 +12,11 @@ from starlette.concurrency import run_in_threadpool
 
 from gateway.domain.errors import BadInputError
 from gateway.domain.exchange import ExchangeId
+from gateway.exports import article30
 from gateway.reviewports import Wanted
 from gateway.service import cosigned as cosigned_
 from gateway.service import extracts, finding, logs, partners, receipts, subjects
+from gateway.service.processing import processing
 from gateway.service.proving import prove
 from gateway.web import models, parameters
 from gateway.web.bodies import JSON, body_of, read_body
@@ -146,11 +149,18 @@ def read_proof(
     "/export",
     response_class=StreamingResponse,
     responses=bytes_of("application/octet-stream", "The whole log, for `python -m audit verify`")
-    | problems(*USER),
+    | problems(*USER, 422),
 )
-def export_log(wired: Wired, user: Reviewer) -> StreamingResponse:
+def export_log(
+    wired: Wired,
+    user: Reviewer,
+    wanted: Annotated[
+        logs.ExportFormat,
+        Query(alias="format", description="What the caller turns it into: for the log alone"),
+    ] = logs.ExportFormat.SIGNED,
+) -> StreamingResponse:
     """The whole log as one file that verifies offline."""
-    stream = logs.export(wired.context, user)
+    stream = logs.export(wired.context, user, wanted)
     first = next(stream, b"")  # an error before the first byte is still a problem, not a broken file
     return StreamingResponse(chain((first,), stream), media_type="application/octet-stream")
 
@@ -196,3 +206,14 @@ async def _question(request: Request, model: type[_Question]) -> _Question:
             place="body",
             way_out=f'Send {{"reason": R, "person": {{...}}}}, R one of {", ".join(subjects.Reason)}',
         ) from None
+
+
+@router.get("/article-30", responses=problems(*USER, 422))
+def read_article_30(
+    wired: Wired,
+    user: Reviewer,
+    since: Annotated[date | None, Query(alias="from", description="First day of the period")] = None,
+    until: Annotated[date | None, Query(alias="to", description="Last day of the period")] = None,
+) -> dict[str, Any]:
+    """The record of processing (UK GDPR Article 30): policies, agreements, counts of the period."""
+    return article30.record(processing(wired.context, user, since, until))

@@ -1,0 +1,1 @@
+"""What leaves the log for others' tools: analyst files, a SIEM, FHIR, the record of processing. Pure."""
