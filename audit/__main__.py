@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     verify = parser.add_subparsers(required=True, metavar="COMMAND").add_parser(
         "verify", help="check an exported log"
     )
-    verify.add_argument("file", type=Path, metavar="FILE", help="the exported log")
+    verify.add_argument("file", type=Path, metavar="FILE", help="the exported log, or its folder of tiles")
     verify.add_argument("--trust", type=Path, required=True, help="the log's key, got by another way")
     verify.add_argument(
         "--seen", type=Path, help="a checkpoint that you saw before: finds forks and rollbacks"

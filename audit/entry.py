@@ -20,7 +20,7 @@ from audit.errors import CommitmentError, EntryError
 Json: TypeAlias = "str | int | bool | Sequence[Json] | Mapping[str, Json]"
 
 TYPE: Final = "flagstone/entry/v1"
-MAX_LEAF_BYTES: Final = 1 << 20
+MAX_LEAF_BYTES: Final = (1 << 16) - 1  # what an entry bundle of c2sp.org/tlog-tiles can hold
 MAX_DEPTH: Final = 16
 MAX_INTEGER: Final = (1 << 53) - 1
 SALT_BYTES: Final = 32
@@ -46,7 +46,7 @@ class Entry:
     """One thing that happened. `at` is kept in UTC, cut to milliseconds; `body` is copied, deeply.
 
     Raises:
-        EntryError: a field is malformed, the body is outside the subset, or the leaf is over 1 MiB.
+        EntryError: a field is malformed, the body is outside the subset, or the leaf is over 65,535 bytes.
     """
 
     id: UUID

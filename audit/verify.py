@@ -1,4 +1,4 @@
-"""Verify an exported log offline, and name the wrong entry.
+"""Verify an exported log, a file or a folder of tiles, offline, and name the wrong entry.
 
 The order of the checks:
 
@@ -7,7 +7,8 @@ The order of the checks:
 2. each leaf has the leaf hash listed for it, and is an entry in canonical form;
 3. nothing is missing, added or follows;
 4. the leaf hashes lead to the checkpoint's root; if the leaves do instead, the hashes were altered;
-5. the first entries are those of the checkpoint seen before.
+5. the first entries are those of the checkpoint seen before;
+6. of a folder, the tiles above the leaf hashes are those that these lead to.
 
 Memory does not grow with the log: a tile and two frontiers are kept.
 """
@@ -24,8 +25,9 @@ from audit.checkpoint import Checkpoint, open_checkpoint
 from audit.cosignature import Cosignature
 from audit.entry import Entry
 from audit.errors import EntryError, ExportError, NoteError
-from audit.export import TILE, ExportReader
+from audit.export import TILE, ExportReader, Reader
 from audit.merkle import Frontier, leaf_hash
+from audit.tiles import TilesReader
 from audit.trust import Trust
 
 MAX_NAMED: Final = 10
@@ -65,7 +67,7 @@ class _Finding:
 
 
 def verify_file(file: Path, trust: Path, seen: Path | None = None) -> Verified:
-    """As `verify_export`, for files.
+    """As `verify_export` for a file, as `verify_tiles` for a folder.
 
     Raises:
         TrustError: the trust file can't be used.
@@ -74,6 +76,8 @@ def verify_file(file: Path, trust: Path, seen: Path | None = None) -> Verified:
     """
     trusted = Trust.parse(trust.read_bytes())
     remembered = seen.read_bytes() if seen else None
+    if file.is_dir():
+        return verify_tiles(file, trusted, remembered)
     with file.open("rb") as stream:
         return verify_export(stream, trusted, remembered)
 
@@ -84,7 +88,22 @@ def verify_export(stream: BinaryIO, trust: Trust, seen: bytes | None = None) -> 
     Raises:
         ExportError: it fails; `index` and the text name the first wrong entry where it can be told.
     """
-    reader = ExportReader(stream)
+    return _verified(ExportReader(stream), trust, seen)
+
+
+def verify_tiles(folder: Path, trust: Trust, seen: bytes | None = None) -> Verified:
+    """The same for a folder in the layout of c2sp.org/tlog-tiles, as `audit.tiles` writes it.
+
+    Raises:
+        ExportError: as `verify_export`; or a file is missing, or is no part of this log.
+    """
+    reader = TilesReader(folder)
+    verified = _verified(reader, trust, seen)
+    reader.check_levels()
+    return verified
+
+
+def _verified(reader: Reader, trust: Trust, seen: bytes | None) -> Verified:
     checkpoint, cosigned = _opened(reader.note(), trust)
     remembered = _remembered(seen, trust) if seen is not None else None
     if remembered and remembered.size > checkpoint.size:
@@ -114,7 +133,7 @@ class _Audit:
         self._altered: list[_Finding] = []
         self._unreadable: list[_Finding] = []
 
-    def tile(self, reader: ExportReader, start: int) -> None:
+    def tile(self, reader: Reader, start: int) -> None:
         """Check up to 256 entries against the hashes listed for them."""
         hashes = reader.hashes(start, self._checkpoint.size)
         for index, listed in enumerate(hashes, start):

@@ -88,6 +88,18 @@ def test_deep_and_large_bodies_are_refused():
         make(body={"a": "x" * MAX_LEAF_BYTES})
 
 
+def test_a_leaf_is_at_most_what_two_bytes_can_count():
+    """65,535 bytes make an entry, one more does not: a bundle of c2sp.org/tlog-tiles could not hold it."""
+    assert MAX_LEAF_BYTES == 65_535
+    spare = MAX_LEAF_BYTES - len(make(body={"a": ""}).leaf())
+    longest = make(body={"a": "x" * spare}).leaf()
+    assert Entry.parse(longest).leaf() == longest
+    with pytest.raises(EntryError, match="longer"):
+        make(body={"a": "x" * (spare + 1)})
+    with pytest.raises(EntryError, match="longer"):
+        Entry.parse(longest.replace(b"xx", b"xxx", 1))
+
+
 @pytest.mark.parametrize(
     "kind", ["exchange", "Exchange.refused", "exchange.", ".x", "a.b\n", "a b.c", "a.b1", ""]
 )
