@@ -1,6 +1,7 @@
 """`flagstone log`: what an IG officer types."""
 
 import json
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -9,6 +10,7 @@ import httpx
 import typer
 
 from audit.errors import AuditError, TrustError
+from audit.tiles import export_to_tiles
 from audit.verify import verify_file
 from gateway.cli.client import api, call, raise_problem
 from gateway.cli.files import check_folder
@@ -22,28 +24,55 @@ _ABOUT: Final = ("exchange", "agreement", "user")
 
 @app.command()
 def export(
-    out_file: Annotated[Path, typer.Option("--out", help="Where to write the log")],
+    out_file: Annotated[Path | None, typer.Option("--out", help="Where to write the log")] = None,
+    tiles: Annotated[
+        Path | None, typer.Option(help="A new folder for the log as static files (C2SP tlog-tiles)")
+    ] = None,
 ) -> None:
-    """Write the whole log to one file that verifies offline."""
-    check_folder(out_file)
-    partial = out_file.with_name(f"{out_file.name}.partial")
+    """Write the whole log to one file, or to a folder of tiles, that verifies offline."""
+    written = [path for path in (out_file, tiles) if path]
+    if not written:
+        raise ConfigurationError("nothing to write", place="export", way_out="Give --out, --tiles or both")
+    for path in written:
+        check_folder(path)
+    partial = written[0].with_name(f"{written[0].name}.partial")
+    try:
+        _download(partial)
+        if tiles:
+            _write_tiles(partial, tiles)
+        if out_file:
+            partial.replace(out_file)  # an older export stays until the new one is whole
+    finally:
+        partial.unlink(missing_ok=True)
+    for path in written:
+        say(f"The log: {path}. Check it with: python -m audit verify {path} --trust TRUST")
+
+
+def _download(file: Path) -> None:
     with api() as client, client.stream("GET", "/v1/log/export") as answer:
         if not answer.is_success:
             answer.read()
             raise_problem(answer)
+        with file.open("wb") as out_file:
+            for chunk in answer.iter_bytes():
+                out_file.write(chunk)
+
+
+def _write_tiles(export_file: Path, folder: Path) -> None:
+    """The folder appears once it is whole."""
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as place:
+        made = Path(place) / "tiles"
         try:
-            with partial.open("wb") as file:
-                for chunk in answer.iter_bytes():
-                    file.write(chunk)
-            partial.replace(out_file)  # an older export stays until the new one is whole
-        finally:
-            partial.unlink(missing_ok=True)
-    say(f"The log: {out_file}. Check it with: python -m audit verify {out_file} --trust TRUST")
+            with export_file.open("rb") as stream:
+                export_to_tiles(stream, made)
+        except AuditError as error:
+            raise VerificationError(str(error), place="the export that the gateway sent") from None
+        made.rename(folder)
 
 
 @app.command()
 def verify(
-    file: Annotated[Path, typer.Argument(help="An exported log", exists=True, dir_okay=False)],
+    file: Annotated[Path, typer.Argument(help="An exported log, or its folder of tiles", exists=True)],
     trust: Annotated[Path, typer.Option(help="The trust file, got by another way", exists=True)],
     seen: Annotated[Path | None, typer.Option(help="A checkpoint seen before", exists=True)] = None,
 ) -> None:
