@@ -48,7 +48,7 @@ FIGURES = (
     ("`json.loads` and SHA-256 of the entries alone, s", "baseline", ".1f"),
     ("Tiles (C2SP tlog-tiles) of that export, verifying, s", "tiles", ".1f"),
     ("Inclusion proof from a file store, median of 1,000, ms", "median_ms", ".2f"),
-    ("Inclusion proof, slowest of 1,000, ms", "slowest_ms", ".2f"),
+    ("Inclusion proof, 99th percentile, ms", "worst_ms", ".2f"),
 )
 MAX_SECONDS, MAX_MIB, MAX_MS = 30, 500, 5  # of issue 5, at 1,000,000 entries
 
@@ -64,7 +64,7 @@ class Verified:
     baseline: float
     tiles: float
     median_ms: float
-    slowest_ms: float
+    worst_ms: float
 
 
 def entry(index: int) -> Entry:
@@ -81,7 +81,7 @@ def entry(index: int) -> Entry:
 
 
 def make(folder: Path, entries: int) -> None:
-    """A log of that many entries: its `store`, its export `log.txt`, the same as `tiles`, and `trust.json`."""
+    """A log of that many entries: its `store`, its export `log.txt`, the same as `tiles`, `trust.json`."""
     folder.mkdir(parents=True)
     signer = NoteSigner("flagstone/bench", Ed25519PrivateKey.generate())
     with FileStore.create(folder / "store") as store:
@@ -120,7 +120,7 @@ def verified(log: Path) -> tuple[float, float]:
 
 
 def proofs(folder: Path) -> tuple[float, float]:
-    """Milliseconds for the inclusion proof of a random entry, median and slowest; each proof is verified."""
+    """Milliseconds for a random entry's inclusion proof, median and 99th percentile; each is verified."""
     rng = random.Random(1)  # noqa: S311 - seeded
     taken = []
     with FileStore(folder) as store:
@@ -132,7 +132,7 @@ def proofs(folder: Path) -> tuple[float, float]:
             taken.append(1000 * (time.perf_counter() - start))
             leaf = next(store.leaves(index, index + 1))
             verify_inclusion(leaf_hash(leaf), index, checkpoint.size, proof, checkpoint.root)
-    return statistics.median(taken), max(taken)
+    return statistics.median(taken), statistics.quantiles(taken, n=100)[-1]
 
 
 def baseline(log: Path) -> float:
@@ -157,7 +157,7 @@ def main() -> None:
     limits = (
         ("Verifying, s", whole.seconds, MAX_SECONDS, ".1f"),
         ("Verifier, peak resident MiB", whole.peak_mib, MAX_MIB, ".0f"),
-        ("Inclusion proof, median, ms", whole.median_ms, MAX_MS, ".2f"),
+        ("Inclusion proof, 99th percentile, ms", whole.worst_ms, MAX_MS, ".2f"),
     )
     parts = (
         table(
