@@ -111,6 +111,29 @@ def test_the_published_example_is_written_and_verifies(large):
     assert verify_tiles(large, trust()).checkpoint.size == 70_000
 
 
+THEIRS = {
+    1: "2dc76bf75c0f54cc3ca66904f74df2ac842ea3c5f0dbd84a769c55a311f3cd48",
+    255: "3b2415630e364f07010dbffe0efaa6183e54c82fcf4df8c848acebf1424dfffe",
+    256: "d7e0b3aa139fe6d6e8aeb29a8b36ef7ca7ed2886c86088de0485a96d7baf43f8",
+    600: "640286a2f70f49321e16b0c7ddb03aac82bfd1e966b4bd9650a236a976d194df",
+    70_000: "f951f793690a9e008a5456a957651f18cae5635247e4e76a07d28d79308f92d8",
+}
+"""What another implementation wrote of the same entries and key: tests/vectors/README.md."""
+
+
+@pytest.mark.parametrize("size", THEIRS)
+def test_another_implementation_writes_the_same_folder(size, large, tmp_path):
+    """Byte for byte, checkpoint and signature included, the folder is the one that tlog-scales writes."""
+    folder = large
+    if size < 70_000:
+        folder = tmp_path / "log"
+        write_tiles(log_of(size, 100), folder)
+    whole = b"".join(
+        b"%s %d\n%s" % (path.encode(), len(data), data) for path, data in sorted(files(folder).items())
+    )
+    assert hashlib.sha256(whole).hexdigest() == THEIRS[size]
+
+
 @pytest.mark.parametrize("path", ["tile/1/000", "tile/2/000.p/1"])
 def test_an_altered_tile_above_the_leaf_hashes_is_named(large, path):
     """A tile of a higher level, full or partial, that its leaf hashes do not lead to is named."""
