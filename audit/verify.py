@@ -23,7 +23,7 @@ from typing import BinaryIO, Final
 
 from audit.checkpoint import Checkpoint, open_checkpoint
 from audit.cosignature import Cosignature
-from audit.entry import Entry
+from audit.entry import check_leaf
 from audit.errors import EntryError, ExportError, NoteError
 from audit.export import TILE, ExportReader, Reader
 from audit.merkle import Frontier, leaf_hash
@@ -183,7 +183,7 @@ class _Audit:
 
     def _record_unreadable(self, index: int, leaf: bytes) -> None:
         try:
-            Entry.parse(leaf)
+            check_leaf(leaf)
         except EntryError as error:
             if len(self._unreadable) < MAX_NAMED:
                 self._unreadable.append(_Finding(index, _kind(leaf), f"is signed but not an entry: {error}"))
