@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	&& { echo $$p; break; }; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes
 
-.PHONY: help setup demo demo-febrl test test-long test-spark mutmut java check bench bench-linkage bench-attacks bench-spark policy-docs openapi clean
+.PHONY: help setup demo demo-febrl test test-long test-spark mutmut java check bench bench-linkage bench-attacks bench-spark policy-docs audit-wheel openapi clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
@@ -113,6 +113,17 @@ bench-spark: java $(SPARK)/.setup ## tokens on Spark beside Polars; needs Java; 
 
 policy-docs: setup $(VENV)/.dev ## write docs/policies anew, from the policies and their decision tables
 	@$(BIN)/python tests/policy_docs.py
+
+# What an auditor installs: the verifier alone, built with what `setup` has, without a network
+AUDIT_WHEEL := dist
+AUDIT_BUILD := build/audit-wheel
+
+audit-wheel: setup ## a wheel of the verifier alone, into dist
+	@rm -rf $(AUDIT_BUILD) && mkdir -p $(AUDIT_BUILD)
+	@cp audit/*.py audit/pyproject.toml $(AUDIT_BUILD)/
+	@$(BIN)/python -m pip --disable-pip-version-check --quiet wheel --no-index --no-deps --no-build-isolation \
+		--wheel-dir $(AUDIT_WHEEL) $(AUDIT_BUILD)
+	@ls $(AUDIT_WHEEL)/flagstone_audit-*.whl
 
 openapi: setup ## write openapi/gateway.v1.json anew
 	@$(BIN)/python -m gateway.web.openapi

@@ -20,12 +20,17 @@ from audit.errors import CommitmentError, EntryError
 Json: TypeAlias = "str | int | bool | Sequence[Json] | Mapping[str, Json]"
 
 TYPE: Final = "flagstone/entry/v1"
-MAX_LEAF_BYTES: Final = 1 << 20
+MAX_LEAF_BYTES: Final = (1 << 16) - 1  # what an entry bundle of c2sp.org/tlog-tiles can hold
 MAX_DEPTH: Final = 16
 MAX_INTEGER: Final = (1 << 53) - 1
 SALT_BYTES: Final = 32
 
 _KIND = re.compile(r"[a-z]+(\.[a-z-]+)+")
+_FORMS = {
+    "id": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+    "kind": _KIND,
+    "at": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3])(:[0-9]{2}){2}\.[0-9]{3}Z"),
+}
 _FIELDS = frozenset({"type", "id", "kind", "at", "body"})
 _encode: Final = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":")
@@ -46,7 +51,7 @@ class Entry:
     """One thing that happened. `at` is kept in UTC, cut to milliseconds; `body` is copied, deeply.
 
     Raises:
-        EntryError: a field is malformed, the body is outside the subset, or the leaf is over 1 MiB.
+        EntryError: a field is malformed, the body is outside the subset, or the leaf is over 65,535 bytes.
     """
 
     id: UUID
@@ -81,12 +86,9 @@ class Entry:
         Raises:
             EntryError: the bytes are not the canonical leaf of an entry.
         """
-        fields = _envelope(leaf)
-        try:
-            at = datetime.fromisoformat(fields["at"])
-            entry = cls(id=UUID(fields["id"]), kind=fields["kind"], at=at, body=fields["body"])
-        except (TypeError, ValueError, AttributeError, OverflowError):
-            raise EntryError("id, kind or at: malformed") from None
+        fields = _checked(leaf)
+        at = datetime.fromisoformat(fields["at"])
+        entry = cls(id=UUID(fields["id"]), kind=fields["kind"], at=at, body=fields["body"])
         if entry.leaf() != leaf:
             raise EntryError("not in canonical form (RFC 8785)")
         return entry
@@ -95,6 +97,15 @@ class Entry:
         at = self.at.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
         fields = {"at": at, "body": body, "id": str(self.id), "kind": self.kind, "type": TYPE}
         return _utf8(_encode(fields))
+
+
+def check_leaf(leaf: bytes) -> None:
+    """As `Entry.parse`, for a verifier that needs no entry made of the leaf: nearly twice as fast.
+
+    Raises:
+        EntryError: the bytes are not the canonical leaf of an entry.
+    """
+    _checked(leaf)
 
 
 def commit(salt: bytes, entry: UUID, path: str, value: Json) -> str:
@@ -119,6 +130,24 @@ def open_commitment(commitment: str, salt: bytes, entry: UUID, path: str, value:
     """
     if not hmac.compare_digest(commitment.encode(), commit(salt, entry, path, value).encode()):
         raise CommitmentError("the commitment does not open to this value")
+
+
+def _checked(leaf: bytes) -> dict[str, Any]:
+    """The fields of a leaf that is one of an entry, and in canonical form."""
+    fields = _envelope(leaf)
+    for name, form in _FORMS.items():
+        if not isinstance(fields[name], str) or not form.fullmatch(fields[name]):
+            raise EntryError("id, kind or at: malformed")
+    try:
+        datetime.fromisoformat(fields["at"])
+    except ValueError:
+        raise EntryError("id, kind or at: malformed") from None
+    if not isinstance(fields["body"], dict):
+        raise EntryError("body: not an object")
+    _copied(fields["body"], "body", 1)
+    if _utf8(_encode(fields)) != leaf:
+        raise EntryError("not in canonical form (RFC 8785)")
+    return fields
 
 
 def _envelope(leaf: bytes) -> dict[str, Any]:

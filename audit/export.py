@@ -4,7 +4,7 @@ Lines only: the checkpoint, then for each 256 entries (a tile) their leaf hashes
 leaf is JSON in canonical form, so it holds no newline.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import BinaryIO, Final, Protocol
 
@@ -28,6 +28,22 @@ class Exportable(Protocol):
 
     def leaf_hashes(self, start: int, stop: int) -> Iterator[bytes]:
         """As stored. Worked out from the leaves they would say nothing about a leaf altered in the store."""
+
+
+class Reader(Protocol):
+    """Reads a log in order, strictly. Every method raises ExportError when anything else stands there."""
+
+    def note(self) -> bytes:
+        """The checkpoint, unverified."""
+
+    def hashes(self, start: int, size: int) -> Sequence[bytes]:
+        """The leaf hashes of the tile that begins at entry `start` of `size`."""
+
+    def leaf(self, index: int, size: int) -> bytes:
+        """The leaf of entry `index`, the next of its tile."""
+
+    def end(self) -> None:
+        """Nothing may follow."""
 
 
 def export_chunks(log: Exportable) -> Iterator[bytes]:

@@ -1,4 +1,6 @@
-"""Verify an exported log offline, and name the wrong entry; or an evidence file (`audit.evidence`).
+"""Verify an exported log, a file or a folder of tiles, offline, and name the wrong entry.
+
+An evidence file is checked by `audit.evidence`.
 
 The order of the checks of a log:
 
@@ -7,7 +9,8 @@ The order of the checks of a log:
 2. each leaf has the leaf hash listed for it, and is an entry in canonical form;
 3. nothing is missing, added or follows;
 4. the leaf hashes lead to the checkpoint's root; if the leaves do instead, the hashes were altered;
-5. the first entries are those of the checkpoint seen before.
+5. the first entries are those of the checkpoint seen before;
+6. of a folder, the tiles above the leaf hashes are those that these lead to.
 
 Memory does not grow with the log: a tile and two frontiers are kept.
 """
@@ -22,13 +25,14 @@ from typing import BinaryIO, Final
 
 from audit.checkpoint import Checkpoint, open_checkpoint
 from audit.cosignature import Cosignature
-from audit.entry import Entry
+from audit.entry import check_leaf
 from audit.errors import EntryError, ExportError, NoteError
 from audit.evidence import verify_evidence
 from audit.evidence_file import MAX_BYTES
-from audit.export import TILE, ExportReader
+from audit.export import TILE, ExportReader, Reader
 from audit.merkle import Frontier, leaf_hash
 from audit.proved import Proved
+from audit.tiles import TilesReader
 from audit.trust import Trust
 
 MAX_NAMED: Final = 10
@@ -68,7 +72,7 @@ class _Finding:
 
 
 def verify_file(file: Path, trust: Path, seen: Path | None = None) -> Verified | Proved:
-    """As `verify_export`, or `verify_evidence` when the file begins as JSON does.
+    """As `verify_tiles` for a folder, `verify_evidence` for JSON, else `verify_export`.
 
     Raises:
         TrustError: the trust file can't be used.
@@ -78,6 +82,8 @@ def verify_file(file: Path, trust: Path, seen: Path | None = None) -> Verified |
     """
     trusted = Trust.parse(trust.read_bytes())
     remembered = seen.read_bytes() if seen else None
+    if file.is_dir():
+        return verify_tiles(file, trusted, remembered)
     with file.open("rb") as stream:
         if stream.peek(1)[:1] == b"{":
             return verify_evidence(stream.read(MAX_BYTES + 1), trusted, remembered)
@@ -90,7 +96,22 @@ def verify_export(stream: BinaryIO, trust: Trust, seen: bytes | None = None) -> 
     Raises:
         ExportError: it fails; `index` and the text name the first wrong entry where it can be told.
     """
-    reader = ExportReader(stream)
+    return _verified(ExportReader(stream), trust, seen)
+
+
+def verify_tiles(folder: Path, trust: Trust, seen: bytes | None = None) -> Verified:
+    """The same for a folder in the layout of c2sp.org/tlog-tiles, as `audit.tiles` writes it.
+
+    Raises:
+        ExportError: as `verify_export`; or a file is missing, or is no part of this log.
+    """
+    reader = TilesReader(folder)
+    verified = _verified(reader, trust, seen)
+    reader.check_levels()
+    return verified
+
+
+def _verified(reader: Reader, trust: Trust, seen: bytes | None) -> Verified:
     checkpoint, cosigned = _opened(reader.note(), trust)
     remembered = _remembered(seen, trust) if seen is not None else None
     if remembered and remembered.size > checkpoint.size:
@@ -120,7 +141,7 @@ class _Audit:
         self._altered: list[_Finding] = []
         self._unreadable: list[_Finding] = []
 
-    def tile(self, reader: ExportReader, start: int) -> None:
+    def tile(self, reader: Reader, start: int) -> None:
         """Check up to 256 entries against the hashes listed for them."""
         hashes = reader.hashes(start, self._checkpoint.size)
         for index, listed in enumerate(hashes, start):
@@ -170,7 +191,7 @@ class _Audit:
 
     def _record_unreadable(self, index: int, leaf: bytes) -> None:
         try:
-            Entry.parse(leaf)
+            check_leaf(leaf)
         except EntryError as error:
             if len(self._unreadable) < MAX_NAMED:
                 self._unreadable.append(_Finding(index, _kind(leaf), f"is signed but not an entry: {error}"))

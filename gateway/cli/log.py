@@ -12,6 +12,7 @@ import httpx
 import typer
 
 from audit.errors import AuditError, SeenError, TrustError
+from audit.tiles import export_to_tiles
 from audit.verify import verify_file
 from gateway.cli import log_reconcile, log_witnesses
 from gateway.cli.client import api, call, raise_problem
@@ -41,22 +42,27 @@ OnePerson = Annotated[
 
 @app.command()
 def export(
-    out_file: Annotated[Path, typer.Option("--out", help="Where to write it")],
+    out_file: Annotated[Path | None, typer.Option("--out", help="Where to write it")] = None,
     format_: Annotated[Format, typer.Option("--format", help="What to make of the log")] = Format.SIGNED,
     since: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD; not for `signed`")] = "",
     until: Annotated[str, typer.Option("--to", help="Last day, YYYY-MM-DD; not for `signed`")] = "",
+    tiles: Annotated[
+        Path | None, typer.Option(help="A new folder for the signed log as static files (C2SP tlog-tiles)")
+    ] = None,
 ) -> None:
-    """Write the whole log to one file that verifies offline, or what others' tools read of it.
+    """Write the whole log to one file, or a folder of tiles, that verifies offline; or what others read.
 
     csv, parquet: for analysts. ecs: JSON lines for a SIEM. fhir: an AuditEvent for each disclosure, NDJSON.
     art30: the record of processing, JSON where the file's name ends in .json, else Markdown.
     """
-    check_folder(out_file)
     period = Period.read(since, until)
+    for path in filter(None, (out_file, tiles)):
+        check_folder(path)
     if format_ is Format.SIGNED:
         period.must_be_whole()
-        _replace(out_file, lambda partial: _fetch(partial, "signed"))
-        say(f"The log: {out_file}. Check it with: python -m audit verify {out_file} --trust TRUST")
+        _export_signed(out_file, tiles)
+    elif out_file is None or tiles is not None:
+        raise ConfigurationError("only the signed log has tiles", place="export", way_out="Give --out alone")
     elif format_ is Format.ART30:
         with api() as client:
             told = call(client, "GET", "/v1/log/article-30", params=period.parameters)
@@ -70,6 +76,23 @@ def export(
             _fetch(signed, format_.value)
             count = _replace(out_file, lambda partial: convert(signed, format_, period, partial))
         say(f"{count} written: {out_file}")
+
+
+def _export_signed(out_file: Path | None, tiles: Path | None) -> None:
+    written = [path for path in (out_file, tiles) if path]
+    if not written:
+        raise ConfigurationError("nothing to write", place="export", way_out="Give --out, --tiles or both")
+    partial = written[0].with_name(f"{written[0].name}.partial")
+    try:
+        _fetch(partial, "signed")
+        if tiles:
+            _write_tiles(partial, tiles)
+        if out_file:
+            partial.replace(out_file)  # an older export stays until the new one is whole
+    finally:
+        partial.unlink(missing_ok=True)
+    for path in written:
+        say(f"The log: {path}. Check it with: python -m audit verify {path} --trust TRUST")
 
 
 def _fetch(file: Path, wanted: str) -> None:
@@ -93,9 +116,23 @@ def _replace(file: Path, write: Callable[[Path], T]) -> T:
     return written
 
 
+def _write_tiles(export_file: Path, folder: Path) -> None:
+    """The folder appears once it is whole."""
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as place:
+        made = Path(place) / "tiles"
+        try:
+            with export_file.open("rb") as stream:
+                export_to_tiles(stream, made)
+        except AuditError as error:
+            raise VerificationError(str(error), place="the export that the gateway sent") from None
+        made.rename(folder)
+
+
 @app.command()
 def verify(
-    file: Annotated[Path, typer.Argument(help="An exported log, or evidence", exists=True, dir_okay=False)],
+    file: Annotated[
+        Path, typer.Argument(help="An exported log, its folder of tiles, or evidence", exists=True)
+    ],
     trust: Annotated[Path, typer.Option(help="The trust file, got by another way", exists=True)],
     seen: Annotated[Path | None, typer.Option(help="A checkpoint seen before", exists=True)] = None,
 ) -> None:

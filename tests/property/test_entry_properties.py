@@ -8,7 +8,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.entry import MAX_DEPTH, MAX_INTEGER, TYPE, Entry, canonical, commit, open_commitment
+from audit.entry import MAX_DEPTH, MAX_INTEGER, TYPE, Entry, canonical, check_leaf, commit, open_commitment
 from audit.errors import CommitmentError, EntryError
 
 keys = st.text(st.characters(max_codepoint=127), max_size=8)
@@ -53,7 +53,8 @@ def test_leaves_are_those_of_rfc8785(entry):
 
 @given(entries)
 def test_entries_round_trip(entry):
-    """Parsing an entry's leaf gives the entry back, and no leaf holds a newline."""
+    """Parsing an entry's leaf gives the entry back, a verifier accepts it, and no leaf holds a newline."""
+    check_leaf(entry.leaf())
     assert Entry.parse(entry.leaf()) == entry
     assert b"\n" not in entry.leaf()
 
@@ -85,3 +86,17 @@ def test_commitments_open_to_one_value(salt: bytes, entry: UUID, path: str, valu
     if canonical(other) != canonical(value):
         with pytest.raises(CommitmentError):
             open_commitment(made, salt, entry, path, other)
+
+
+@given(entries, st.data())
+def test_what_a_verifier_accepts_is_an_entry(entry, data):
+    """Whatever byte of a leaf is changed, to check it and to parse it come to the same verdict."""
+    leaf = bytearray(entry.leaf())
+    leaf[data.draw(st.integers(0, len(leaf) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        check_leaf(bytes(leaf))
+    except EntryError:
+        with pytest.raises(EntryError):
+            Entry.parse(bytes(leaf))
+    else:
+        assert Entry.parse(bytes(leaf)).leaf() == leaf

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from audit.entry import MAX_LEAF_BYTES, Entry, canonical, commit, open_commitment
+from audit.entry import MAX_LEAF_BYTES, Entry, canonical, check_leaf, commit, open_commitment
 from audit.errors import CommitmentError, EntryError
 
 ID = UUID("9c5b94b1-35ad-49bb-b118-8e8fc24abf80")
@@ -88,6 +88,18 @@ def test_deep_and_large_bodies_are_refused():
         make(body={"a": "x" * MAX_LEAF_BYTES})
 
 
+def test_a_leaf_is_at_most_what_two_bytes_can_count():
+    """65,535 bytes make an entry, one more does not: a bundle of c2sp.org/tlog-tiles could not hold it."""
+    assert MAX_LEAF_BYTES == 65_535
+    spare = MAX_LEAF_BYTES - len(make(body={"a": ""}).leaf())
+    longest = make(body={"a": "x" * spare}).leaf()
+    assert Entry.parse(longest).leaf() == longest
+    with pytest.raises(EntryError, match="longer"):
+        make(body={"a": "x" * (spare + 1)})
+    with pytest.raises(EntryError, match="longer"):
+        Entry.parse(longest.replace(b"xx", b"xxx", 1))
+
+
 @pytest.mark.parametrize(
     "kind", ["exchange", "Exchange.refused", "exchange.", ".x", "a.b\n", "a b.c", "a.b1", ""]
 )
@@ -141,8 +153,39 @@ def test_naive_times_are_refused():
 )
 def test_other_bytes_than_a_canonical_leaf_are_refused(leaf):
     """Exactly the canonical bytes of an entry parse: no second spelling has the same meaning."""
-    with pytest.raises(EntryError):
-        Entry.parse(leaf)
+    for judge in (Entry.parse, check_leaf):
+        with pytest.raises(EntryError):
+            judge(leaf)
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        "2026-11-22T24:00:00.000Z",
+        "2026-11-22T10:60:00.000Z",
+        "2026-11-22T10:00:60.000Z",
+        "2026-02-29T10:00:00.000Z",
+        "0000-01-01T10:00:00.000Z",
+        "2026-11-22 10:00:00.123Z",
+        "2026-11-22T10:00:00,123Z",
+        "2026-W47-7T10:00:00.123Z",
+        "2026-11-22T10:00:00.123456Z",
+        "\u0662026-11-22T10:00:00.123Z",
+    ],
+)
+def test_times_that_are_none_are_refused(at):
+    """A time has one spelling, and is a time: no hour 24, no leap second, no day that is not in the year."""
+    leaf = LEAF.replace(b"2026-11-22T10:00:00.123Z", at.encode())
+    assert leaf != LEAF
+    for judge in (Entry.parse, check_leaf):
+        with pytest.raises(EntryError):
+            judge(leaf)
+
+
+def test_a_leaf_is_checked_as_it_is_parsed():
+    """What the verifier accepts without making an entry is what makes one."""
+    check_leaf(LEAF)
+    assert Entry.parse(LEAF).leaf() == LEAF
 
 
 SALT = bytes(range(32))

@@ -209,6 +209,36 @@ def test_the_record_of_processing_is_a_page_or_json(gateway, tmp_path, name, sta
     assert (tmp_path / name).read_text().startswith(start)
 
 
+def test_export_as_tiles_writes_a_folder_that_verifies(gateway, exported, tmp_path, capsys):
+    """`--tiles FOLDER` leaves that folder, and with --out the file too; `log verify` takes both."""
+    data = (exported / "log.txt").read_bytes()
+    gateway(lambda _: httpx.Response(200, content=data))
+    assert run(["log", "export", "--tiles", str(tmp_path / "tiles")]) == 0
+    assert {file.name for file in tmp_path.iterdir()} == {"log.txt", "trust.json", "tiles"}
+    assert run(["log", "export", "--tiles", str(tmp_path / "more"), "--out", str(tmp_path / "file")]) == 0
+    assert (tmp_path / "file").read_bytes() == data
+    capsys.readouterr()
+    for name in ("tiles", "more", "file"):
+        assert run(["log", "verify", str(tmp_path / name), "--trust", str(tmp_path / "trust.json")]) == 0
+        assert capsys.readouterr().out.startswith("Verified: all 3 entries of")
+
+
+def test_an_export_that_is_none_leaves_no_tiles(gateway, tmp_path, capsys):
+    """What the gateway sent is read strictly: bytes that are no whole export exit 5 and leave nothing."""
+    gateway(lambda _: httpx.Response(200, content=b"flagstone/export/v1\n"))
+    assert run(["log", "export", "--tiles", str(tmp_path / "tiles")]) == 5
+    assert "cut off" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_export_asks_where_to(gateway, tmp_path, capsys):
+    """Without --out and --tiles, or into a folder that exists, nothing is asked of the gateway: exit 2."""
+    gateway(lambda _: pytest.fail("the gateway was asked"))
+    assert run(["log", "export"]) == 2
+    assert "--tiles" in capsys.readouterr().err
+    assert run(["log", "export", "--tiles", str(tmp_path)]) == 2
+
+
 def test_verify_says_in_words_what_held(exported, capsys):
     """A good log exits 0 with a sentence."""
     assert run(["log", "verify", str(exported / "log.txt"), "--trust", str(exported / "trust.json")]) == 0

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from subtrees import verify_subtree_consistency, verify_subtree_inclusion
 
 from audit.checkpoint import NoteSigner, NoteVerifier, open_note
 from audit.entry import canonical
@@ -55,25 +56,56 @@ def test_consistency_vectors(vector):
     _expect(vector, lambda: verify_consistency(vector["size1"], vector["size2"], *roots, _proof(vector)))
 
 
-def test_subtree_inclusion_vectors_from_leaf_0():
-    """A subtree that begins at leaf 0 is a tree: its inclusion probes hold for ours."""
-    vectors = [line["vector"] for line in _lines("merkle/subtreeinclusion.jsonl")]
-    whole = [vector for vector in vectors if vector["start"] == 0]
-    for vector in whole:
-        args = vector["leafIdx"], vector["end"], _proof(vector), _bytes(vector["root"])
-        _expect(vector, lambda vector=vector, args=args: verify_inclusion(_bytes(vector["leafHash"]), *args))
-    assert (len(whole), len(vectors)) == (101, 204)
+@pytest.mark.parametrize("vector", _merkle("subtreeinclusion"))
+def test_subtree_inclusion_vectors(vector):
+    """Every published inclusion probe in a subtree is judged as published; by ours, those from leaf 0."""
+    leaf, proof, root = _bytes(vector["leafHash"]), _proof(vector), _bytes(vector["root"])
+    start, end, index = vector["start"], vector["end"], vector["leafIdx"]
+    _expect(vector, lambda: verify_subtree_inclusion(leaf, index, start, end, proof, root))
+    if start == 0:
+        _expect(vector, lambda: verify_inclusion(leaf, index, end, proof, root))
 
 
-def test_subtree_consistency_vectors_from_leaf_0():
-    """A subtree that begins at leaf 0 and is not empty is an older tree: its probes hold for ours."""
-    vectors = [line["vector"] for line in _lines("merkle/subtreeconsistency.jsonl")]
-    whole = [vector for vector in vectors if vector["start"] == 0 and vector["end"] > 0]
-    for vector in whole:
-        args = _bytes(vector["root1"]), _bytes(vector["root2"]), _proof(vector)
-        _expect(vector, lambda v=vector, args=args: verify_consistency(v["end"], v["size"], *args))
-    assert len(whole) == 91
-    assert len(vectors) == 118
+@pytest.mark.parametrize("vector", _merkle("subtreeconsistency"))
+def test_subtree_consistency_vectors(vector):
+    """Every published subtree consistency probe is judged as published; by ours, those from leaf 0."""
+    subtree, root, proof = _bytes(vector["root1"]), _bytes(vector["root2"]), _proof(vector)
+    start, end, size = vector["start"], vector["end"], vector["size"]
+    _expect(vector, lambda: verify_subtree_consistency(start, end, size, subtree, root, proof))
+    if start == 0 < end:
+        _expect(vector, lambda: verify_consistency(end, size, subtree, root, proof))
+
+
+@pytest.mark.parametrize("vector", _merkle("consistency"))
+def test_consistency_vectors_by_another_algorithm(vector):
+    """A tree that is not empty is a subtree: the draft's algorithm judges RFC 9162's probes as ours does."""
+    roots = _bytes(vector["root1"]), _bytes(vector["root2"])
+    sizes = vector["size1"], vector["size2"]
+    if sizes[0]:
+        _expect(vector, lambda: verify_subtree_consistency(0, *sizes, *roots, _proof(vector)))
+
+
+@pytest.mark.parametrize(
+    ("folder", "files", "failing"),
+    [
+        ("inclusion", 98, 92),
+        ("consistency", 98, 92),
+        ("subtreeinclusion", 204, 192),
+        ("subtreeconsistency", 118, 106),
+    ],
+)
+def test_all_published_merkle_vectors_are_here(folder, files, failing):
+    """As many files as their publisher has at the commit named, and as many that must fail."""
+    lines = _lines(f"merkle/{folder}.jsonl")
+    assert len({line["file"] for line in lines}) == len(lines) == files
+    assert sum(line["vector"]["wantErr"] for line in lines) == failing
+
+
+def test_all_published_jcs_vectors_are_here():
+    """The six files of each of their publisher's three folders."""
+    lines = _lines("jcs/testdata.jsonl")
+    assert {line["file"] for line in lines} == {"unicode.json", *OUTSIDE}
+    assert all(line["input"] and line["output"] and line["outhex"] for line in lines)
 
 
 OUTSIDE = {
