@@ -15,7 +15,7 @@ from gateway.db.exchanges import (
     PostgresSubmissions,
     PostgresVault,
 )
-from gateway.db.logstore import PostgresDisclosureLog
+from gateway.db.logstore import Memory, PostgresDisclosureLog
 from gateway.db.parties import PostgresAgreements, PostgresPartners, PostgresPrekeys, PostgresUsers
 from gateway.db.policysets import PostgresPolicySets
 from gateway.domain.errors import LogUnavailableError, StoreUnavailableError
@@ -24,7 +24,7 @@ from gateway.domain.errors import LogUnavailableError, StoreUnavailableError
 class PostgresUnitOfWork:
     """One transaction, READ COMMITTED; the locks of `advance`, `claim` and the log order concurrent units."""
 
-    def __init__(self, session: Session, signer: NoteSigner) -> None:
+    def __init__(self, session: Session, signer: NoteSigner, memory: Memory) -> None:
         self._session = session
         self.partners = PostgresPartners(session)
         self.agreements = PostgresAgreements(session)
@@ -36,7 +36,7 @@ class PostgresUnitOfWork:
         self.submissions = PostgresSubmissions(session)
         self.replays = PostgresReplays(session)
         self.policy_sets = PostgresPolicySets(session)
-        self.log = PostgresDisclosureLog(session, signer)
+        self.log = PostgresDisclosureLog(session, signer, memory)
 
     def commit(self) -> None:
         """Make the whole unit durable.
@@ -55,6 +55,7 @@ class PostgresUnitOfWork:
             if not self.log.appended:
                 raise
             raise LogUnavailableError("the disclosure log was not confirmed", place="log") from None
+        self.log.committed()
 
 
 class PostgresStore:
@@ -66,6 +67,7 @@ class PostgresStore:
     def __init__(self, engine: Engine, signer: NoteSigner) -> None:
         self._engine = engine
         self._signer = signer
+        self._memory = Memory()
 
     @contextmanager
     def begin(self) -> Iterator[PostgresUnitOfWork]:
@@ -76,7 +78,7 @@ class PostgresStore:
         """
         connection = self._connect()
         try:
-            yield PostgresUnitOfWork(Session(connection), self._signer)
+            yield PostgresUnitOfWork(Session(connection), self._signer, self._memory)
         finally:
             connection.close()
 
