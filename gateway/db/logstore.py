@@ -10,8 +10,9 @@ from audit.checkpoint import NoteSigner
 from audit.entry import Entry
 from audit.errors import NoteError, ProofError, StoreError
 from audit.log import Log
+from audit.merkle import HASH_BYTES
 from audit.store import Head, NodeId
-from gateway.db.engine import Session
+from gateway.db.engine import ByteStrings, Session
 from gateway.db.tables import log_checkpoints, log_leaves
 from gateway.domain.errors import FlagstoneError, LogUnavailableError
 
@@ -27,9 +28,8 @@ _NODES: Final = text(
 _HEAD: Final = text("SELECT size, subtrees, checkpoint FROM flagstone.log_head()")
 _APPEND: Final = text(
     "SELECT size, subtrees, checkpoint FROM flagstone.log_append("
-    "CAST(:size AS bigint), CAST(:subtrees AS bytea[]), CAST(:checkpoint AS bytea), "
-    "CAST(:leaves AS bytea[]), CAST(:levels AS smallint[]), CAST(:indexes AS bigint[]), "
-    "CAST(:hashes AS bytea[]), CAST(:note AS bytea))"
+    "CAST(:size AS bigint), CAST(:subtrees AS bytea), CAST(:checkpoint AS bytea), "
+    "CAST(:leaves AS bytea[]), CAST(:hashes AS bytea), CAST(:note AS bytea))"
 )
 
 
@@ -63,12 +63,10 @@ class PostgresLogStore:
             raise StoreError("nothing to add")
         asked = {
             "size": after.size,
-            "subtrees": list(after.subtrees),
+            "subtrees": b"".join(after.subtrees) or None,
             "checkpoint": after.checkpoint,
-            "leaves": list(leaves),
-            "levels": [level for level, _ in nodes],
-            "indexes": [index for _, index in nodes],
-            "hashes": list(nodes.values()),
+            "leaves": ByteStrings(leaves),
+            "hashes": b"".join(nodes[node] for node in sorted(nodes)),
             "note": checkpoint,
         }
         present = self._session.run(_APPEND, asked).one_or_none()
@@ -89,9 +87,11 @@ class PostgresLogStore:
 
 
 def _head(row: Row[Any]) -> Head:
-    if None in row.subtrees:
+    joined = row.subtrees or b""
+    subtrees = tuple(joined[at : at + HASH_BYTES] for at in range(0, len(joined), HASH_BYTES))
+    if len(subtrees) != row.size.bit_count():
         raise StoreError("a node is missing")
-    return Head(row.size, tuple(row.subtrees), row.checkpoint)
+    return Head(row.size, subtrees, row.checkpoint)
 
 
 class Memory:
