@@ -97,7 +97,7 @@ def _head(row: Row[Any]) -> Head:
 class Memory:
     """Where the log was when this process last committed to it; its threads share it.
 
-    Only a guess for the next append: the store decides whether it holds.
+    The next append goes on from here if the store is still here. A store that is behind was rolled back.
     """
 
     head: Head | None = None
@@ -113,8 +113,9 @@ class PostgresDisclosureLog:
         self.appended = False
 
     def committed(self) -> None:
-        """The unit of work is durable: its last append is the next one's guess."""
-        self._memory.head = self._log.head
+        """The unit of work is durable: the next append goes on from its last."""
+        if self.appended:
+            self._memory.head = self._log.head
 
     def append(self, entries: Sequence[Entry]) -> None:
         self.appended = True
