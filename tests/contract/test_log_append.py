@@ -90,9 +90,7 @@ def test_nothing_is_written_without_leaves(postgres):
 @pytest.mark.parametrize("hashes", [b"", bytes(31), bytes(32 * 2)])
 def test_missing_hashes_are_refused(postgres, hashes):
     """Fewer hashes than the leaves complete, or a cut one, are refused by the database itself."""
-    statement = text(
-        "SELECT * FROM flagstone.log_append(0, NULL, NULL, ARRAY[''::bytea, ''], :hashes, '')"
-    )
+    statement = text("SELECT * FROM flagstone.log_append(0, NULL, NULL, ARRAY[''::bytea, ''], :hashes, '')")
     with postgres.engine().connect() as connection, pytest.raises(IntegrityError, match="hash"):
         connection.execute(statement, {"hashes": hashes})
 
