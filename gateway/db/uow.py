@@ -1,7 +1,7 @@
 """Units of work on PostgreSQL: `gateway.ports.Store` and `UnitOfWork`."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -80,7 +80,8 @@ class PostgresStore:
         try:
             yield PostgresUnitOfWork(Session(connection), self._signer, self._memory)
         finally:
-            connection.close()
+            with suppress(SQLAlchemyError):  # the connection is lost: the server rolls back by itself
+                connection.close()
 
     def _connect(self) -> Connection:
         try:

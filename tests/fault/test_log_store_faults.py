@@ -1,7 +1,7 @@
 """Log before send: whatever statement fails, before or after it took effect, nothing moves by half."""
 
 import io
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from itertools import count
 from uuid import uuid4
 
@@ -201,6 +201,22 @@ def test_a_backend_killed_in_the_middle_leaves_nothing(postgres, exchange):
             unit.log.append([an_entry()])
     assert not check_whole(postgres, exchange)
     assert authorise(postgres.store(), exchange, an_entry())
+
+
+@pytest.mark.parametrize("error", [None, ZeroDivisionError])
+def test_a_connection_lost_before_the_rollback_is_no_error(postgres, exchange, error):
+    """Leaving a unit without commit is no error if the server is gone: it rolled back by itself."""
+    store = postgres.store()
+    with pytest.raises(error) if error else nullcontext(), store.begin() as unit:
+        unit.log.append([an_entry()])
+        postgres.admin.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE state = 'idle in transaction'"
+        )
+        if error:
+            raise error
+    assert not check_whole(postgres, exchange)
+    assert authorise(store, exchange, an_entry())
+    assert store._engine.pool.checkedout() == 0
 
 
 def test_a_held_log_is_not_waited_for_without_end(postgres, exchange, monkeypatch):
