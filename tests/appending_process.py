@@ -60,26 +60,34 @@ def roll_back(store, exchange, parts):
         unit.log.append(entries(exchange, NEVER, parts))
 
 
-def until_done(step, *args):
-    """As a workflow does: again, until it is taken."""
-    while True:
-        try:
-            return step(*args)
-        except FlagstoneError:
-            time.sleep(0.02)
+class Worker:
+    """Takes steps for as long as its nursery lives."""
 
+    def __init__(self, folder, nursery):
+        self._nursery = nursery
+        engine = make_engine((folder / "url").read_text(), pool_size=1)
+        self._store = PostgresStore(engine, FakeStore().signer)
+        acks = folder / "acks" / str(os.getpid())
+        self._acks = os.open(acks, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
-def work(folder, nursery):
-    rng = random.Random()  # noqa: S311 - load
-    store = PostgresStore(make_engine((folder / "url").read_text(), pool_size=1), FakeStore().signer)
-    acks = os.open(folder / "acks" / str(os.getpid()), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    while os.getppid() == nursery:
-        exchange = an_exchange()
-        for step, kind in ((permit, PERMITTED), (roll_back, None), (authorise, AUTHORISED)):
-            parts = rng.randint(1, 3)
-            until_done(step, store, exchange, parts)
-            if kind:
-                os.write(acks, f"{exchange.id} {kind}\n".encode())
+    def run(self):
+        while os.getppid() == self._nursery:
+            exchange = an_exchange()
+            for step, kind in ((permit, PERMITTED), (roll_back, None), (authorise, AUTHORISED)):
+                if self._take(step, exchange) and kind:
+                    os.write(self._acks, f"{exchange.id} {kind}\n".encode())
+
+    def _take(self, step, exchange):
+        """As a workflow does: again, until it is taken. False when there is no time left for that."""
+        parts = random.randint(1, 3)  # noqa: S311 - load
+        while os.getppid() == self._nursery:
+            try:
+                step(self._store, exchange, parts)
+            except FlagstoneError:
+                time.sleep(0.02)
+            else:
+                return True
+        return False
 
 
 def main():
@@ -88,7 +96,7 @@ def main():
     for _ in sys.stdin:
         child = os.fork()
         if not child:
-            work(folder, nursery)
+            Worker(folder, nursery).run()
             os._exit(0)
         print(child, flush=True)  # noqa: T201 - the answer
 

@@ -31,6 +31,7 @@ from gateway.db.embedded import EmbeddedPostgres
 from gateway.db.engine import make_engine
 from gateway.db.uow import PostgresStore
 from gateway.db.upgrade import upgrade
+from gateway.domain.errors import FlagstoneError, StoreUnavailableError
 from gateway.domain.exchange import Status
 
 pytestmark = [pytest.mark.processes, pytest.mark.postgres]
@@ -70,15 +71,19 @@ class Load:
         else:
             how = signal.SIGKILL if victim == "the server" else signal.SIGQUIT
             os.kill(self._postmaster(), how)
-        self.server.start()
+        eventually(self._revive)
         self.fill()
+
+    def _revive(self):
+        with contextlib.suppress(StoreUnavailableError):  # it went down while it was looked at
+            return self.server.start()
 
     def _kill_backend(self, rng):
         url = self.server.admin_url().replace("+psycopg", "")
         question = "SELECT pid FROM pg_stat_activity WHERE usename = 'flagstone_migrate' ORDER BY pid"
-        with psycopg.connect(url) as admin:
-            backends = [pid for (pid,) in admin.execute(question)]
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(psycopg.OperationalError, ProcessLookupError):  # it went down just now
+            with psycopg.connect(url) as admin:
+                backends = [pid for (pid,) in admin.execute(question)]
             os.kill(rng.choice(backends), signal.SIGKILL)
 
     def _postmaster(self):
@@ -101,21 +106,25 @@ class Load:
         self.nursery.wait(60)
         eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in self.alive))
 
+    def _read(self):
+        """State first, then the log: what was disclosed by then has its entry by now."""
+        engine = make_engine((self.folder / "url").read_text())
+        try:
+            with contextlib.suppress(FlagstoneError), PostgresStore(engine, SIGNER).begin() as unit:
+                exchanges = unit.exchanges.all()
+                export = b"".join(export_chunks(unit.log))
+                leaves = [Entry.parse(line) for line in export.splitlines() if line.startswith(b"{")]
+                return exchanges, export, leaves, unit.log.checkpoint()
+        finally:
+            engine.dispose()
+
     def check(self, *, ended=False):
         """All that the log promises, for what was acknowledged and disclosed by now. How many entries.
 
         `ended`: nobody writes any more, so that state and log must say the same.
         """
         acknowledged = self.acknowledged()
-        engine = make_engine((self.folder / "url").read_text())
-        try:
-            with PostgresStore(engine, SIGNER).begin() as unit:
-                exchanges = unit.exchanges.all()
-                export = b"".join(export_chunks(unit.log))
-                leaves = [Entry.parse(leaf) for leaf in unit.log.leaves(0, unit.log.size())]
-                note = unit.log.checkpoint()
-        finally:
-            engine.dispose()
+        exchanges, export, leaves, note = eventually(self._read)
         verify_export(io.BytesIO(export), Trust(SIGNER.verifier), self.seen)
         self.seen = note
         parts = Counter((e.body["exchange"], e.kind, e.body["part"]) for e in leaves)
