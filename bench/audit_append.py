@@ -151,8 +151,8 @@ def race(ways: Sequence[Way], entries: Iterator[Entry], batch: int, batches: int
 NOTE = """
 *The same rows* are what an append writes: leaf, nodes that it completes, checkpoint. The INSERT is given them
 ready made, in one statement; an append also makes and signs them, takes the log's lock and looks at where the
-log is. *In a transaction*: a pooled connection, BEGIN, the statement, COMMIT. *One call*: the statement alone,
-on a connection that commits by itself.
+log is. *In a transaction*: a pooled connection, BEGIN, the statement, COMMIT. *One call*: the statement,
+alone, on a connection that commits by itself.
 """
 
 UNIT, CALL = "Append, in a unit of work", "Append, one call"
