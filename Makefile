@@ -89,6 +89,7 @@ bench: setup $(VENV)/.dev ## the benches, as ratios; results in bench/RESULTS.md
 	@$(BIN)/python bench/exchange.py
 	@$(BIN)/python bench/linkage_speed.py
 	@$(BIN)/python bench/tokens_speed.py
+	@$(BIN)/python bench/audit_append.py
 	@$(BIN)/python bench/audit_verify.py
 	@$(BIN)/python bench/policy_speed.py
 

@@ -36,9 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     verify = parser.add_subparsers(required=True, metavar="COMMAND").add_parser(
         "verify", help="check an exported log, or the evidence of one exchange"
     )
-    verify.add_argument(
-        "file", type=Path, metavar="FILE", help="an exported log, its tiles, or evidence"
-    )
+    verify.add_argument("file", type=Path, metavar="FILE", help="an exported log, its tiles, or evidence")
     verify.add_argument(
         "--trust", type=Path, required=True, help="the log's key and witnesses, got by another way"
     )

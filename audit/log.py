@@ -11,22 +11,26 @@ from audit.merkle import (
     EMPTY_ROOT,
     Frontier,
     appended_nodes,
-    complete_subtrees,
     consistency_proof,
     inclusion_proof,
     leaf_hash,
 )
-from audit.store import Store
+from audit.store import EMPTY, Head, Store
 
 BATCH: Final = 1024
 
 
 class Log:
-    """An append-only log over a store. The signer's name is the log's origin."""
+    """An append-only log over a store. The signer's name is the log's origin.
 
-    def __init__(self, store: Store, signer: NoteSigner) -> None:
+    `head` is what it last signed or checked, handed on to spare the next one a question; a store that is
+    somewhere else takes nothing on its word.
+    """
+
+    def __init__(self, store: Store, signer: NoteSigner, head: Head | None = None) -> None:
         self._store = store
         self._signer = signer
+        self.head = head
 
     @property
     def verifier(self) -> NoteVerifier:
@@ -34,9 +38,9 @@ class Log:
         return self._signer.verifier
 
     def append(self, entries: Sequence[Entry]) -> int:
-        """Append a batch; the index of its first entry. One lock, one write, one signature.
+        """Append a batch; the index of its first entry. One signature, and one write unless others wrote.
 
-        Before it signs anything new, it checks that the store still holds what was signed last.
+        It goes on from what was signed last, and the store takes it only if it holds exactly that.
 
         Raises:
             EntryError: there is nothing to append.
@@ -45,12 +49,13 @@ class Log:
         leaves = [entry.leaf() for entry in entries]
         if not leaves:
             raise EntryError("nothing to append")
-        self._store.lock()
-        start = self._store.size()
-        frontier = self._checked_frontier(start)
-        nodes = appended_nodes(frontier, map(leaf_hash, leaves))
-        self._store.write(start, leaves, nodes, self._signed(frontier.size, frontier.root()))
-        return start
+        start = self.head or self._checked(self._store.head())
+        present = self._write(start, leaves)
+        if present:
+            start = self._checked(present)
+            if self._write(start, leaves):
+                raise StoreError("the store changed while it was kept from others")
+        return start.size
 
     def size(self) -> int:
         return self._store.size()
@@ -82,17 +87,30 @@ class Log:
         if size > self.size():
             raise ProofError("the log is not that long")
 
-    def _checked_frontier(self, size: int) -> Frontier:
-        note = self._store.checkpoint()
-        frontier = Frontier(size, self._store.nodes(complete_subtrees(0, size)))
-        if note is None and size == 0:
-            return frontier
-        if note is None:
+    def _write(self, start: Head, leaves: Sequence[bytes]) -> Head | None:
+        """None when written, else where the store is."""
+        frontier = Frontier(start.size, start.subtrees)
+        nodes = appended_nodes(frontier, map(leaf_hash, leaves))
+        note = self._signed(frontier.size, frontier.root())
+        present = self._store.write(start, leaves, nodes, note)
+        if present is None:
+            self.head = Head(frontier.size, frontier.hashes(), note)
+        return present
+
+    def _checked(self, present: Head) -> Head:
+        """What the store holds, if the last checkpoint signed it and it is no older than what we know."""
+        known = self.head or EMPTY
+        if present.size < known.size or (present.size == known.size and present.subtrees != known.subtrees):
+            raise StoreError("the store holds less than it did, or another log")
+        if present == EMPTY:
+            return present
+        if present.checkpoint is None:
             raise StoreError("the store has leaves without a checkpoint")
-        signed = open_checkpoint(note, self._signer.verifier)
-        if signed.size != size or not hmac.compare_digest(signed.root, frontier.root()):
+        signed = open_checkpoint(present.checkpoint, self._signer.verifier)
+        root = Frontier(present.size, present.subtrees).root()
+        if signed.size != present.size or not hmac.compare_digest(signed.root, root):
             raise StoreError("the store does not hold what the last checkpoint signed")
-        return frontier
+        return present
 
     def _signed(self, size: int, root: bytes) -> bytes:
         return self._signer.sign(Checkpoint(self._signer.name, size, root).text)

@@ -64,6 +64,10 @@ class Frontier:
         self.size += 1
         return completed
 
+    def hashes(self) -> tuple[bytes, ...]:
+        """Of `complete_subtrees(0, size)`: what resumes it."""
+        return tuple(self._hashes)
+
     def root(self) -> bytes:
         return _folded(self._hashes)
 

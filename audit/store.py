@@ -4,6 +4,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
 from types import TracebackType
@@ -12,13 +13,25 @@ from typing import Final, Protocol, Self
 from audit.checkpoint import unsafe_read_checkpoint
 from audit.disk import Disk
 from audit.errors import NoteError, StoreError
-from audit.merkle import HASH_BYTES, NodeId
+from audit.merkle import HASH_BYTES, NodeId, complete_subtrees
 
-__all__ = ["FileStore", "NodeId", "Store"]
+__all__ = ["EMPTY", "FileStore", "Head", "NodeId", "Store"]
 
 END_BYTES: Final = 8
 BATCH: Final = 1024
 LOCK_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far a log is. `subtrees`: the hashes of `complete_subtrees(0, size)`; `checkpoint`: the newest."""
+
+    size: int
+    subtrees: tuple[bytes, ...]
+    checkpoint: bytes | None
+
+
+EMPTY: Final = Head(0, (), None)
 
 
 class Store(Protocol):
@@ -28,10 +41,10 @@ class Store(Protocol):
     the log's key.
     """
 
-    def lock(self) -> None:
-        """Wait until no other writer is at work, then keep others out until the transaction ends.
+    def head(self) -> Head:
+        """Wait until no other writer is at work, keep others out until the transaction ends, and read.
 
-        Calling it again inside the same transaction does nothing.
+        Raise StoreError when a node is missing.
         """
 
     def size(self) -> int:
@@ -41,11 +54,12 @@ class Store(Protocol):
         """The 32-byte hashes of these nodes, in this order. Raise StoreError when one is missing."""
 
     def write(
-        self, start: int, leaves: Sequence[bytes], nodes: Mapping[NodeId, bytes], checkpoint: bytes
-    ) -> None:
-        """Add leaves from index `start`, the nodes that they complete (level 0 included) and the checkpoint.
+        self, after: Head, leaves: Sequence[bytes], nodes: Mapping[NodeId, bytes], checkpoint: bytes
+    ) -> Head | None:
+        """Add leaves after `after`, the nodes that they complete (level 0 included) and the checkpoint.
 
-        Atomic: all of it or nothing. Raise StoreError when `start` is not the present size.
+        Atomic: all of it or nothing. Where the log is not exactly at `after` nothing is written: then the
+        answer is what `head` says. None when it is written.
         """
 
     def leaves(self, start: int, stop: int) -> Iterator[bytes]:
@@ -58,9 +72,10 @@ class Store(Protocol):
 class FileStore:
     """A log in a folder of append-only files (docs/log-format.md), safe for many processes.
 
-    A transaction begins with `lock` and ends with `write`, whichever way it goes, or with `close`. An object
-    belongs to one thread; another thread opens its own. The last rename of `write` is the commit point:
-    whatever a killed writer left beyond the committed size is overwritten by the next write.
+    A transaction begins with `head` or `write`. It ends with a `write` that wrote or failed, or with `close`;
+    not with a `write` that answered where the log is. An object belongs to one thread; another thread opens
+    its own. The last rename of `write` is the commit point: whatever a killed writer left beyond the
+    committed size is overwritten by the next write.
     """
 
     def __init__(self, folder: Path, disk: Disk | None = None) -> None:
@@ -107,6 +122,12 @@ class FileStore:
                     raise StoreError("another process has been writing to the log for too long") from None
                 time.sleep(0.005)
 
+    def head(self) -> Head:
+        self.lock()
+        note = self.checkpoint()
+        size = _size_of(note) if note else 0
+        return Head(size, tuple(self.nodes(complete_subtrees(0, size))), note)
+
     def size(self) -> int:
         note = self.checkpoint()
         return _size_of(note) if note else 0
@@ -133,17 +154,20 @@ class FileStore:
                 yield self._read("leaves", begin, end - begin - 1)
 
     def write(
-        self, start: int, leaves: Sequence[bytes], nodes: Mapping[NodeId, bytes], checkpoint: bytes
-    ) -> None:
+        self, after: Head, leaves: Sequence[bytes], nodes: Mapping[NodeId, bytes], checkpoint: bytes
+    ) -> Head | None:
         """As the Protocol. After a StoreError the write may have happened or not: `size` tells."""
-        self.lock()
+        present = self.head()
+        if present != after:
+            return present
         try:
-            self._check(start, leaves, nodes, checkpoint)
-            self._write(start, leaves, nodes, checkpoint)
+            _check(after.size, leaves, nodes, checkpoint)
+            self._write(after.size, leaves, nodes, checkpoint)
         except OSError as error:
             raise StoreError(f"the log can't be written ({os.strerror(error.errno or 0)})") from None
         finally:
             self._unlock()
+        return None
 
     def close(self) -> None:
         """Give up the transaction, if there is one, and the files."""
@@ -172,17 +196,6 @@ class FileStore:
         self._disk.create(new, checkpoint)
         self._disk.rename(new, self._folder / "checkpoint")  # the commit point
         self._disk.sync_folder(self._folder)
-
-    def _check(
-        self, start: int, leaves: Sequence[bytes], nodes: Mapping[NodeId, bytes], checkpoint: bytes
-    ) -> None:
-        size = start + len(leaves)
-        if start != self.size():
-            raise StoreError("the log has another size than the writer thinks")
-        if size != _size_of(checkpoint):
-            raise StoreError("the checkpoint is not for these leaves")
-        if [_position(node) for node in _ordered(nodes)] != list(range(_nodes_of(start), _nodes_of(size))):
-            raise StoreError("the nodes are not those that these leaves complete")
 
     def _extend(self, name: str, offset: int, data: bytes) -> None:
         """Write at `offset`, the committed end; what lies beyond it is of a writer that was killed."""
@@ -218,6 +231,14 @@ def _open(path: Path) -> int:
         return os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         raise StoreError(f"the file {path.name} of the log is missing or closed to us") from None
+
+
+def _check(start: int, leaves: Sequence[bytes], nodes: Mapping[NodeId, bytes], checkpoint: bytes) -> None:
+    size = start + len(leaves)
+    if size != _size_of(checkpoint):
+        raise StoreError("the checkpoint is not for these leaves")
+    if [_position(node) for node in _ordered(nodes)] != list(range(_nodes_of(start), _nodes_of(size))):
+        raise StoreError("the nodes are not those that these leaves complete")
 
 
 def _size_of(checkpoint: bytes) -> int:

@@ -17,6 +17,7 @@ from audit.entry import Entry, Json
 from audit.errors import NoteError
 from gateway.bootstrap import database_urls, now, only_one
 from gateway.db.engine import Session, make_engine
+from gateway.db.logstore import Memory
 from gateway.db.relink import set_log_aside
 from gateway.db.uow import PostgresStore, PostgresUnitOfWork
 from gateway.db.upgrade import upgrade
@@ -80,7 +81,7 @@ def _open_new(home: Path, url: str, reason: str) -> None:
     try:
         with engine.connect() as connection:
             set_log_aside(connection, number)
-            uow = PostgresUnitOfWork(Session(connection), new)
+            uow = PostgresUnitOfWork(Session(connection), new, Memory())
             uow.log.append([first])
             uow.commit()  # commit point: the old tables are aside, and the new log has its first entry
     finally:

@@ -12,7 +12,8 @@ from audit.entry import Entry
 from audit.errors import StoreError
 from audit.export import write_export
 from audit.log import Log
-from audit.store import NodeId
+from audit.merkle import complete_subtrees
+from audit.store import Head, NodeId
 from audit.verify import Trust
 
 START = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -38,23 +39,28 @@ class MemoryStore:
         self.hashes: dict[NodeId, bytes] = {}
         self.note: bytes | None = None
 
-    def lock(self) -> None:
-        """One writer only."""
+    def head(self) -> Head:
+        size = len(self.kept)
+        return Head(size, tuple(self.nodes(complete_subtrees(0, size))), self.note)
 
     def size(self) -> int:
         return len(self.kept)
 
     def nodes(self, ids: Sequence[NodeId]) -> list[bytes]:
-        return [self.hashes[node] for node in ids]
+        try:
+            return [self.hashes[node] for node in ids]
+        except KeyError:
+            raise StoreError("a node is missing") from None
 
     def write(
-        self, start: int, leaves: Sequence[bytes], nodes: Mapping[NodeId, bytes], checkpoint: bytes
-    ) -> None:
-        if start != len(self.kept):
-            raise StoreError("not at the end")
+        self, after: Head, leaves: Sequence[bytes], nodes: Mapping[NodeId, bytes], checkpoint: bytes
+    ) -> Head | None:
+        if after != self.head():
+            return self.head()
         self.kept += leaves
         self.hashes |= nodes
         self.note = checkpoint
+        return None
 
     def leaves(self, start: int, stop: int) -> Iterator[bytes]:
         return iter(self.kept[start:stop])

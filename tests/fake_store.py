@@ -16,6 +16,8 @@ from fake_witnesses import FakeCosignatures, FakeWitnesses
 from audit.checkpoint import NoteSigner
 from audit.entry import Entry
 from audit.log import Log
+from audit.merkle import complete_subtrees
+from audit.store import Head
 from gateway.domain.alerts import Alert, Caller, Denied
 from gateway.domain.errors import ConflictError, LogUnavailableError, NotFoundError
 from gateway.domain.exchange import ENDED, Exchange, ExchangeId, Status
@@ -453,8 +455,10 @@ def _free(free: bool, place: str, taken: str) -> None:
 class _LogStore(_Table):
     """`audit.store.Store` over the unit's state."""
 
-    def lock(self) -> None:
+    def head(self) -> Head:
         self.unit.write()
+        subtrees = self.nodes(complete_subtrees(0, self.size()))
+        return Head(self.size(), tuple(subtrees), self.checkpoint())
 
     def size(self) -> int:
         return len(self.unit.state.leaves)
@@ -463,14 +467,18 @@ class _LogStore(_Table):
         return [self.unit.state.nodes[each] for each in ids]
 
     def write(
-        self, start: int, leaves: Sequence[bytes], nodes: Mapping[tuple[int, int], bytes], checkpoint: bytes
-    ) -> None:
+        self, after: Head, leaves: Sequence[bytes], nodes: Mapping[tuple[int, int], bytes], checkpoint: bytes
+    ) -> Head | None:
+        present = self.head()
+        if present != after:
+            return present
         state = self.unit.write()
-        if start != len(state.leaves) or nodes.keys() & state.nodes.keys():
+        if nodes.keys() & state.nodes.keys():
             raise RuntimeError("a log store is append-only")
         state.leaves.extend(leaves)
         state.nodes.update(nodes)
         state.checkpoints.append(checkpoint)
+        return None
 
     def leaves(self, start: int, stop: int) -> Iterator[bytes]:
         return iter(self.unit.state.leaves[start:stop])

@@ -1,9 +1,14 @@
 """Engines and sessions: how we connect, and how a database error becomes one of ours."""
 
+import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine
+import psycopg
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
+from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
@@ -29,6 +34,31 @@ _OPTIONS: Final = " ".join(
 _NO_PRIVILEGE: Final = "42501"
 _OLD_SCHEMA: Final = {"3F000", "42P01", "42703", "42883"}  # no such schema, table, column, function
 
+_BYTEA, _BYTEA_ARRAY = 17, 1001  # pg_type.dat
+
+
+@dataclass(frozen=True, slots=True)
+class ByteStrings:
+    """A `bytea[]` parameter, sent in binary; psycopg sends a list as hexadecimal text, 200 times slower."""
+
+    items: Sequence[bytes]
+
+
+class _ByteStringsDumper(Dumper):
+    format = Format.BINARY
+    oid = _BYTEA_ARRAY
+
+    def dump(self, obj: ByteStrings) -> bytes:
+        """What `array_recv` reads: dimensions, has nulls, element type; length, lower bound; then each."""
+        parts = [struct.pack("!5i", 1, 0, _BYTEA, len(obj.items), 1)]
+        for item in obj.items:
+            parts += struct.pack("!i", len(item)), item
+        return b"".join(parts)
+
+
+def _adapt(connection: psycopg.Connection[Any], _record: object) -> None:
+    connection.adapters.register_dumper(ByteStrings, _ByteStringsDumper)
+
 
 def make_engine(url: str, *, pool_size: int = 5) -> Engine:
     """An engine whose errors and logs show no parameter values. Nothing is connected yet.
@@ -42,7 +72,7 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
         raise ConfigurationError("not a database URL", place="database") from None
     if parsed.get_backend_name() != "postgresql":
         raise ConfigurationError("not a PostgreSQL URL", place="database")
-    return create_engine(
+    engine = create_engine(
         parsed.set(drivername=_DRIVER),
         hide_parameters=True,
         pool_pre_ping=True,
@@ -52,6 +82,8 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
         isolation_level="READ COMMITTED",
         connect_args={"options": _OPTIONS, "connect_timeout": 10, "application_name": "flagstone"},
     )
+    event.listen(engine, "connect", _adapt)
+    return engine
 
 
 def translated(error: SQLAlchemyError) -> FlagstoneError:

@@ -2,21 +2,19 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import Row, func, select, text
 
 from audit.checkpoint import NoteSigner, NoteVerifier
 from audit.entry import Entry
 from audit.errors import NoteError, ProofError, StoreError
 from audit.log import Log
-from audit.store import NodeId
-from gateway.db.engine import Session
-from gateway.db.tables import log_checkpoints, log_leaves, log_nodes
+from audit.merkle import HASH_BYTES
+from audit.store import Head, NodeId
+from gateway.db.engine import ByteStrings, Session
+from gateway.db.tables import log_checkpoints, log_leaves
 from gateway.domain.errors import FlagstoneError, LogUnavailableError
-
-LOCK: Final = 0x666C_6167_6C6F_6701
-"""The advisory lock that one writer of the log holds until its transaction ends."""
 
 _PAGE: Final = 1000  # leaves a query; a leaf has about 1 kB
 
@@ -27,15 +25,25 @@ _NODES: Final = text(
     'JOIN flagstone.log_nodes n ON n.level = asked.level AND n."index" = asked."index" ORDER BY asked.place'
 )
 
+_HEAD: Final = text("SELECT size, subtrees, checkpoint FROM flagstone.log_head()")
+_APPEND: Final = text(
+    "SELECT size, subtrees, checkpoint FROM flagstone.log_append("
+    "CAST(:size AS bigint), CAST(:subtrees AS bytea), CAST(:checkpoint AS bytea), "
+    "CAST(:leaves AS bytea[]), CAST(:hashes AS bytea), CAST(:note AS bytea))"
+)
+
 
 class PostgresLogStore:
-    """`audit.store.Store` over one session."""
+    """`audit.store.Store` over one session.
+
+    The lock is an advisory one, taken by the functions `log_head` and `log_append` (migration 0003).
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def lock(self) -> None:
-        self._session.run(select(func.pg_advisory_xact_lock(LOCK)))
+    def head(self) -> Head:
+        return _head(self._session.run(_HEAD).one())
 
     def size(self) -> int:
         last = self._session.run(select(func.max(log_leaves.c.index))).scalar_one()
@@ -49,20 +57,20 @@ class PostgresLogStore:
         return nodes
 
     def write(
-        self, start: int, leaves: Sequence[bytes], nodes: Mapping[NodeId, bytes], checkpoint: bytes
-    ) -> None:
-        if start != self.size():
-            raise StoreError("leaves can be added at the end only")
+        self, after: Head, leaves: Sequence[bytes], nodes: Mapping[NodeId, bytes], checkpoint: bytes
+    ) -> Head | None:
         if not leaves:
             raise StoreError("nothing to add")
-        self._session.run(
-            insert(log_leaves), [{"index": i, "leaf": leaf} for i, leaf in enumerate(leaves, start)]
-        )
-        self._session.run(
-            insert(log_nodes),
-            [{"level": level, "index": index, "hash": node} for (level, index), node in nodes.items()],
-        )
-        self._session.run(insert(log_checkpoints), {"size": start + len(leaves), "note": checkpoint})
+        asked = {
+            "size": after.size,
+            "subtrees": b"".join(after.subtrees) or None,
+            "checkpoint": after.checkpoint,
+            "leaves": ByteStrings(leaves),
+            "hashes": b"".join(nodes[node] for node in sorted(nodes)),
+            "note": checkpoint,
+        }
+        present = self._session.run(_APPEND, asked).one_or_none()
+        return None if present is None else _head(present)
 
     def leaves(self, start: int, stop: int) -> Iterator[bytes]:
         for first, end in pairwise([*range(start, stop, _PAGE), stop]):
@@ -78,17 +86,40 @@ class PostgresLogStore:
         return None if note is None else bytes(note)
 
 
+def _head(row: Row[Any]) -> Head:
+    joined = row.subtrees or b""
+    subtrees = tuple(joined[at : at + HASH_BYTES] for at in range(0, len(joined), HASH_BYTES))
+    if len(subtrees) != row.size.bit_count():
+        raise StoreError("a node is missing")
+    return Head(row.size, subtrees, row.checkpoint)
+
+
+class Memory:
+    """Where the log was when this process last committed to it; its threads share it.
+
+    The next append goes on from here if the store is still here. A store that is behind was rolled back.
+    """
+
+    head: Head | None = None
+
+
 class PostgresDisclosureLog:
     """`gateway.ports.DisclosureLog`. `appended`: this unit of work has entries to make durable."""
 
-    def __init__(self, session: Session, signer: NoteSigner) -> None:
+    def __init__(self, session: Session, signer: NoteSigner, memory: Memory) -> None:
         self._session = session
-        self._log = Log(PostgresLogStore(session), signer)
+        self._memory = memory
+        self._log = Log(PostgresLogStore(session), signer, memory.head)
         self.appended = False
 
     @property
     def verifier(self) -> NoteVerifier:
         return self._log.verifier
+
+    def committed(self) -> None:
+        """The unit of work is durable: the next append goes on from its last."""
+        if self.appended:
+            self._memory.head = self._log.head
 
     def append(self, entries: Sequence[Entry]) -> None:
         self.appended = True

@@ -1,7 +1,7 @@
 """Units of work on PostgreSQL: `gateway.ports.Store` and `UnitOfWork`."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,7 +16,7 @@ from gateway.db.exchanges import (
     PostgresVault,
 )
 from gateway.db.logindex import PostgresLogIndex, PostgresSubjectTags
-from gateway.db.logstore import PostgresDisclosureLog
+from gateway.db.logstore import Memory, PostgresDisclosureLog
 from gateway.db.parties import PostgresAgreements, PostgresPartners, PostgresPrekeys, PostgresUsers
 from gateway.db.policysets import PostgresPolicySets
 from gateway.db.retention import PostgresHolds, PostgresRetentions
@@ -28,7 +28,7 @@ from gateway.domain.errors import LogUnavailableError, StoreUnavailableError
 class PostgresUnitOfWork:
     """One transaction, READ COMMITTED; the locks of `advance`, `claim` and the log order concurrent units."""
 
-    def __init__(self, session: Session, signer: NoteSigner) -> None:
+    def __init__(self, session: Session, signer: NoteSigner, memory: Memory) -> None:
         self._session = session
         self.partners = PostgresPartners(session)
         self.agreements = PostgresAgreements(session)
@@ -47,7 +47,7 @@ class PostgresUnitOfWork:
         self.sign_ins = PostgresSignIns(session)
         self.marks = PostgresMarks(session)
         self.alerts = PostgresAlerts(session)
-        self.log = PostgresDisclosureLog(session, signer)
+        self.log = PostgresDisclosureLog(session, signer, memory)
         self.log_index = PostgresLogIndex(session)
         self.subject_tags = PostgresSubjectTags(session)
 
@@ -68,6 +68,7 @@ class PostgresUnitOfWork:
             if not self.log.appended:
                 raise
             raise LogUnavailableError("the disclosure log was not confirmed", place="log") from None
+        self.log.committed()
 
 
 class PostgresStore:
@@ -79,6 +80,7 @@ class PostgresStore:
     def __init__(self, engine: Engine, signer: NoteSigner) -> None:
         self._engine = engine
         self._signer = signer
+        self._memory = Memory()
 
     @contextmanager
     def begin(self) -> Iterator[PostgresUnitOfWork]:
@@ -89,9 +91,10 @@ class PostgresStore:
         """
         connection = self._connect()
         try:
-            yield PostgresUnitOfWork(Session(connection), self._signer)
+            yield PostgresUnitOfWork(Session(connection), self._signer, self._memory)
         finally:
-            connection.close()
+            with suppress(SQLAlchemyError):  # the connection is lost: the server rolls back by itself
+                connection.close()
 
     def _connect(self) -> Connection:
         try:

@@ -20,6 +20,11 @@ def run(bench: str, *sizes: str) -> str:
         ("linkage_speed", ("--register", "2000", "--listed", "100")),
         ("tokens_speed", ("--people", "2000", "--register", "4000", "--listed", "200")),
         ("audit_verify", ("--entries", "1000")),
+        pytest.param(
+            "audit_append",
+            ("--entries", "3000", "--batch", "500", "--singles", "20", "--proofs", "20"),
+            marks=pytest.mark.postgres,
+        ),
         ("policy_speed", ("--households", "100", "--people", "450", "--questions", "40", "--rounds", "1")),
         pytest.param(
             "exchange",

@@ -82,6 +82,34 @@ def test_concurrent_appends_lose_and_repeat_nothing(store):
         verify_inclusion(first, 0, signed.size, unit.log.inclusion(0, signed.size), signed.root)
 
 
+def test_a_unit_that_was_rolled_back_leaves_nothing(store):
+    """Entries of a unit that ended without commit are nowhere; the log goes on as if they had not been."""
+    kept, dropped = [an_entry(n=n) for n in range(8)], an_entry(n=-1)
+    for entry in kept:
+        with store.begin() as unit:
+            unit.log.append([dropped])
+        with store.begin() as unit:
+            unit.log.append([entry])
+            unit.commit()
+    with store.begin() as unit:
+        assert list(unit.log.leaves(0, unit.log.size())) == [entry.leaf() for entry in kept]
+        signed = open_checkpoint(unit.log.checkpoint(), FakeStore().signer.verifier)
+        verify_inclusion(leaf_hash(kept[0].leaf()), 0, 8, unit.log.inclusion(0, 8), signed.root)
+
+
+def test_a_unit_may_append_twice(store):
+    """Appends of one unit follow each other, and become durable together."""
+    entries = [an_entry(n=n) for n in range(5)]
+    with store.begin() as unit:
+        unit.log.append(entries[:2])
+        unit.log.append(entries[2:])
+        unit.commit()
+    with store.begin() as unit:
+        assert list(unit.log.leaves(0, unit.log.size())) == [entry.leaf() for entry in entries]
+        unit.log.append([an_entry()])
+        unit.commit()
+
+
 def test_a_unit_whose_append_failed_never_commits(store, monkeypatch):
     """Swallowing the failure of an append does not let the rest of the unit become durable."""
     with store.begin() as unit:

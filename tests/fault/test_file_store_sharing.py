@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,7 @@ def test_a_process_killed_for_real(tmp_path, left):
 
 WRITER = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from audit_samples import entry, signer
 from audit.log import Log
@@ -115,7 +117,7 @@ def test_a_writer_waits_for_the_lock(tmp_path, monkeypatch):
     folder = tmp_path / "log"
     new_log(folder)
     with FileStore(folder) as holder:
-        holder.lock()
+        holder.head()
         with pytest.raises(StoreError, match="another process"):
             append(folder)
     append(folder)
@@ -162,12 +164,9 @@ def test_writes_that_do_not_fit_are_refused(tmp_path):
     folder = tmp_path / "log"
     new_log(folder)
     with FileStore(folder) as store:
-        note, leaf = store.checkpoint(), entry(FIRST).leaf()
-        for args in (
-            (FIRST - 1, [leaf], {}, note),
-            (FIRST, [leaf], {}, note),
-            (FIRST, [], {(0, 9): b""}, note),
-        ):
+        head, leaf = store.head(), entry(FIRST).leaf()
+        assert store.write(replace(head, size=FIRST - 1), [leaf], {}, head.checkpoint) == head
+        for args in ((head, [leaf], {}, head.checkpoint), (head, [], {(0, 9): b""}, head.checkpoint)):
             with pytest.raises(StoreError):
                 store.write(*args)
         with pytest.raises(StoreError):

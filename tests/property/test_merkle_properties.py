@@ -71,6 +71,8 @@ def test_a_resumed_frontier_goes_on_alike(pair):
     """Appending in two batches completes the same nodes and gives the same root as in one."""
     first, size = pair
     resumed = Frontier(first, read(complete_subtrees(0, first)))
+    assert Frontier(first, resumed.hashes()).root() == resumed.root()
+    assert list(resumed.hashes()) == list(read(complete_subtrees(0, first)))
     completed = appended_nodes(resumed, HASHES[first:size])
     assert resumed.root() == ROOTS[size]
     assert all(NODES[node] == hashed for node, hashed in completed.items())
