@@ -6,17 +6,16 @@ Every port is small. Implementations live at the edges (`gateway.db`, `adapters`
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from audit.checkpoint import NoteVerifier
 from audit.entry import Entry
-from gateway.domain.alerts import Alert, Caller, Denials, Denied
 from gateway.domain.exchange import Exchange, ExchangeId, Role, Status
 from gateway.domain.identity import Identity
-from gateway.domain.retention import Hold, Retention, RetentionClock
-from gateway.reviewports import LogIndex, SubjectTags
+from gateway.retention_ports import Holds, Retentions
+from gateway.review_ports import Alerts, LogIndex, Marks, SignIns, SubjectTags
 from gateway.witness_ports import Cosignatures, Witnesses
 
 
@@ -215,49 +214,6 @@ class Submissions(Protocol):
         """Drop what was remembered of an exchange. Idempotent."""
 
 
-class Retentions(Protocol):
-    """The clocks of exchanges. What `due` and the other lists look at does not grow with what is over."""
-
-    def add(self, retention: Retention) -> None: ...
-
-    def of(self, exchange: ExchangeId, *, alone: bool = False) -> dict[RetentionClock, Retention]:
-        """`alone`: whoever asks so for the same exchange waits until this transaction has ended."""
-
-    def start(self, exchange: ExchangeId, day: date) -> None:
-        """The exchange ended on `day`: each clock that does not run yet is due its days later."""
-
-    def due(self, today: date, limit: int) -> list[Retention]:
-        """Due and not destroyed, of exchanges without a hold; the longest due first, then results first."""
-
-    def destroyed(self, exchange: ExchangeId, clock: RetentionClock, at: datetime, entry: int) -> None: ...
-
-    def uncertified(self, limit: int) -> list[Retention]:
-        """Destroyed, but no certificate says so yet."""
-
-    def certify(self, exchange: ExchangeId, clock: RetentionClock, certificate: str) -> None: ...
-
-    def untaken(self, partner: str, limit: int) -> list[Retention]:
-        """Those whose certificate the partner's agent has not taken, the oldest first."""
-
-    def take(self, exchange: ExchangeId, clock: RetentionClock) -> None:
-        """The partner's agent has the certificate. Idempotent."""
-
-
-class Holds(Protocol):
-    """Legal holds, one an exchange at most."""
-
-    def place(self, hold: Hold) -> None:
-        """In the place of an earlier one."""
-
-    def of(self, exchange: ExchangeId) -> Hold | None: ...
-
-    def lift(self, exchange: ExchangeId) -> None:
-        """Idempotent."""
-
-    def over(self, today: date) -> list[Hold]:
-        """Those whose last day is before `today`."""
-
-
 class Replays(Protocol):
     """Ids that may be used once (JWT `jti`, RFC 7519 §4.1.7)."""
 
@@ -273,44 +229,6 @@ class PolicySets(Protocol):
 
     def get(self, digest: str) -> bytes:
         """Raise NotFoundError when there is none."""
-
-
-class SignIns(Protocol):
-    """Failed sign-ins by caller, reason and minute, until they are logged."""
-
-    def failed(self, caller: Caller, reason: Denied, minute: datetime) -> None:
-        """One more in this minute. Concurrent ones all count."""
-
-    def take(self, before: datetime) -> list[Denials]:
-        """Those of minutes earlier than `before`, oldest first; they are forgotten with the commit."""
-
-
-class Marks(Protocol):
-    """Short texts by name: how far a sweep has come, which keys are in use."""
-
-    def get(self, name: str) -> str:
-        """Empty where there is none. A second unit that asks for the same name waits till the first ended."""
-
-    def put(self, name: str, text: str) -> None: ...
-
-
-class Alerts(Protocol):
-    """The review queue."""
-
-    def add(self, alert: Alert) -> bool:
-        """False when there is one for its rule, `about` and day."""
-
-    def get(self, alert: UUID) -> Alert:
-        """Hold it until the transaction ends. Raise NotFoundError when there is none."""
-
-    def all(self, *, closed: bool = True) -> list[Alert]:
-        """Oldest first; without the closed ones if so asked."""
-
-    def unraised(self) -> list[Alert]:
-        """Those that no entry tells of yet, oldest first."""
-
-    def put(self, alert: Alert) -> None:
-        """Keep what has happened to an alert that is there: from `raised_at` on."""
 
 
 class DisclosureLog(Protocol):

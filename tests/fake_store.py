@@ -23,7 +23,7 @@ from gateway.domain.errors import ConflictError, LogUnavailableError, NotFoundEr
 from gateway.domain.exchange import ENDED, Exchange, ExchangeId, Status
 from gateway.domain.retention import Hold, Retention, RetentionClock
 from gateway.ports import AgreementRecord, Partner, PrekeyRecord, Submission, User
-from gateway.reviewports import IndexRow, Wanted
+from gateway.review_ports import IndexRow, Wanted
 from gateway.witness_ports import AlarmRecord, CosignedRecord, WitnessRecord
 
 

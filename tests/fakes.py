@@ -126,7 +126,7 @@ class FakeExchangeKeys:
 
 
 class FakeSearchKey:
-    """`gateway.reviewports.SearchSeal` and `SearchKey` in one; `gone`: the private half is away."""
+    """`gateway.review_ports.SearchSeal` and `SearchKey` in one; `gone`: the private half is away."""
 
     def __init__(self) -> None:
         self._private = X25519PrivateKey.generate()

@@ -41,7 +41,7 @@ def create_search_key(folder: Path) -> None:
 
 
 class FileSearchSeal:
-    """`gateway.reviewports.SearchSeal`."""
+    """`gateway.review_ports.SearchSeal`."""
 
     def __init__(self, public: X25519PublicKey) -> None:
         self._public = public
@@ -67,7 +67,7 @@ class FileSearchSeal:
 
 
 class FileSearchKey:
-    """`gateway.reviewports.SearchKey`: the file is read anew for each search."""
+    """`gateway.review_ports.SearchKey`: the file is read anew for each search."""
 
     def __init__(self, folder: Path) -> None:
         self._secrets = SecretFolder(folder)

@@ -1,4 +1,4 @@
-"""The index over the log's entries on PostgreSQL (`gateway.reviewports.LogIndex`)."""
+"""The index over the log's entries on PostgreSQL (`gateway.review_ports.LogIndex`)."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from gateway.db.engine import Session
 from gateway.db.rows import found
 from gateway.db.tables import log_index, subject_tags
 from gateway.domain.exchange import ExchangeId
-from gateway.reviewports import IndexRow, Wanted
+from gateway.review_ports import IndexRow, Wanted
 
 _SAME: Final = ("exchange", "dataset", "recipient", "purpose")
 _AMONG: Final = {"user": "users", "law": "law", "refusal": "refusals"}
@@ -25,7 +25,7 @@ _ADD: Final = text(
 
 
 class PostgresLogIndex:
-    """`gateway.reviewports.LogIndex`."""
+    """`gateway.review_ports.LogIndex`."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -50,7 +50,7 @@ class PostgresLogIndex:
 
 
 class PostgresSubjectTags:
-    """`gateway.reviewports.SubjectTags`, through a view: `review` sees nothing else of the vault."""
+    """`gateway.review_ports.SubjectTags`, through a view: `review` sees nothing else of the vault."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

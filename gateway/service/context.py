@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.ports import Clock, ExchangeKeys, PartyKeys, Store, Transport
-from gateway.reviewports import SearchSeal
+from gateway.review_ports import SearchSeal
 from gateway.witness_ports import CosignedMemory, UnsafeNoMemory
 from policies.model import PolicySet
 

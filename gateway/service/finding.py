@@ -16,7 +16,7 @@ from gateway.domain.errors import BadInputError, StoreAlteredError
 from gateway.domain.exchange import Role
 from gateway.domain.legal_date import start_of
 from gateway.ports import UnitOfWork, User
-from gateway.reviewports import IndexRow, Wanted
+from gateway.review_ports import IndexRow, Wanted
 from gateway.service.access import require_role
 from gateway.service.context import Context
 from gateway.service.logs import MAX_PAGE, shown

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway.reviewports import SearchKey
+from gateway.review_ports import SearchKey
 from gateway.service.context import Context
 
 

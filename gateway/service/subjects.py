@@ -22,7 +22,7 @@ from gateway.intake import read_person_file
 from gateway.linkage.scheme import V1
 from gateway.linkage.tokens import parts_of
 from gateway.ports import UnitOfWork, User
-from gateway.reviewports import Wanted
+from gateway.review_ports import Wanted
 from gateway.service.access import require_role
 from gateway.service.context import Context
 from gateway.service.finding import catch_up, catch_up_within, read

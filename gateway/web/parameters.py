@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Header, Path, Query
 
 from gateway.domain.retention import HoldReason, RetentionClock
-from gateway.reviewports import Wanted
+from gateway.review_ports import Wanted
 
 _NAME: Final = r"^[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?$"
 

@@ -11,7 +11,7 @@ from audit.checkpoint import open_checkpoint
 from audit.entry import Entry
 from audit.merkle import leaf_hash, verify_consistency, verify_inclusion
 from gateway.domain.errors import LogUnavailableError
-from gateway.reviewports import IndexRow, Wanted
+from gateway.review_ports import IndexRow, Wanted
 
 
 def an_entry(**body) -> Entry:

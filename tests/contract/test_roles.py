@@ -14,7 +14,7 @@ from gateway.db.tables import LOG_TABLES, metadata
 from gateway.domain.errors import ConfigurationError, LogUnavailableError
 from gateway.domain.exchange import Status
 from gateway.ports import Submission
-from gateway.reviewports import Wanted
+from gateway.review_ports import Wanted
 from gateway.service.finding import catch_up_within
 from gateway.service.sealing import TAGS_KIND
 

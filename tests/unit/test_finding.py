@@ -9,7 +9,7 @@ from jobworld import Job, a_job
 from gateway.domain.errors import BadInputError, NotAllowedError, StoreAlteredError
 from gateway.domain.exchange import ExchangeId
 from gateway.domain.legal_date import legal_date, start_of
-from gateway.reviewports import Wanted
+from gateway.review_ports import Wanted
 from gateway.service import answers, finding, users
 from gateway.service.submit import ExchangeRefusedError
 

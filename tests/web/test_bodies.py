@@ -4,7 +4,7 @@ from web.webworld import LIST, MAX_UPLOAD, Call, operations, well_formed
 from gateway.bundle.witness import MAX_NOTE
 from gateway.domain.errors import BadInputError
 from gateway.web.api.agent import MAX_ANSWER, MAX_JWS, MAX_PREKEYS
-from gateway.web.api.log import MAX_REQUEST
+from gateway.web.api.log import MAX_QUESTION, MAX_REQUEST
 from gateway.web.api.token import MAX_FORM
 from gateway.web.app import bare_app
 from gateway.web.bodies import parse_form
@@ -15,6 +15,8 @@ LIMITS = {
     "POST /v1/exchanges": ("programme", MAX_UPLOAD),
     "POST /v1/token": (None, MAX_FORM),
     "POST /v1/log/evidence/{exchange}": ("reviewer", MAX_REQUEST),
+    "POST /v1/log/subject": ("reviewer", MAX_QUESTION),
+    "POST /v1/log/subject/extract": ("reviewer", MAX_QUESTION),
     "POST /v1/agent/prekeys": ("agent health", MAX_PREKEYS),
     "PUT /v1/agent/exchanges/{exchange}/answer": ("agent health", MAX_ANSWER),
     "PUT /v1/agent/exchanges/{exchange}/refusal": ("agent health", MAX_JWS),

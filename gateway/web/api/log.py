@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from gateway.domain.errors import BadInputError
 from gateway.domain.exchange import ExchangeId
 from gateway.exports import article30
-from gateway.reviewports import Wanted
+from gateway.review_ports import Wanted
 from gateway.service import cosigned as cosigned_
 from gateway.service import extracts, finding, logs, partners, receipts, subjects
 from gateway.service.processing import processing
@@ -27,7 +27,7 @@ from gateway.web.wiring import Wired
 
 MAX_REQUEST: Final = 256 * 1024  # a checkpoint of 128 KiB at most, escaped, and the JSON around it
 _MAX: Final = 2**53 - 1  # what JSON readers hold without loss
-_MAX_QUESTION: Final = 16 * 1024
+MAX_QUESTION: Final = 16 * 1024
 
 _Question = TypeVar("_Question", bound=models.SubjectQuestion)
 
@@ -197,7 +197,7 @@ async def prove_exchange(request: Request, wired: Wired, user: Reviewer, exchang
 
 async def _question(request: Request, model: type[_Question]) -> _Question:
     """What a reviewer asks about a person: in the body, because a URL ends up in logs."""
-    body = b"".join(await read_body(request, JSON, _MAX_QUESTION))
+    body = b"".join(await read_body(request, JSON, MAX_QUESTION))
     try:
         return model.model_validate_json(body)
     except ValidationError:

@@ -1,10 +1,12 @@
-"""What a reviewer's searches need from outside: as `gateway.ports`, which they are a part of."""
+"""What a reviewer's searches and the review queue need from outside: a part of `gateway.ports`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
+from gateway.domain.alerts import Alert, Caller, Denials, Denied
 from gateway.domain.exchange import ExchangeId
 
 
@@ -81,3 +83,41 @@ class SearchKey(Protocol):
         Raise NotFoundError when the key is not on this machine. The opener raises VerificationError when a
         key was sealed for another key or exchange, or altered.
         """
+
+
+class SignIns(Protocol):
+    """Failed sign-ins by caller, reason and minute, until they are logged."""
+
+    def failed(self, caller: Caller, reason: Denied, minute: datetime) -> None:
+        """One more in this minute. Concurrent ones all count."""
+
+    def take(self, before: datetime) -> list[Denials]:
+        """Those of minutes earlier than `before`, oldest first; they are forgotten with the commit."""
+
+
+class Marks(Protocol):
+    """Short texts by name: how far a sweep has come, which keys are in use."""
+
+    def get(self, name: str) -> str:
+        """Empty where there is none. A second unit that asks for the same name waits till the first ended."""
+
+    def put(self, name: str, text: str) -> None: ...
+
+
+class Alerts(Protocol):
+    """The review queue."""
+
+    def add(self, alert: Alert) -> bool:
+        """False when there is one for its rule, `about` and day."""
+
+    def get(self, alert: UUID) -> Alert:
+        """Hold it until the transaction ends. Raise NotFoundError when there is none."""
+
+    def all(self, *, closed: bool = True) -> list[Alert]:
+        """Oldest first; without the closed ones if so asked."""
+
+    def unraised(self) -> list[Alert]:
+        """Those that no entry tells of yet, oldest first."""
+
+    def put(self, alert: Alert) -> None:
+        """Keep what has happened to an alert that is there: from `raised_at` on."""
