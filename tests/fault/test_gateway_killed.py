@@ -70,8 +70,8 @@ def submit_and_kill(world, key, point, side, *, victim=0):
 
 
 def entries_of_the_job(world):
-    """How many entries there are but for alerts, which the sweep raises when it comes to it."""
-    return sum(entry.kind != "review.raised" for entry in world.exported())
+    """How many entries there are but for what the sweep and the agent's witness add when they come to it."""
+    return sum(entry.kind not in {"review.raised", "witness.announced"} for entry in world.exported())
 
 
 def held(world, exchange):
