@@ -3,7 +3,7 @@
 from uuid import UUID, uuid4
 
 import pytest
-from fakes import NOON, FakeClock, FakeExchangeKeys, FakePartyKeys, FakeTransport, a_user
+from fakes import NOON, FakeClock, FakeExchangeKeys, FakePartyKeys, FakeSearchKey, FakeTransport, a_user
 
 from audit.entry import Entry
 from gateway.domain.alerts import Closing
@@ -30,6 +30,7 @@ def as_role(postgres):
             store=postgres.store(role),
             keys=FakePartyKeys(),
             exchange_keys=FakeExchangeKeys(),
+            search_seal=FakeSearchKey(),
             policies=PolicySet(),
             transport=FakeTransport(),
             clock=clock,
