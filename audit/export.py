@@ -46,9 +46,9 @@ class Reader(Protocol):
         """Nothing may follow."""
 
 
-def export_chunks(log: Exportable) -> Iterator[bytes]:
-    """The export of everything under the log's newest checkpoint, a tile at a time."""
-    note = log.checkpoint()
+def export_chunks(log: Exportable, note: bytes | None = None) -> Iterator[bytes]:
+    """The export of everything under a checkpoint, the log's newest if none is given, a tile at a time."""
+    note = note or log.checkpoint()
     size = unsafe_read_checkpoint(note).size
     yield MAGIC + b"\n" + b"checkpoint %d\n" % note.count(b"\n") + note
     hashes, leaves = log.leaf_hashes(0, size), log.leaves(0, size)
@@ -60,9 +60,9 @@ def export_chunks(log: Exportable) -> Iterator[bytes]:
     yield END + b"\n"
 
 
-def write_export(log: Exportable, out: BinaryIO) -> None:
-    """Write the export to a file, a tile at a time."""
-    out.writelines(export_chunks(log))
+def write_export(log: Exportable, out: BinaryIO, note: bytes | None = None) -> None:
+    """Write the export to a file, a tile at a time; `note` as `export_chunks`."""
+    out.writelines(export_chunks(log, note))
 
 
 class ExportReader:

@@ -49,6 +49,9 @@ def export(
     tiles: Annotated[
         Path | None, typer.Option(help="A new folder for the signed log as static files (C2SP tlog-tiles)")
     ] = None,
+    cosigned: Annotated[
+        int, typer.Option(help="Only up to the newest checkpoint that so many witnesses cosigned")
+    ] = 0,
 ) -> None:
     """Write the whole log to one file, or a folder of tiles, that verifies offline; or what others read.
 
@@ -60,7 +63,7 @@ def export(
         check_folder(path)
     if format_ is Format.SIGNED:
         period.must_be_whole()
-        _export_signed(out_file, tiles)
+        _export_signed(out_file, tiles, cosigned)
     elif out_file is None or tiles is not None:
         raise ConfigurationError("only the signed log has tiles", place="export", way_out="Give --out alone")
     elif format_ is Format.ART30:
@@ -78,13 +81,13 @@ def export(
         say(f"{count} written: {out_file}")
 
 
-def _export_signed(out_file: Path | None, tiles: Path | None) -> None:
+def _export_signed(out_file: Path | None, tiles: Path | None, cosigned: int) -> None:
     written = [path for path in (out_file, tiles) if path]
     if not written:
         raise ConfigurationError("nothing to write", place="export", way_out="Give --out, --tiles or both")
     partial = written[0].with_name(f"{written[0].name}.partial")
     try:
-        _fetch(partial, "signed")
+        _fetch(partial, "signed", cosigned)
         if tiles:
             _write_tiles(partial, tiles)
         if out_file:
@@ -95,8 +98,9 @@ def _export_signed(out_file: Path | None, tiles: Path | None) -> None:
         say(f"The log: {path}. Check it with: python -m audit verify {path} --trust TRUST")
 
 
-def _fetch(file: Path, wanted: str) -> None:
-    with api() as client, client.stream("GET", "/v1/log/export", params={"format": wanted}) as answer:
+def _fetch(file: Path, wanted: str, cosigned: int = 0) -> None:
+    asked = {"format": wanted} | ({"cosigned": str(cosigned)} if cosigned else {})
+    with api() as client, client.stream("GET", "/v1/log/export", params=asked) as answer:
         if not answer.is_success:
             answer.read()
             raise_problem(answer)

@@ -29,14 +29,30 @@ def checkpoint(ctx: Context, user: User, cosigned: int = 0) -> bytes:
     """
     require_role(user, Role.REVIEWER)
     with ctx.store.begin() as uow:
-        if not cosigned:
-            note = uow.log.checkpoint()
-            return _with(note, uow.cosignatures.at(uow.log.verifier.name, unsafe_read_checkpoint(note).size))
-        size = uow.cosignatures.largest(uow.log.verifier.name, cosigned)
-        if size is None:
-            raise NotFoundError("no checkpoint is cosigned by so many witnesses", place="log checkpoint")
-        records = uow.cosignatures.at(uow.log.verifier.name, size)
-        return _with(_lines(records[0])[0], records)
+        return newest_note(uow, cosigned)
+
+
+def newest_note(uow: UnitOfWork, cosigned: int = 0) -> bytes:
+    """The newest checkpoint with the cosignatures it has, or the newest that `cosigned` witnesses signed.
+
+    Raises:
+        NotFoundError: so many witnesses have not cosigned any one checkpoint.
+    """
+    origin = uow.log.verifier.name
+    if not cosigned:
+        note = uow.log.checkpoint()
+        return _with(note, uow.cosignatures.at(origin, unsafe_read_checkpoint(note).size))
+    size = uow.cosignatures.largest(origin, cosigned)
+    if size is None:
+        raise NotFoundError("no checkpoint is cosigned by so many witnesses", place="log checkpoint")
+    records = uow.cosignatures.at(origin, size)
+    return _with(_lines(records[0])[0], records)
+
+
+def best_note(uow: UnitOfWork, least: int) -> bytes:
+    """The newest cosigned checkpoint of at least `least` entries, or else the newest of all."""
+    size = uow.cosignatures.largest(uow.log.verifier.name, 1)
+    return newest_note(uow, 1 if size is not None and size >= least else 0)
 
 
 def witnesses(ctx: Context, user: User) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from gateway.domain.exchange import Role
 from gateway.ports import User
 from gateway.service.access import require_role
 from gateway.service.context import Context
+from gateway.service.cosigned import newest_note
 from gateway.service.recording import actor_of, record
 
 MAX_PAGE = 1000
@@ -66,24 +67,30 @@ def proof(ctx: Context, user: User, index: int) -> dict[str, Any]:
         }
 
 
-def export(ctx: Context, user: User, wanted: ExportFormat = ExportFormat.SIGNED) -> Iterator[bytes]:
+def export(
+    ctx: Context, user: User, wanted: ExportFormat = ExportFormat.SIGNED, cosigned: int = 0
+) -> Iterator[bytes]:
     """The whole log in one file that `python -m audit verify` checks offline.
 
     The export is recorded first, and so contains its own entry. `wanted` is what the caller makes of it.
+    `cosigned`: up to the newest checkpoint that so many witnesses cosigned, which came before.
+
+    Raises:
+        NotFoundError: so many witnesses have not cosigned any one checkpoint.
     """
     require_role(user, Role.REVIEWER)
     body: dict[str, Json] = {"whole": True, "format": wanted.value}
     with ctx.store.begin() as uow:
         record(ctx, uow, "log.exported", actor=actor_of(ctx, user), body=body, at=ctx.clock())
         uow.commit()
-    return _export(ctx)
+    return _export(ctx, cosigned)
 
 
-def _export(ctx: Context) -> Iterator[bytes]:
+def _export(ctx: Context, cosigned: int) -> Iterator[bytes]:
     # a log leaf holds no personal data, so an export may pass through a file
     with tempfile.TemporaryFile() as out:
         with ctx.store.begin() as uow:
-            write_export(uow.log, out)
+            write_export(uow.log, out, newest_note(uow, cosigned))
         out.seek(0)
         while chunk := out.read(_CHUNK):
             yield chunk

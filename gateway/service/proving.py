@@ -20,6 +20,7 @@ from gateway.domain.exchange import Exchange, ExchangeId, Role
 from gateway.ports import UnitOfWork, User
 from gateway.service.access import require_role
 from gateway.service.context import Context
+from gateway.service.cosigned import best_note
 from gateway.service.itemising import PERSON, UNIT, get_items
 from gateway.service.recording import OPENINGS, actor_of, record_exchange
 from gateway.service.sealing import ACCOUNT_KEY, ACCOUNTING, get_sealed
@@ -38,7 +39,7 @@ def prove(
     openings: bool = False,
     seen: bytes | None = None,
 ) -> bytes:
-    """The evidence file of an exchange, under the newest checkpoint.
+    """The evidence file of an exchange, under the newest cosigned checkpoint that holds all of it, if any.
 
     `person`: a person_id or household_id of the list, whose items are proved and nobody else's; where it is
     both, the person's. `openings`: open every commitment that is still kept. `seen`: a checkpoint of this log
@@ -51,8 +52,9 @@ def prove(
     require_role(user, Role.REVIEWER)
     _record(ctx, user, exchange_id, person, openings=openings)
     with ctx.store.begin() as uow:
-        exchange, note = uow.exchanges.get(exchange_id), uow.log.checkpoint()
-        steps = list(_steps(uow, exchange_id, unsafe_read_checkpoint(note).size))
+        exchange = uow.exchanges.get(exchange_id)
+        steps = list(_steps(uow, exchange_id, uow.log.size()))
+        note = best_note(uow, max(steps[-1].index + 1, _size(seen) if seen is not None else 0))
         entries = [step.entry for step in steps]
         file = EvidenceFile(
             tuple(step.proved(uow, note) for step in steps),
@@ -169,11 +171,15 @@ def _is_about(value: _Value, persons: Sequence[_Value]) -> bool:
     return any(value[key] == each[key] for each in persons)
 
 
-def _older(uow: UnitOfWork, note: bytes, seen: bytes) -> Older:
+def _size(seen: bytes) -> int:
     try:
-        then, now = (unsafe_read_checkpoint(each).size for each in (seen, note))
+        return unsafe_read_checkpoint(seen).size
     except NoteError as error:
         raise BadInputError(str(error), place="seen") from None
+
+
+def _older(uow: UnitOfWork, note: bytes, seen: bytes) -> Older:
+    then, now = _size(seen), unsafe_read_checkpoint(note).size
     if not 0 < then <= now:
         raise BadInputError("a checkpoint of an empty log, or of a longer one than this", place="seen")
     return Older(seen, tuple(uow.log.consistency(then, now)))

@@ -1,22 +1,29 @@
 """Evidence of one exchange: what it shows, to whom, and what it keeps to itself."""
 
+import io
 import json
 import re
 from dataclasses import replace
 from datetime import date
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jobworld import LIST, Job, a_job
 
+from audit.checkpoint import unsafe_read_checkpoint
+from audit.cosignature import Cosigner
 from audit.entry import Entry
+from audit.errors import EvidenceError, ExportError
 from audit.evidence import verify_evidence
 from audit.trust import Trust
+from audit.verify import verify_export
 from gateway.bundle.agreement import countersign
 from gateway.domain.errors import BadInputError, NotAllowedError, NotFoundError
 from gateway.domain.exchange import ExchangeId, Granularity
-from gateway.service import agreements, answers
+from gateway.service import agreements, answers, logs
 from gateway.service.proving import REQUESTED, prove
 from gateway.service.sealing import ACCOUNT_KEY, SEAL_KEY
+from gateway.witness_ports import CosignedRecord
 
 FLAG = "health.adult_mental_health"
 PEOPLE = [f"p{h}{m}" for h in range(1, 5) for m in range(3)]
@@ -274,3 +281,52 @@ def test_a_checkpoint_of_a_longer_log_is_refused(job):
     exchange = released(job)
     with pytest.raises(BadInputError, match="longer"):
         prove(job.context, job.reviewer, exchange, seen=ahead)
+
+
+WITNESS = Cosigner("trust/witness", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+
+
+def cosigned_now(job: Job) -> int:
+    """The partner's witness cosigns the newest checkpoint; its size."""
+    with job.store.begin() as uow:
+        note = uow.log.checkpoint()
+        size, origin = unsafe_read_checkpoint(note).size, uow.log.verifier.name
+        line = WITNESS.cosign(note, job.clock())
+        uow.cosignatures.keep(CosignedRecord(origin, size, "trust", note + line, job.clock()))
+        uow.commit()
+    return size
+
+
+def test_evidence_stands_under_a_cosigned_checkpoint_that_holds_it(job):
+    """A quorum of witnesses is met by evidence, once one of them has cosigned the last entry."""
+    exchange = released(job)
+    trust = Trust(job.store.signer.verifier, (WITNESS.verifier,), 1)
+    with pytest.raises(EvidenceError, match="0 of the trusted witnesses"):
+        verify_evidence(prove(job.context, job.reviewer, exchange), trust)
+    size = cosigned_now(job)
+    held = verify_evidence(prove(job.context, job.reviewer, exchange), trust)
+    assert held.checkpoint.size == size
+    assert [each.witness for each in held.cosigned] == [WITNESS.verifier]
+
+
+def test_a_newer_entry_is_not_left_out_for_a_cosignature(job):
+    """What was cosigned before the exchange ended does not cut its evidence short."""
+    exchange = job.submit().exchange
+    cosigned_now(job)
+    job.drive(exchange)
+    held = verified(job, prove(job.context, job.reviewer, exchange))
+    assert [entry.kind for entry in held.entries.values()][-1] == "exchange.request-authorised"
+    assert not held.cosigned
+
+
+def test_an_export_reaches_to_what_so_many_witnesses_cosigned(job):
+    """Asked for a number of witnesses, the export ends at their checkpoint and carries their lines."""
+    job.submit()
+    size = cosigned_now(job)
+    trust = Trust(job.store.signer.verifier, (WITNESS.verifier,), 1)
+    data = b"".join(logs.export(job.context, job.reviewer, cosigned=1))
+    assert verify_export(io.BytesIO(data), trust).checkpoint.size == size
+    with pytest.raises(ExportError, match="0 of the trusted witnesses"):
+        verify_export(io.BytesIO(b"".join(logs.export(job.context, job.reviewer))), trust)
+    with pytest.raises(NotFoundError, match="so many witnesses"):
+        b"".join(logs.export(job.context, job.reviewer, cosigned=2))

@@ -149,7 +149,7 @@ def read_proof(
     "/export",
     response_class=StreamingResponse,
     responses=bytes_of("application/octet-stream", "The whole log, for `python -m audit verify`")
-    | problems(*USER, 422),
+    | problems(*USER, 404, 422),
 )
 def export_log(
     wired: Wired,
@@ -158,9 +158,10 @@ def export_log(
         logs.ExportFormat,
         Query(alias="format", description="What the caller turns it into: for the log alone"),
     ] = logs.ExportFormat.SIGNED,
+    cosigned: Annotated[int, Query(ge=0, le=100, description="Up to what so many witnesses cosigned")] = 0,
 ) -> StreamingResponse:
     """The whole log as one file that verifies offline."""
-    stream = logs.export(wired.context, user, wanted)
+    stream = logs.export(wired.context, user, wanted, cosigned)
     first = next(stream, b"")  # an error before the first byte is still a problem, not a broken file
     return StreamingResponse(chain((first,), stream), media_type="application/octet-stream")
 
