@@ -1,14 +1,18 @@
 """`flagstone keys`: the council's keys, and the documents that others need of them."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from audit import trust as trusted
+from audit.cosignature import WitnessVerifier
+from audit.errors import NoteError, TrustError
 from gateway.bootstrap import council_identity, create_keys, create_search_keys, log_signer
 from gateway.cli.output import emit, out, say, table
+from gateway.domain.errors import BadInputError
 from gateway.domain.identity import Identity
 from gateway.settings import read_settings
 
@@ -44,12 +48,19 @@ def search() -> None:
 def show(
     public: Public = None,
     trust: Trust = None,
+    witness: Annotated[
+        list[str] | None,
+        typer.Option(help="A witness' key text for the trust file, as its custodian read it out; repeat"),
+    ] = None,
+    quorum: Annotated[
+        int | None, typer.Option(help="How many of them must have cosigned; all, if left out")
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
 ) -> None:
     """List the keys, by fingerprint; never their bytes."""
     home = read_settings().home
     identity = council_identity(home)
-    _write(home, identity, public, trust)
+    _write(home, identity, public, trust, witness or [], quorum)
     if json_:
         emit({"fingerprint": identity.fingerprint, "log": log_signer(home).verifier.vkey})
         return
@@ -61,10 +72,27 @@ def show(
     out.print(table(f"Keys of {identity.name}", "For", "Public identity", rows=rows))
 
 
-def _write(home: Path, identity: Identity, public: Path | None, trust: Path | None) -> None:
+def _write(
+    home: Path,
+    identity: Identity,
+    public: Path | None,
+    trust: Path | None,
+    witnesses: Sequence[str] = (),
+    quorum: int | None = None,
+) -> None:
     if public is not None:
         public.write_text(json.dumps(identity.to_json(), indent=2) + "\n", encoding="utf-8")
         say(f"Identity document: {public}")
     if trust is not None:
-        trusted.write_trust(trust, trusted.Trust(log_signer(home).verifier))
+        trusted.write_trust(trust, _trust(home, witnesses, quorum))
         say(f"Trust file for auditors: {trust}")
+
+
+def _trust(home: Path, witnesses: Sequence[str], quorum: int | None) -> trusted.Trust:
+    try:
+        keys = tuple(map(WitnessVerifier.parse, witnesses))
+        return trusted.Trust(log_signer(home).verifier, keys, len(keys) if quorum is None else quorum)
+    except (NoteError, TrustError) as error:
+        raise BadInputError(
+            str(error), place="--witness", way_out="Custodians read theirs with: flagstone agent witness show"
+        ) from None
