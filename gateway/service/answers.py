@@ -17,9 +17,10 @@ from gateway.linkage.selftest import self_test
 from gateway.ports import Partner, UnitOfWork
 from gateway.service.closing import close, start_clocks
 from gateway.service.context import Context
-from gateway.service.dispatch import BEFORE_ANSWER, decide_again, still_permitted
-from gateway.service.recording import record_exchange, the_partner
+from gateway.service.dispatch import BEFORE_ANSWER, decide_again, decide_or_cancel
+from gateway.service.recording import record_exchange, resting_on, the_partner
 from gateway.service.sealing import SECRET, put_sealed
+from policies.decision import Decision
 
 
 def fetch_request(ctx: Context, partner: Partner, exchange_id: ExchangeId) -> bytes:
@@ -57,11 +58,11 @@ def receive_answer(ctx: Context, partner: Partner, exchange_id: ExchangeId, data
         at = ctx.clock()
         if at >= exchange.expires_at:
             raise ConflictError("no answer is awaited: its time is over", place="answer")
-        permitted = still_permitted(ctx, uow, exchange, at)
-        if permitted:
-            _keep(ctx, uow, exchange, partner, data, at)
+        decision = decide_or_cancel(ctx, uow, exchange, at)
+        if decision.permitted:
+            _keep(ctx, uow, exchange, partner, data, decision)
         uow.commit()
-    if not permitted:
+    if not decision.permitted:
         close(ctx, exchange_id)
         raise ConflictError("the answer is no longer permitted, and was not opened", place="answer")
 
@@ -111,9 +112,9 @@ def flags_by_unit(opened: OpenedAnswer) -> dict[str, Any]:
 
 
 def _keep(
-    ctx: Context, uow: UnitOfWork, exchange: Exchange, partner: Partner, data: bytes, at: datetime
+    ctx: Context, uow: UnitOfWork, exchange: Exchange, partner: Partner, data: bytes, decision: Decision
 ) -> None:
-    opened = _open(ctx, uow, exchange, partner, data, at)
+    opened = _open(ctx, uow, exchange, partner, data, decision.at)
     if not uow.exchanges.advance(exchange.id, Status.DELIVERED, frm=BEFORE_ANSWER):
         # a twin was first, and its answer is the one that stands
         _same_again(uow, uow.exchanges.get(exchange.id), data)
@@ -126,8 +127,11 @@ def _keep(
         "exchange.delivered",
         exchange,
         actor=the_partner(partner.identity.slug),
-        at=at,
-        body={"register_date": opened.manifest.attestation.register_date.isoformat()},
+        at=decision.at,
+        body={
+            "register_date": opened.manifest.attestation.register_date.isoformat(),
+            **resting_on(decision),
+        },
         accounted={"receipt": split(data, len(data))[0].decode(), "answer": opened.digest.hex()},
     )
     uow.cosignatures.deliver(exchange.id, uow.log.verifier.name, uow.log.size())

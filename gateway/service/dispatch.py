@@ -15,7 +15,7 @@ from gateway.service import agreements
 from gateway.service.closing import start_clocks
 from gateway.service.context import Context
 from gateway.service.itemising import PERSON, Values
-from gateway.service.recording import record_exchange, the_gateway
+from gateway.service.recording import record_exchange, resting_on, the_gateway
 from gateway.service.sealing import get_sealed
 from policies.decision import Decision, Question, decide
 
@@ -33,7 +33,8 @@ def authorise(ctx: Context, exchange_id: ExchangeId) -> Status:
         if exchange.status is not Status.PREPARED:
             return exchange.status
         at = ctx.clock()
-        if not still_permitted(ctx, uow, exchange, at):
+        decision = decide_or_cancel(ctx, uow, exchange, at)
+        if not decision.permitted:
             uow.commit()
             return Status.CANCELLED
         if at >= exchange.expires_at:  # the gateway was down for days
@@ -49,6 +50,7 @@ def authorise(ctx: Context, exchange_id: ExchangeId) -> Status:
             exchange,
             actor=the_gateway(ctx),
             at=at,
+            body=resting_on(decision),
             accounted={"request": exchange.request_digest.hex()},
             items=(PERSON, _asked_about(ctx, uow, exchange_id)),
         )
@@ -70,7 +72,7 @@ def send(ctx: Context, exchange_id: ExchangeId) -> None:
         if exchange.status is not Status.AUTHORISED:
             return
         at = ctx.clock()
-        if not still_permitted(ctx, uow, exchange, at):
+        if not decide_or_cancel(ctx, uow, exchange, at).permitted:
             uow.commit()
             return
         bundle = uow.vault.get(exchange_id, "request")
@@ -104,12 +106,12 @@ def decide_again(ctx: Context, uow: UnitOfWork, exchange: Exchange, at: datetime
     return decide(question, ctx.policies, at)
 
 
-def still_permitted(ctx: Context, uow: UnitOfWork, exchange: Exchange, at: datetime) -> bool:
+def decide_or_cancel(ctx: Context, uow: UnitOfWork, exchange: Exchange, at: datetime) -> Decision:
     """Decide anew; where nothing permits it any more, cancel. The caller commits in both cases."""
     decision = decide_again(ctx, uow, exchange, at)
     if not decision.permitted:
         _cancel_for(ctx, uow, exchange, decision, at)
-    return decision.permitted
+    return decision
 
 
 def _asked_about(ctx: Context, uow: UnitOfWork, exchange_id: ExchangeId) -> Values:

@@ -111,6 +111,7 @@ def row_of(index: int, leaf: bytes) -> IndexRow:
         fields = json.loads(leaf)
         body: Mapping[str, Any] = fields["body"]
         decision = _mapping(body.get("decision"))
+        grounds = [*decision.get("basis", ()), *_mapping(body.get("legal_basis")).get("grounds", ())]
         return IndexRow(
             index,
             at=datetime.fromisoformat(fields["at"]),
@@ -120,7 +121,7 @@ def row_of(index: int, leaf: bytes) -> IndexRow:
             recipient=_text(body.get("recipient") or body.get("partner")),
             purpose=_text(body.get("purpose") or decision.get("purpose")),
             users=_texts([_mapping(body.get("actor")).get("id"), body.get("user"), body.get("released_to")]),
-            law=_texts(_mapping(each).get("id") for each in decision.get("basis", ())),
+            law=_texts(_mapping(each).get("id") for each in grounds),
             refusals=_texts(
                 [*(_mapping(each).get("code") for each in decision.get("unmet", ())), body.get("code")]
             ),

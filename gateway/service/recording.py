@@ -10,6 +10,7 @@ from gateway.ports import UnitOfWork, User
 from gateway.service.context import Context
 from gateway.service.itemising import Values, seal_items
 from gateway.service.sealing import ACCOUNTING, put_sealed
+from policies.decision import Decision
 
 _SALT_BYTES = 32
 OPENINGS = "openings/"
@@ -99,6 +100,22 @@ def about(exchange: Exchange) -> dict[str, Json]:
         "agreement": exchange.agreement,
         "granularity": exchange.granularity.value,
         "indicators_asked": list(exchange.indicators),
+    }
+
+
+def resting_on(decision: Decision) -> dict[str, Json]:
+    """What a permit rests on, for each disclosure's entry: the decision is taken anew at each of them."""
+    grounds: list[Json] = [
+        {"role": ground.role, "id": ground.id, "citation": ground.citation}
+        for ground in (decision.basis.grounds if decision.basis else ())
+    ]
+    return {
+        "legal_basis": {
+            "regime": decision.regime,
+            "policy_set": decision.policy_set,
+            "engine": decision.engine,
+            "grounds": grounds,
+        }
     }
 
 

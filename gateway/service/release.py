@@ -6,9 +6,9 @@ from gateway.domain.exchange import Exchange, ExchangeId, Granularity, Status
 from gateway.service.closing import start_clocks
 from gateway.service.context import Context
 from gateway.service.cosigned import waits_for
-from gateway.service.dispatch import still_permitted
+from gateway.service.dispatch import decide_or_cancel
 from gateway.service.itemising import UNIT
-from gateway.service.recording import record_exchange, the_gateway
+from gateway.service.recording import record_exchange, resting_on, the_gateway
 from gateway.service.sealing import get_sealed, put_sealed
 
 
@@ -24,7 +24,8 @@ def release(ctx: Context, exchange_id: ExchangeId) -> Status:
         if exchange.status is not Status.DELIVERED:
             return exchange.status
         at = ctx.clock()
-        if not still_permitted(ctx, uow, exchange, at):
+        decision = decide_or_cancel(ctx, uow, exchange, at)
+        if not decision.permitted:
             uow.commit()
             return Status.CANCELLED
         if waits_for(ctx, uow, exchange):
@@ -43,7 +44,7 @@ def release(ctx: Context, exchange_id: ExchangeId) -> Status:
             exchange,
             actor=the_gateway(ctx),
             at=at,
-            body={"released_to": str(exchange.submitted_by)},
+            body={"released_to": str(exchange.submitted_by), **resting_on(decision)},
             # what was given, even how often, derives from persons: committed, never shown
             private={"counts/units_flagged": flagged},
             items=(UNIT, result["units"]),

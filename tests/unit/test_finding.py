@@ -57,10 +57,11 @@ def test_a_user_is_found_in_what_he_did_and_in_what_he_was_given(done):
 
 
 def test_law_and_refusals_are_found_by_their_ids(done):
-    """A cited gateway or condition finds the permit, a refusal's code finds the refusal."""
+    """A cited gateway or condition finds the permit and each disclosure; a refusal's code, the refusal."""
     job, _ = done
-    assert kinds(job, Wanted(law="ca2004.s10")) == ["exchange.permitted"]
-    assert kinds(job, Wanted(law="ukgdpr.6-1-e")) == ["exchange.permitted"]
+    steps = ("release-authorised", "delivered", "request-authorised", "permitted")
+    for law in ("ca2004.s10", "ukgdpr.6-1-e"):
+        assert kinds(job, Wanted(law=law)) == [f"exchange.{step}" for step in steps]
     (refused,) = finding.find(job.context, job.reviewer, Wanted(kind="exchange.refused")).entries
     for unmet in refused["body"]["decision"]["unmet"]:
         assert kinds(job, Wanted(refusal=unmet["code"])) == ["exchange.refused"]

@@ -6,6 +6,7 @@ import pytest
 from fakes import FakePartyKeys
 from jobworld import HEADER, LIST, a_job
 
+from audit.entry import Entry
 from gateway.bundle.errors import WrongSignatureError
 from gateway.bundle.refusal import RefusalCode, make_refusal
 from gateway.domain.errors import BadInputError, ConflictError, NotAllowedError, NotFoundError, PartnerError
@@ -322,3 +323,18 @@ def test_the_council_is_not_its_own_partner(job):
     own = job.context.keys.identity
     with pytest.raises(ConflictError, match="council"):
         partners.add(job.context, own.to_json(), own.fingerprint)
+
+
+def test_each_disclosure_says_under_which_law_and_policies(job):
+    """The decision is taken anew at each: its entry names gateway, conditions, route and policy set."""
+    exchange = job.sent()
+    answers.receive_answer(job.context, job.registered, exchange, job.partner.answer(job, exchange))
+    job.drive(exchange)
+    with job.store.begin() as uow:
+        found = [Entry.parse(leaf) for leaf in uow.log.leaves(0, uow.log.size())]
+    entries = {each.kind: each.body for each in found}
+    for kind in ("request-authorised", "delivered", "release-authorised"):
+        told = entries[f"exchange.{kind}"]["legal_basis"]
+        assert told["policy_set"] == job.context.policies.digest
+        roles = {ground["role"] for ground in told["grounds"]}
+        assert {"gateway-request", "gateway-answer", "lawful-basis", "confidentiality"} <= roles
