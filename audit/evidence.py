@@ -14,7 +14,7 @@ The file can't show that the log holds no further entry of the exchange: for tha
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 from uuid import UUID
 
@@ -140,6 +140,7 @@ def _openings(file: EvidenceFile, by_id: _ById) -> tuple[Told, ...]:
         except AuditError as error:
             raise EvidenceError(f"an opening of entry {index} ({entry.kind}): {error}") from None
         told.append(Told(entry.id, opening.path, opening.value))
+    _check_told_once((each.entry, each.path) for each in file.openings)
     return tuple(told)
 
 
@@ -152,7 +153,14 @@ def _items(file: EvidenceFile, by_id: _ById) -> tuple[Told, ...]:
         except AuditError as error:
             raise EvidenceError(f"an item of entry {index} ({entry.kind}): {error}") from None
         told.append(Told(entry.id, each.path, each.item.value))
+    _check_told_once((each.entry, each.path, each.item.index) for each in file.items)
     return tuple(told)
+
+
+def _check_told_once(places: Iterable[tuple[object, ...]]) -> None:
+    found = list(places)
+    if len(set(found)) < len(found):
+        raise EvidenceError("it opens something twice")
 
 
 def _of(by_id: _ById, entry: UUID) -> tuple[int, Entry]:

@@ -147,6 +147,17 @@ def _ended(body: _Body) -> str:
     return f"it ended without an answer that was used; the request {disclosed} as disclosed"
 
 
+def _held(body: _Body) -> str:
+    return f"a legal hold until {body.get('until')} was recorded"
+
+
+def _destroyed(body: _Body) -> str:
+    return (
+        f"what the {body.get('clock')} clock keeps was destroyed, {body.get('kept_days')} days after the "
+        f"end; no backup of its keys is kept for longer than {body.get('key_backup_days')} days after that"
+    )
+
+
 def _anything(body: _Body) -> str:
     return f"recorded by {_map(body.get('actor')).get('organisation')}"
 
@@ -160,6 +171,12 @@ _SAYS: Final[Mapping[str, Callable[[_Body], str]]] = {
     "exchange.declined": _ended,
     "exchange.expired": _ended,
     "exchange.failed": _ended,
+    "exchange.hold-placed": _held,
+    "exchange.hold-lifted": _held,
+    "exchange.hold-expired": _held,
+    "exchange.results-destroyed": _destroyed,
+    "exchange.account-destroyed": _destroyed,
+    "exchange.keys-destroyed-again": _destroyed,
 }
 
 

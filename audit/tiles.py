@@ -5,6 +5,9 @@ that any web server can publish. Written and read from left to right, each hash 
 is one tile a level.
 """
 
+import errno
+import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
@@ -18,6 +21,7 @@ from audit.merkle import HASH_BYTES, Frontier
 
 ENTRIES: Final = "entries"
 LENGTH_BYTES: Final = 2  # before each entry of a bundle, big-endian
+_PLAIN: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW  # neither a link nor a pipe that nobody writes to
 
 Tile: TypeAlias = tuple[Sequence[bytes], Sequence[bytes]]
 """Up to 256 leaf hashes, and the leaves that they are of."""
@@ -116,7 +120,7 @@ class TilesReader:
         own = {"checkpoint", *tile_paths(self._size)}
         for file in self._folder.rglob("*"):
             path = file.relative_to(self._folder).as_posix()
-            if path not in own and not file.is_dir():
+            if path not in own and (file.is_symlink() or not file.is_dir()):
                 raise ExportError(f"a file that is no part of this log: {path!a}")
 
     def check_levels(self) -> None:
@@ -133,10 +137,16 @@ class TilesReader:
 
     def _file(self, path: str, limit: int, start: int | None = None) -> bytes:
         try:
-            with (self._folder / path).open("rb") as file:
+            with os.fdopen(os.open(self._folder / path, _PLAIN), "rb") as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    raise ExportError(f"{path} is no plain file", start)
                 data = file.read(limit + 1)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise ExportError(f"{path} is missing", start) from None
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            raise ExportError(f"{path} is no plain file", start) from None
         if len(data) > limit:
             raise ExportError(f"{path} is longer than any file that belongs there", start)
         return data

@@ -50,9 +50,9 @@ class Trust:
             TrustError: it is malformed, or as `Trust`.
         """
         try:
-            fields = json.loads(data[: MAX_BYTES + 1].decode())
+            fields = json.loads(data[: MAX_BYTES + 1].decode(), object_pairs_hook=_once)
         except (ValueError, RecursionError):
-            raise TrustError("the trust file is not JSON") from None
+            raise TrustError("the trust file is not JSON, or names a key twice") from None
         if not isinstance(fields, dict) or fields.keys() != _FIELDS or fields["type"] != TYPE:
             raise TrustError(f"the trust file is not of type {TYPE} with log, witnesses and quorum")
         log, witnesses, quorum = fields["log"], fields["witnesses"], fields["quorum"]
@@ -71,6 +71,14 @@ class Trust:
         """What `parse` reads."""
         keys = [witness.vkey for witness in self.witnesses]
         return {"type": TYPE, "log": self.log.vkey, "witnesses": keys, "quorum": self.quorum}
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys are all different: of two, a reader may see one and `json` take the other."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError
+    return found
 
 
 def write_trust(path: Path, trust: Trust) -> None:

@@ -210,9 +210,17 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
 def searching(settings: Settings) -> Iterator[FastAPI]:
     """The reviewers' routes alone, without workflows: for a Unix user of its own, which has the search key.
 
-    Its home needs `keys/identity.json`, `log-key/`, `search-key/` and, in `exchange-keys/`, the `*.tags`.
+    Its home needs `keys/identity.json`, `log-key/`, `search-key/`, `cosigned/`, and of `exchange-keys/` the
+    `*.tags`.
     """
     configure_logging(sys.stderr)
+    if not (settings.home / "cosigned").is_dir():
+        # it appends to the log: without what witnesses cosigned it could go on from a restored backup
+        raise ConfigurationError(
+            "there is no cosigned/ folder",
+            place="FLAGSTONE_HOME",
+            way_out="Keep a copy of the gateway's there, in step like exchange-keys/*.tags",
+        )
     with opened(settings, load_keys=FileIdentity.load) as installation:
         yield create_review_app(installation.web, review=installation.review, observer=Telemetry(sys.stderr))
 

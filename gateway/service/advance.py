@@ -1,12 +1,16 @@
 """The next step of an exchange, whatever it is: what a durable workflow repeats until the end."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from gateway.domain.exchange import ENDED, Exchange, ExchangeId, Status
 from gateway.service.closing import close
 from gateway.service.context import Context
 from gateway.service.dispatch import authorise, expire, send
-from gateway.service.release import release
+from gateway.service.release import lapse, release
+
+LONGEST_WAIT: Final = timedelta(days=7)
+"""After the last day for an answer: how long a release may wait for a witness' cosignature."""
 
 
 def advance(ctx: Context, exchange_id: ExchangeId) -> Exchange:
@@ -28,7 +32,9 @@ def advance(ctx: Context, exchange_id: ExchangeId) -> Exchange:
         case Status.AUTHORISED:
             send(ctx, exchange_id)
         case Status.DELIVERED:
-            release(ctx, exchange_id)
+            waits = release(ctx, exchange_id) is Status.DELIVERED
+            if waits and ctx.clock() >= exchange.expires_at + LONGEST_WAIT:
+                lapse(ctx, exchange_id)
         case ended if ended in ENDED:
             close(ctx, exchange_id)
     with ctx.store.begin() as uow:

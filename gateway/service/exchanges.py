@@ -34,7 +34,7 @@ def show(ctx: Context, user: User, exchange_id: ExchangeId) -> dict[str, Any]:
 
 
 def cancel(ctx: Context, user: User, exchange_id: ExchangeId) -> None:
-    """Stop waiting for an answer. What was sent was disclosed, and the log says so.
+    """Stop waiting for an answer or a cosignature. What was sent was disclosed, and the log says so.
 
     Raises:
         NotFoundError: no such exchange of this user.
@@ -45,7 +45,8 @@ def cancel(ctx: Context, user: User, exchange_id: ExchangeId) -> None:
         exchange = visible(uow, user, exchange_id)
         if exchange.status is Status.CANCELLED:
             return
-        if exchange.status in ENDED or exchange.status is Status.DELIVERED:
+        waits = exchange.status is Status.DELIVERED and waits_for(ctx, uow, exchange)
+        if exchange.status in ENDED or (exchange.status is Status.DELIVERED and not waits):
             raise ConflictError(f"too late: the exchange is {exchange.status}", place="cancel")
         at, before = ctx.clock(), exchange.status
         if not uow.exchanges.advance(exchange_id, Status.CANCELLED, frm=[before]):
@@ -53,6 +54,7 @@ def cancel(ctx: Context, user: User, exchange_id: ExchangeId) -> None:
         body = {"counts_as_disclosed": before is not Status.PREPARED}
         record_exchange(ctx, uow, "exchange.cancelled", exchange, actor=actor_of(ctx, user), at=at, body=body)
         uow.mailbox.remove(exchange_id)
+        uow.vault.drop(exchange_id, "flags")
         start_clocks(uow, exchange_id, at)
         uow.commit()
     close(ctx, exchange_id)

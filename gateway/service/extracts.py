@@ -127,7 +127,7 @@ def _disclosure(ctx: Context, asked: Asked, organisations: Mapping[str, str]) ->
         "legal_bases": [_legal_basis(ground) for ground in asked.law],
         "outcome": OUTCOMES[asked.outcome] if told else _NOT_DISCLOSED,
         **({"answer_given_on": _day(asked.released_at)} if asked.released_at else {}),
-        **_retention(ctx.policies.datasets.get(asked.dataset)),
+        **_retention(ctx.policies.datasets.get(asked.dataset), asked.retention_days),
     }
 
 
@@ -136,14 +136,12 @@ def _legal_basis(ground: Mapping[str, str]) -> dict[str, str]:
     return {"for": ROLES.get(role, role), "law": ground["title"], "citation": ground["citation"]}
 
 
-def _retention(policy: DatasetPolicy | None) -> dict[str, Any]:
-    if policy is None:
-        return {}
-    return {
-        "answer_is_for": policy.recipient,
-        "answer_kept_days": policy.results_days,
-        "this_record_kept_days": policy.accounting_days,
-    }
+def _retention(policy: DatasetPolicy | None, days: Mapping[str, int]) -> dict[str, Any]:
+    """The days are those fixed when the list was taken, whatever the policy says by now."""
+    told: dict[str, Any] = {"answer_is_for": policy.recipient} if policy else {}
+    if days:
+        told |= {"answer_kept_days": days["results"], "this_record_kept_days": days["accounting"]}
+    return told
 
 
 def _day(moment: str) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 
 from audit.entry import Json
 from gateway.domain.errors import BadInputError, ConflictError, NotFoundError
-from gateway.domain.exchange import ExchangeId, Role
+from gateway.domain.exchange import Exchange, ExchangeId, Role
 from gateway.domain.legal_date import legal_date
 from gateway.domain.retention import Hold, HoldReason
 from gateway.ports import UnitOfWork, User
@@ -42,9 +42,7 @@ def place(ctx: Context, user: User, exchange_id: ExchangeId, *, until: date, rea
         if all(each.destroyed_at is not None for each in kept.values()):
             raise ConflictError("all that it could keep is destroyed", place="hold")
         uow.holds.place(Hold(exchange_id, until, reason))
-        body: dict[str, Json] = {"until": until.isoformat(), "reason": reason.value}
-        actor = actor_of(ctx, user)
-        record_exchange(ctx, uow, "exchange.hold-placed", exchange, actor=actor, at=at, body=body)
+        _record(ctx, uow, "exchange.hold-placed", exchange, until, reason, actor_of(ctx, user))
         uow.commit()
 
 
@@ -84,6 +82,27 @@ def _held(uow: UnitOfWork, exchange_id: ExchangeId) -> Hold | None:
 
 def _end(ctx: Context, uow: UnitOfWork, hold: Hold, kind: str, actor: dict[str, Json]) -> None:
     uow.holds.lift(hold.exchange)
-    body: dict[str, Json] = {"until": hold.until.isoformat(), "reason": hold.reason.value}
     exchange = uow.exchanges.get(hold.exchange)
-    record_exchange(ctx, uow, kind, exchange, actor=actor, at=ctx.clock(), body=body)
+    _record(ctx, uow, kind, exchange, hold.until, hold.reason, actor)
+
+
+def _record(
+    ctx: Context,
+    uow: UnitOfWork,
+    kind: str,
+    exchange: Exchange,
+    until: date,
+    reason: HoldReason,
+    actor: dict[str, Json],
+) -> None:
+    """The reason is committed: whoever receives evidence learns that there was a hold, not why."""
+    record_exchange(
+        ctx,
+        uow,
+        kind,
+        exchange,
+        actor=actor,
+        at=ctx.clock(),
+        body={"until": until.isoformat()},
+        accounted={"reason": reason.value},
+    )

@@ -15,6 +15,7 @@ from audit.errors import EvidenceError, NoteError
 from audit.evidence_file import EntryItem, EvidenceFile, Older, Opening, ProvedEntry
 from audit.items import ItemTree, Sealed
 from audit.proof import LogProof
+from audit.proved import PERMITTED
 from gateway.domain.errors import BadInputError, NotFoundError
 from gateway.domain.exchange import Exchange, ExchangeId, Role
 from gateway.ports import UnitOfWork, User
@@ -54,6 +55,8 @@ def prove(
     with ctx.store.begin() as uow:
         exchange = uow.exchanges.get(exchange_id)
         steps = list(_steps(uow, exchange_id, uow.log.size()))
+        if not steps or steps[0].entry.kind != PERMITTED:
+            raise NotFoundError("its permit stands in an earlier log", place="evidence")
         note = best_note(uow, max(steps[-1].index + 1, _size(seen) if seen is not None else 0))
         entries = [step.entry for step in steps]
         file = EvidenceFile(

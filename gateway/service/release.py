@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from audit.entry import Json
 from gateway.domain.exchange import Exchange, ExchangeId, Granularity, Status
 from gateway.service.closing import start_clocks
 from gateway.service.context import Context
@@ -52,6 +53,22 @@ def release(ctx: Context, exchange_id: ExchangeId) -> Status:
         start_clocks(uow, exchange_id, at)
         uow.commit()
     return Status.RELEASED
+
+
+def lapse(ctx: Context, exchange_id: ExchangeId) -> None:
+    """Give up waiting for a cosignature: the answer came, is given to nobody, and its clocks start."""
+    with ctx.store.begin() as uow:
+        exchange = uow.exchanges.get(exchange_id)
+        if exchange.status is not Status.DELIVERED:
+            return
+        if not uow.exchanges.advance(exchange_id, Status.EXPIRED, frm=[Status.DELIVERED]):
+            return
+        at = ctx.clock()
+        body: dict[str, Json] = {"counts_as_disclosed": True, "receipt": True}
+        record_exchange(ctx, uow, "exchange.expired", exchange, actor=the_gateway(ctx), at=at, body=body)
+        uow.vault.drop(exchange_id, "flags")
+        start_clocks(uow, exchange_id, at)
+        uow.commit()
 
 
 def _result(exchange: Exchange, answer: dict[str, Any], slot_map: dict[str, Any]) -> dict[str, Any]:

@@ -97,7 +97,8 @@ def _look_at_some(ctx: Context, limits: Limits) -> bool:
     at = ctx.clock()
     with ctx.store.begin() as uow:
         memory = json.loads(uow.marks.get(_MARK) or '{"next": 0, "rules": {}}')
-        start, size = memory["next"], uow.log.size()
+        origin, size = uow.log.verifier.name, uow.log.size()
+        start = memory["next"] if memory.get("log", origin) == origin else 0  # a new log is looked at whole
         stop = min(start + _BATCH, size)
         entries = [Entry.parse(leaf) for leaf in uow.log.leaves(start, stop)] if start < stop else []
         for found in look(entries, memory["rules"], limits):
@@ -105,7 +106,7 @@ def _look_at_some(ctx: Context, limits: Limits) -> bool:
         raised = _raise(ctx, uow, at)
         if not (entries or raised):
             return False
-        uow.marks.put(_MARK, json.dumps(memory | {"next": stop}))
+        uow.marks.put(_MARK, json.dumps(memory | {"next": stop, "log": origin}))
         if raised:
             uow.log.append(raised)
         # The commit point: alerts, their entries and how far was looked, all or none.

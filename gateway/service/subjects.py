@@ -95,6 +95,7 @@ class Asked:
     outcome_at: str
     disclosed: bool
     released_at: str
+    retention_days: Mapping[str, int]
     entries: tuple[int, ...]
 
 
@@ -142,8 +143,11 @@ def search(review: Review, user: User, details: Mapping[str, str], reason: Reaso
             except VerificationError:
                 unreadable.append(str(exchange))
                 continue
-            if by:
-                asked.append(_asked(uow, exchange, by))
+            told = _asked(uow, exchange, by) if by else None
+            if told is not None:
+                asked.append(told)
+            elif by:
+                unreadable.append(str(exchange))
     asked.sort(key=lambda each: max(each.entries), reverse=True)
     return Answer(len(sealed), tuple(asked), tuple(unreadable))
 
@@ -223,10 +227,13 @@ def _agreeing(uow: UnitOfWork, exchange: ExchangeId, secret: bytes, person: pl.D
     return tuple(LABELS[label] for label in agreeing(person, secret, tags))
 
 
-def _asked(uow: UnitOfWork, exchange: ExchangeId, by: tuple[str, ...]) -> Asked:
+def _asked(uow: UnitOfWork, exchange: ExchangeId, by: tuple[str, ...]) -> Asked | None:
+    """None where its permit stands in an earlier log, which a relink set aside."""
     indexes = uow.log_index.find(Wanted(exchange=str(exchange)), before=None, limit=_MANY)
     entries = [(index, entry) for index, entry in read(uow, indexes) if entry.kind in _OUTCOMES]
     by_kind = {entry.kind: entry for _, entry in reversed(entries)}
+    if "exchange.permitted" not in by_kind:
+        return None
     permitted, last = by_kind["exchange.permitted"], entries[0][1]
     body: Any = permitted.body
     released = by_kind.get("exchange.release-authorised")
@@ -248,5 +255,6 @@ def _asked(uow: UnitOfWork, exchange: ExchangeId, by: tuple[str, ...]) -> Asked:
         outcome_at=last.at.isoformat(),
         disclosed="exchange.request-authorised" in by_kind,
         released_at=released.at.isoformat() if isinstance(released, Entry) else "",
+        retention_days=dict(body.get("retention_days", {})),
         entries=tuple(sorted(indexes)),
     )

@@ -181,7 +181,7 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
     agreed = agreements.usable(uow, standing, council) if standing else None
     decision = _decide(ctx, request, agreed, people, at)
     if standing is None or not decision.permitted:
-        _keep_refusal(ctx, uow, request, decision, at)
+        _keep_refusal(ctx, uow, request, decision, at, standing=standing)
     policy = ctx.policies.datasets[request.dataset]
     framework = ctx.policies.frameworks[decision.framework]
     asked = asked_of_late(ctx, uow, people, standing.partner, policy, at)
@@ -191,10 +191,10 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
     kept = HouseholdList(people.frame.join(withheld, on="person_id", how="anti", maintain_order="left"))
     if not len(kept):
         refused = refuse_for(decision, "every-row-withheld", ctx.policies)
-        _keep_refusal(ctx, uow, request, refused, at, withheld)
+        _keep_refusal(ctx, uow, request, refused, at, withheld, standing=standing)
     decision = _decide(ctx, request, agreed, kept, at)
     if not decision.permitted:  # what is left may be smaller than the policy allows
-        _keep_refusal(ctx, uow, request, decision, at, withheld)
+        _keep_refusal(ctx, uow, request, decision, at, withheld, standing=standing)
     exchange_id = ExchangeId(UUID(bytes=ctx.entropy(16), version=4))
     partner, prekey = _recipient(uow, standing, exchange_id, at)
     until = at + timedelta(days=policy.answer_days)
@@ -290,6 +290,8 @@ def _keep_refusal(
     decision: Decision,
     at: datetime,
     withheld: pl.DataFrame = NOTHING_WITHHELD,
+    *,
+    standing: AgreementRecord | None = None,
 ) -> NoReturn:
     told, rows = decision.to_json(), _by_line(withheld)
     shown, _ = split_counts(
@@ -303,12 +305,28 @@ def _keep_refusal(
         "decision": told,
         "counts": shown,
         "counts_withheld_below": SMALL,
+        **_would_be_told(ctx, standing, decision),
     }
     record(ctx, uow, "exchange.refused", actor=actor_of(ctx, request.user), body=body, at=at)
     outcome = json.dumps({"decision": told, "withheld": rows}).encode()
     uow.submissions.remember(Submission(request.user.id, request.key_hash, request.digest, None, outcome))
     uow.commit()
     raise ExchangeRefusedError(told, rows)
+
+
+def _kept_days(policy: DatasetPolicy) -> dict[str, Json]:
+    return {"results": policy.results_days, "accounting": policy.accounting_days}
+
+
+def _would_be_told(ctx: Context, standing: AgreementRecord | None, decision: Decision) -> dict[str, Json]:
+    """Whom a refused list was meant for, under which agreement, and what it would have asked."""
+    policy = ctx.policies.datasets.get(decision.dataset)
+    framework = ctx.policies.frameworks.get(decision.framework)
+    asked = list(policy.asked(framework)) if policy and framework else []
+    told: dict[str, Json] = {"indicators_asked": asked}
+    if standing is not None:
+        told |= {"recipient": standing.partner, "agreement": standing.number}
+    return told
 
 
 def _by_line(withheld: pl.DataFrame) -> list[dict[str, Any]]:
@@ -349,7 +367,12 @@ def _keep_permit(
         exchange,
         actor=actor_of(ctx, request.user),
         at=exchange.submitted_at,
-        body={"decision": told, "counts": shown, "agreement_digest": signed.digest},
+        body={
+            "decision": told,
+            "counts": shown,
+            "agreement_digest": signed.digest,
+            "retention_days": _kept_days(ctx.policies.datasets[exchange.dataset]),
+        },
         accounted=private | {"list": request.intake.digest.hex(), "request": prepared.digest.hex()},
     )
     outcome = json.dumps({"decision": told}).encode()  # no row: those are kept sealed alone

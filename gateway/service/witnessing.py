@@ -117,7 +117,7 @@ def receive_alarm(ctx: Context, partner: Partner, jws: str) -> None:
     """
     slug, at = partner.identity.slug, ctx.clock()
     notice = verify_alarm(jws, partner.identity)
-    digest = hashlib.sha256(jws.encode()).hexdigest()
+    digest = _digest(jws)
     with ctx.store.begin() as uow:
         if not uow.witnesses.alarm(AlarmRecord(digest, slug, jws, at)):
             return
@@ -127,13 +127,16 @@ def receive_alarm(ctx: Context, partner: Partner, jws: str) -> None:
         body: dict[str, Json] = {
             "reason": notice.reason.value,
             "raised_at": notice.at.isoformat(),
-            "seen": notice.seen,
-            "shown": notice.shown,
-            "shown_key": notice.shown_key,
+            # a partner's texts may hold anything: the log commits to them, the notice itself lies beside it
+            **{name: _digest(getattr(notice, name)) for name in ("seen", "shown", "shown_key")},
             "notice": digest,
         }
         record(ctx, uow, "witness.alarm", actor=the_partner(slug), body=body, at=at)
         uow.commit()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def check_holds(log: DisclosureLog, checkpoint: Checkpoint) -> None:

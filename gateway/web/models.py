@@ -199,6 +199,7 @@ class Asked(Model):
     outcome_at: datetime
     disclosed: bool
     released_at: str = Field(description="Empty while nothing is released")
+    retention_days: dict[str, int] = Field(description="Of the results, and of this account")
     entries: list[int]
 
 

@@ -16,6 +16,7 @@ NEEDED = {
     "keys": "identity.json",
     "log-key": "*",
     "search-key": "*",
+    "cosigned": "*",
     "exchange-keys": "*.tags",
 }
 """What the search's home needs, as SECURITY.md says."""
