@@ -63,8 +63,7 @@ def decide(question: Question, policies: PolicySet, at: datetime) -> Decision:
 def refuse_for(decision: Decision, code: str, policies: PolicySet) -> Decision:
     """The same decision, refused for a requirement that only the rows show to be unmet."""
     on = legal_date(decision.at)
-    # the requirement's words look at the day alone, so other names here would change nothing
-    case = Case.of(policies, decision.dataset, decision.purpose, decision.framework, on)  # pragma: no mutate
+    case = Case.of(policies, *decision.asked, on)
     unmet = (*decision.unmet, _fails(case, code))
     return replace(decision, permitted=False, unmet=unmet, basis=None)
 

@@ -112,6 +112,11 @@ class Decision:
             )
 
     @property
+    def asked(self) -> tuple[str, str, str]:
+        """Dataset, purpose and framework."""
+        return self.dataset, self.purpose, self.framework
+
+    @property
     def citations(self) -> tuple[str, ...]:
         """The provisions that a permit rests on; () for a refusal."""
         return self.basis.citations if self.basis else ()

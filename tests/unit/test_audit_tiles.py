@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import random
 import shutil
 
@@ -316,3 +317,20 @@ def test_the_command_verifies_a_folder(copy, tmp_path):
     code, out, err = run(*argv)
     assert (code, out) == (5, "")
     assert "tile/1/000.p/2" in err
+
+
+def test_links_and_pipes_are_no_files_of_a_log(tmp_path):
+    """A link to another folder, to itself, or a pipe in the place of a tile fails, and nothing hangs."""
+    write_tiles(log_of(7), tmp_path / "sound")
+    (tile,) = (tmp_path / "sound" / "tile" / "0").rglob("7")
+    for name in ("elsewhere", "loop", "pipe"):
+        folder = tmp_path / name
+        shutil.copytree(tmp_path / "sound", folder)
+        place = folder / tile.relative_to(tmp_path / "sound")
+        if name == "elsewhere":
+            (folder / "tile" / "9").symlink_to(tmp_path)
+        else:
+            place.unlink()
+            os.mkfifo(place) if name == "pipe" else place.symlink_to(place)
+        with pytest.raises(ExportError, match=r"no part of this log|no plain file"):
+            verify_tiles(folder, trust())

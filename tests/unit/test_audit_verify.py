@@ -266,7 +266,8 @@ def test_other_trust_files_are_refused(change):
 
 def test_trust_files_that_are_no_json_are_refused():
     """Bytes that are no JSON object are no trust file."""
-    for data in (b"", b"[]", b"\xff", b"[" * 100_000):
+    twice = b'{"quorum":1,' + json.dumps(trust().to_json()).encode()[1:]
+    for data in (b"", b"[]", b"\xff", b"[" * 100_000, twice):
         with pytest.raises(TrustError):
             Trust.parse(data)
 

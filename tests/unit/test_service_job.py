@@ -338,3 +338,14 @@ def test_each_disclosure_says_under_which_law_and_policies(job):
         assert told["policy_set"] == job.context.policies.digest
         roles = {ground["role"] for ground in told["grounds"]}
         assert {"gateway-request", "gateway-answer", "lawful-basis", "confidentiality"} <= roles
+
+
+def test_a_refusal_names_whom_it_was_meant_for_and_what_it_would_have_asked(job):
+    """Recipient and agreement where there is one, and the indicators: refusals are found by recipient too."""
+    with pytest.raises(ExchangeRefusedError):
+        job.submit(purpose="results-claim")
+    body = json.loads(job.leaves().rpartition("\n")[2])["body"]
+    assert (body["recipient"], body["agreement"]) == ("trust", "T-1")
+    assert body["indicators_asked"] == list(
+        job.context.policies.datasets["health-trust"].asked(job.context.policies.frameworks["local"])
+    )

@@ -1,6 +1,8 @@
 """The gateway and its witnesses: what it shows and keeps, whom it tells, and what waits for a cosignature."""
 
+import hashlib
 from dataclasses import replace
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -21,7 +23,9 @@ from gateway.domain.errors import (
     TooLargeError,
     VerificationError,
 )
-from gateway.service import answers, cosigned, witnessing
+from gateway.domain.retention import RetentionClock
+from gateway.service import answers, cosigned, exchanges, witnessing
+from gateway.service.advance import LONGEST_WAIT
 from gateway.service.exchanges import show
 from gateway.service.release import release
 from policies.document import from_document, to_document
@@ -224,7 +228,7 @@ def test_a_cosigned_checkpoint_that_the_log_does_not_hold_is_refused(job, trust,
 
 
 def test_an_alarm_is_logged_and_shown_to_reviewers(job, trust):
-    """Both checkpoints stand in the entry and in the list; the same notice again changes nothing."""
+    """The notice is in the list, and the entry commits to it: a partner's texts may hold anything."""
     trust.announce().cosign()
     jws = trust.alarm()
     trust.alarm()
@@ -235,7 +239,9 @@ def test_an_alarm_is_logged_and_shown_to_reviewers(job, trust):
     (witness,) = told["witnesses"]
     assert (witness["partner"], witness["key"]) == ("trust", trust.cosigner.verifier.vkey)
     entry = Entry.parse(job.store.committed.leaves[-1])
-    assert (entry.body["seen"], entry.body["shown"]) == ("seen", "shown")
+    digests = {name: hashlib.sha256(name.encode()).hexdigest() for name in ("seen", "shown")}
+    assert {name: entry.body[name] for name in digests} == digests
+    assert entry.body["notice"] == hashlib.sha256(jws.encode()).hexdigest()
     with pytest.raises(NotAllowedError):
         cosigned.witnesses(job.context, job.analyst)
 
@@ -305,6 +311,35 @@ def test_a_revoked_partner_s_witness_is_no_outside_witness():
         uow.commit()
     assert waits(job, exchange) == ["outside"]
     assert release(job.context, exchange) == "delivered"
+
+
+def test_a_release_does_not_wait_for_ever():
+    """A week after the last day for an answer it ends, the flags go, and the clocks of retention start."""
+    job, exchange, *_ = waiting("outside")
+    end = job.store.committed.exchanges[exchange].expires_at + LONGEST_WAIT
+    job.clock.now = end - timedelta(seconds=1)
+    assert job.drive(exchange) == "delivered"
+    job.clock.now = end
+    assert job.drive(exchange) == "expired"
+    assert (exchange, "flags") not in job.store.committed.vault
+    assert job.store.committed.retentions[exchange, RetentionClock.RESULTS].due is not None
+    entry = Entry.parse(job.store.committed.leaves[-1])
+    assert (entry.kind, entry.body["counts_as_disclosed"], entry.body["receipt"]) == (
+        "exchange.expired",
+        True,
+        True,
+    )
+
+
+def test_who_asked_may_stop_waiting_for_a_witness():
+    """A delivered exchange that waits can be cancelled; what was sent and answered stays disclosed."""
+    job, exchange, *_ = waiting("outside")
+    exchanges.cancel(job.context, job.analyst, exchange)
+    assert job.store.committed.exchanges[exchange].status == "cancelled"
+    assert (exchange, "flags") not in job.store.committed.vault
+    job, exchange, *_ = waiting()
+    with pytest.raises(ConflictError, match="too late"):
+        exchanges.cancel(job.context, job.analyst, exchange)
 
 
 def test_expiry_is_checked_while_it_waits():
