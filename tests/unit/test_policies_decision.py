@@ -250,7 +250,8 @@ def _asked(dataset, day, framework="", purpose="identify", **terms):
     question = dataclasses.replace(_ask(POLICIES, dataset, purpose), framework=framework)
     agreement = dataclasses.replace(question.agreement, valid_from=date(2012, 1, 1), **terms)
     at = datetime.fromisoformat(day).replace(tzinfo=UTC)
-    return decide(dataclasses.replace(question, agreement=agreement), POLICIES, at)
+    fresh = dataclasses.replace(POLICIES)  # remembers no ruling
+    return decide(dataclasses.replace(question, agreement=agreement), fresh, at)
 
 
 def test_what_else_was_not_read_at_its_source_is_named():
