@@ -325,3 +325,19 @@ def test_an_alert_of_a_day_is_one(job):
         job.clock.now += timedelta(hours=15)
     found = [each["rule"] for each in reviewing.listing(job.context, job.reviewer)]
     assert found.count("repeat-probing") == 2
+
+
+def test_a_new_log_is_looked_at_from_its_beginning(job):
+    """After a relink the log is another and shorter: how far the old one was looked at says nothing of it."""
+    job.submit(households("x", "y", "z"))
+    reviewing.watch(job.context, LIMITS)
+    with job.store.begin() as uow:
+        memory = json.loads(uow.marks.get("review"))
+        uow.marks.put("review", json.dumps(memory | {"log": "flagstone/earlier", "next": 1_000}))
+        uow.commit()
+    before = job.kinds().count("review.raised")
+    for _ in range(6):
+        with pytest.raises(ExchangeRefusedError):
+            job.submit(households("x", "y", "z"), purpose="results-claim")
+    reviewing.watch(job.context, LIMITS)
+    assert job.kinds().count("review.raised") > before
