@@ -142,7 +142,7 @@ def test_ecs_lines_say_who_and_what(job):
     assert refused["organization"]["name"] == "council"
     assert refused["event"]["type"] == ["denied"]
     assert "purpose-not-allowed" in refused["event"]["reason"]
-    assert refused["labels"] == {"dataset": "health-trust"}
+    assert refused["labels"] == {"dataset": "health-trust", "recipient": "trust", "agreement": "T-1"}
 
 
 def test_user_changes_name_their_target(job):

@@ -41,10 +41,10 @@ OF_EXCHANGE = [
 
 
 def test_an_exchange_is_found_by_each_thing_that_it_is_about(done):
-    """By id, dataset, recipient and purpose all its entries come, newest first."""
+    """By id, dataset, recipient and purpose all its entries come, newest first; refusals by recipient too."""
     job, exchange = done
     assert kinds(job, Wanted(exchange=str(exchange))) == OF_EXCHANGE
-    assert kinds(job, Wanted(kind="exchange.", recipient="trust")) == OF_EXCHANGE
+    assert kinds(job, Wanted(kind="exchange.", recipient="trust")) == ["exchange.refused", *OF_EXCHANGE]
     assert kinds(job, Wanted(kind="exchange.", purpose="identify")) == OF_EXCHANGE
     assert kinds(job, Wanted(kind="exchange.", dataset="health-trust")) == ["exchange.refused", *OF_EXCHANGE]
 
