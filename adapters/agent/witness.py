@@ -36,13 +36,12 @@ class Shown(Protocol):
 
 
 class DivergenceError(VerificationError):
-    """The log that is shown is not the one that was cosigned before. `key`: as shown, where it is signed."""
+    """The log that is shown is not the one that was cosigned before."""
 
     code = "witness-alarm"
 
-    def __init__(self, reason: Reason, key: LogKey | None = None) -> None:
+    def __init__(self, reason: Reason) -> None:
         self.why = reason
-        self.key = key
         super().__init__(
             f"not the log that this witness saw before ({reason.value})",
             place="the council's log",
@@ -126,10 +125,10 @@ class Witness:
         try:
             new = open_checkpoint(shown.checkpoint.encode(), key.verifier)
         except NoteError:
-            raise DivergenceError(Reason.NOT_SIGNED, key) from None
+            raise DivergenceError(Reason.NOT_SIGNED) from None
         old = self._opened(seen) if seen else None
         if old is not None:
-            _check_extends(old, new, shown.proof, key)
+            _check_extends(old, new, shown.proof)
         if seen and (new.size == 0 or (old and old.size == new.size)):
             return seen.note
         if new.size == 0:
@@ -166,7 +165,7 @@ class Witness:
         except VerificationError:
             raise DivergenceError(Reason.OTHER_KEY) from None
         if seen and self.key(seen.key).vkey != key.vkey:
-            raise DivergenceError(Reason.NEW_LOG if self.linked(key) else Reason.OTHER_KEY, key)
+            raise DivergenceError(Reason.NEW_LOG if self.linked(key) else Reason.OTHER_KEY)
         return key
 
     def _opened(self, seen: Seen) -> Checkpoint | None:
@@ -179,16 +178,16 @@ class Witness:
             raise ConfigurationError(str(error), place=f"witness/{_SEEN}") from None
 
 
-def _check_extends(old: Checkpoint, new: Checkpoint, proof: Sequence[str], key: LogKey) -> None:
+def _check_extends(old: Checkpoint, new: Checkpoint, proof: Sequence[str]) -> None:
     """RFC 9162 §2.1.4: `new` is `old` with more behind it, or the very same."""
     if new.size < old.size:
-        raise DivergenceError(Reason.SMALLER, key)
+        raise DivergenceError(Reason.SMALLER)
     if new.size == old.size:
         if new.text != old.text:
-            raise DivergenceError(Reason.OTHER_ROOT, key)
+            raise DivergenceError(Reason.OTHER_ROOT)
         return
     try:
         hashes = [bytes.fromhex(each) for each in proof]
         verify_consistency(old.size, new.size, old.root, new.root, hashes)
     except (ProofError, ValueError):
-        raise DivergenceError(Reason.INCONSISTENT, key) from None
+        raise DivergenceError(Reason.INCONSISTENT) from None

@@ -13,14 +13,15 @@ from adapters.agent.journal import PINNED
 from adapters.agent.witness import DivergenceError, KeptFile
 from adapters.transports.mailbox import LogShown
 from adapters.transports.wire import GatewayRefusedError
-from audit.entry import Entry
-from gateway.bundle.witness import AlarmNotice, LogKey, Reason, WitnessKey
+from audit.entry import Entry, Json
+from gateway.bundle.witness import AlarmNotice, LogKey, Reason, WitnessKey, digest_of
 from gateway.domain.errors import (
     BadInputError,
     ConfigurationError,
     ConflictError,
     NotFoundError,
     PartnerError,
+    VerificationError,
 )
 from gateway.domain.labels import TYP_ALARM, TYP_WITNESS_KEY
 
@@ -60,7 +61,7 @@ def witness(agent: Agent, shown: LogShown) -> None:
         try:
             note = agent.witness.look(shown, agent.clock())
         except DivergenceError as error:
-            evidence = _raise_alarm(agent, shown, error)
+            evidence = _raise_alarm(agent, shown, error.why)
         else:
             _hand_out(agent, shown, note)
             return
@@ -84,10 +85,10 @@ def accept_new_log(agent: Agent) -> None:
     with agent.witness.tray.alone():
         evidence = _standing(agent)
         key = _linked_key(agent, evidence)
-        body = {"log": key.vkey, "shown": evidence.shown, "seen": evidence.seen}
+        body = {"log": key.vkey, "shown": digest_of(evidence.shown), "seen": digest_of(evidence.seen)}
         agent.journal.record("witness.new-log-accepted", body, by=CUSTODIAN)
         agent.witness.turn_to(evidence.shown_key)
-        agent.witness.tray.drop(_FILE)
+        _put_aside(agent, evidence)
 
 
 def look_again(agent: Agent, reason: str) -> None:
@@ -105,9 +106,14 @@ def look_again(agent: Agent, reason: str) -> None:
             "witness.alarm-closed", {"reason": evidence.reason}, {"why": reason}, by=CUSTODIAN
         )
         agent.journal.append(entry)
-        stamp = evidence.at.replace(":", "").replace("+0000", "Z")
-        agent.witness.tray.put(f"alarm-{stamp}.json", evidence.to_bytes())  # the evidence stays
-        agent.witness.tray.drop(_FILE)
+        _put_aside(agent, evidence)
+
+
+def _put_aside(agent: Agent, evidence: Evidence) -> None:
+    """The alarm stands no more; its evidence stays."""
+    stamp = evidence.at.replace(":", "").replace("+0000", "Z")
+    agent.witness.tray.put(f"alarm-{stamp}.json", evidence.to_bytes())
+    agent.witness.tray.drop(_FILE)
 
 
 def _standing(agent: Agent) -> Evidence:
@@ -131,14 +137,15 @@ def _linked_key(agent: Agent, evidence: Evidence) -> LogKey:
     return key
 
 
-def _raise_alarm(agent: Agent, shown: LogShown, error: DivergenceError) -> Evidence:
+def _raise_alarm(agent: Agent, shown: LogShown, why: Reason) -> Evidence:
     seen = agent.witness.seen()
     note, key = (seen.note, seen.key) if seen else ("", "")
-    told_key = error.key.vkey if error.key else ""
-    body = {"reason": error.why.value, "seen": note, "shown": shown.checkpoint, "shown_key": told_key}
+    texts = {"seen": note, "shown": shown.checkpoint, "shown_key": shown.key}
+    # the gateway's texts may hold anything: the log commits to them, the evidence file holds them
+    body: dict[str, Json] = {"reason": why.value, **{name: digest_of(text) for name, text in texts.items()}}
     entry = agent.journal.entry(ALARM, body)
     evidence = Evidence(
-        reason=error.why.value,
+        reason=why.value,
         at=agent.clock().isoformat(timespec="seconds"),
         seen=note,
         seen_key=key,
@@ -157,13 +164,12 @@ def _sound(agent: Agent, evidence: Evidence) -> None:
     agent.events.error("witness-alarm", why=evidence.reason, since=evidence.at)
     if evidence.told:
         return
-    entry = Entry.parse(evidence.entry.encode())
     notice = AlarmNotice(
         partner=agent.keys.identity.slug,
         reason=Reason(evidence.reason),
         seen=evidence.seen,
         shown=evidence.shown,
-        shown_key=str(entry.body["shown_key"]),
+        shown_key=_signed_key(agent, evidence),
         at=datetime.fromisoformat(evidence.at),
     )
     try:
@@ -174,6 +180,14 @@ def _sound(agent: Agent, evidence: Evidence) -> None:
         with agent.witness.tray.alone():
             if agent.witness.tray.get(_FILE):  # the custodian may have closed it meanwhile
                 agent.witness.tray.put(_FILE, evidence.model_copy(update={"told": True}).to_bytes())
+
+
+def _signed_key(agent: Agent, evidence: Evidence) -> str:
+    """The log key as it was shown; "" where the council did not sign for one."""
+    try:
+        return agent.witness.key(evidence.shown_key).vkey
+    except VerificationError:
+        return ""
 
 
 def _check_memory(agent: Agent) -> None:

@@ -3,6 +3,7 @@
 Keys stand in these documents as C2SP texts (vkey), checkpoints as C2SP signed notes.
 """
 
+import hashlib
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
@@ -69,6 +70,11 @@ class WitnessKey(Document):
     type: Literal["flagstone/witness-key/v1"] = "flagstone/witness-key/v1"
     partner: Code
     vkey: VKey
+
+
+def digest_of(text: str) -> str:
+    """SHA-256 in hex: how a log names a text that another party brought, and that may hold anything."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class AlarmNotice(Document):

@@ -1,6 +1,5 @@
 """Partners' agents as witnesses of the log: what each is shown, and what it brings (DESIGN.md §6)."""
 
-import hashlib
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -16,7 +15,7 @@ from audit.cosignature import WitnessVerifier, open_cosigned
 from audit.entry import Entry, Json
 from audit.errors import NoteError, ProofError
 from audit.merkle import verify_consistency
-from gateway.bundle.witness import MAX_NOTE, LogKey, verify_alarm, verify_witness_key
+from gateway.bundle.witness import MAX_NOTE, LogKey, digest_of, verify_alarm, verify_witness_key
 from gateway.domain.errors import ConflictError, TooLargeError, VerificationError
 from gateway.domain.labels import TYP_LOG_KEY
 from gateway.ports import DisclosureLog, Partner, UnitOfWork
@@ -117,7 +116,7 @@ def receive_alarm(ctx: Context, partner: Partner, jws: str) -> None:
     """
     slug, at = partner.identity.slug, ctx.clock()
     notice = verify_alarm(jws, partner.identity)
-    digest = _digest(jws)
+    digest = digest_of(jws)
     with ctx.store.begin() as uow:
         if not uow.witnesses.alarm(AlarmRecord(digest, slug, jws, at)):
             return
@@ -128,15 +127,11 @@ def receive_alarm(ctx: Context, partner: Partner, jws: str) -> None:
             "reason": notice.reason.value,
             "raised_at": notice.at.isoformat(),
             # a partner's texts may hold anything: the log commits to them, the notice itself lies beside it
-            **{name: _digest(getattr(notice, name)) for name in ("seen", "shown", "shown_key")},
+            **{name: digest_of(getattr(notice, name)) for name in ("seen", "shown", "shown_key")},
             "notice": digest,
         }
         record(ctx, uow, "witness.alarm", actor=the_partner(slug), body=body, at=at)
         uow.commit()
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def check_holds(log: DisclosureLog, checkpoint: Checkpoint) -> None:

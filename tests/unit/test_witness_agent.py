@@ -1,5 +1,6 @@
 """The agent as witness of the council's log: what it cosigns, what it never does, and its alarm."""
 
+import hashlib
 import json
 
 import pytest
@@ -8,7 +9,7 @@ from council_log import CouncilLog
 
 from adapters.agent.loop import run_once
 from adapters.agent.witness import DivergenceError, Seen
-from adapters.agent.witnessing import accept_new_log, alarm, look_again
+from adapters.agent.witnessing import Evidence, accept_new_log, alarm, look_again
 from audit.checkpoint import open_checkpoint
 from audit.cosignature import open_cosigned
 from gateway.bundle.witness import Reason
@@ -120,6 +121,27 @@ def test_another_history_raises_the_alarm_and_stops_everything(world, other, rea
     assert (notice.reason, notice.seen, notice.shown) == (reason, evidence.seen, evidence.shown)
     assert exchange not in world.gateway.answers
     assert [event["why"] for event in world.events if event["event"] == "witness-alarm"] == [reason] * 2
+
+
+def test_the_own_log_holds_none_of_the_gateways_texts(world):
+    """A log is for ever, and another party's text may hold anything: the log names it by its digest."""
+    old = world.agent.witness.seen().note
+    world.gateway.log = CouncilLog(
+        world.council, name="flagstone/council/2", seed=b"n" * 32, entries=4, follows=(old,)
+    )
+    diverges(world, Reason.NEW_LOG)
+    evidence = alarm(world.agent)
+    accept_new_log(world.agent)
+    raised, accepted = (e for e in world.entries() if e.kind in {"witness.alarm", "witness.new-log-accepted"})
+    texts = {name: getattr(evidence, name) for name in ("seen", "shown", "shown_key")}
+    for name, text in texts.items():
+        assert json.dumps(text)[1:-1].encode() not in raised.leaf() + accepted.leaf()
+        assert raised.body[name] == hashlib.sha256(text.encode()).hexdigest()
+    assert {name: accepted.body[name] for name in ("seen", "shown")} == {
+        name: raised.body[name] for name in ("seen", "shown")
+    }
+    (kept,) = (name for name in world.agent.witness.tray.names() if name.startswith("alarm-"))
+    assert Evidence.from_bytes(world.agent.witness.tray.get(kept), kept).shown == evidence.shown
 
 
 def test_a_checkpoint_that_nobody_signed_raises_the_alarm(world, monkeypatch):
