@@ -7,10 +7,10 @@ import typer
 
 from audit.checkpoint import unsafe_read_checkpoint
 from audit.errors import NoteError
-from gateway import relink as relinking
 from gateway.cli.client import api, call, raise_problem
 from gateway.cli.files import check_folder
 from gateway.cli.output import emit, out, say, table
+from gateway.cli.relinking import Cause, open_linked_log
 from gateway.settings import read_settings
 
 
@@ -53,12 +53,10 @@ def witnesses(json_: Annotated[bool, typer.Option("--json", help="Print JSON")] 
 
 
 def relink(
-    reason: Annotated[
-        str, typer.Option(help="Why, in one line; it stands in the new log and partners read it")
-    ],
+    reason: Annotated[Cause, typer.Option(help="Why; it stands in the new log for ever")],
 ) -> None:
     """Open a new log, linked to one whose database was set back. For the operator; stop the gateway first."""
-    new = relinking.relink(read_settings(), reason)
+    new = open_linked_log(read_settings(), reason)
     say("A new log is open; the old tables are kept aside. Its key, for auditors' trust files:")
     out.print(new.vkey)
     say("Tell every partner by telephone: their agents answer nothing until their custodians accept it")

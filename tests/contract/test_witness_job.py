@@ -14,8 +14,8 @@ from adapters.agent.witnessing import accept_new_log, alarm
 from audit.checkpoint import NoteVerifier, unsafe_read_checkpoint
 from audit.cosignature import WitnessVerifier, open_cosigned
 from audit.trust import Trust, write_trust
-from gateway import relink
 from gateway.bootstrap import log_signer
+from gateway.cli import relinking
 from policies.loader import builtin
 
 pytestmark = [pytest.mark.processes, pytest.mark.postgres, pytest.mark.timeout(600)]
@@ -117,19 +117,19 @@ def test_the_agent_cosigns_and_a_set_back_database_ends_in_a_linked_log(world, m
     assert "flagstone log relink" in said
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):  # noqa: PT012
-        patch.setattr(relink, "_switch", _killed)
-        relink.relink(world.settings, "The disk was lost")
+        patch.setattr(relinking, "_switch", _killed)
+        relinking.open_linked_log(world.settings, relinking.Cause.DAMAGED_STORAGE)
     assert command(world, "serve", "--port", str(world.port))[0] == 5
-    code, said = command(world, "log", "relink", "--reason", "Go on where it was killed")
+    code, said = command(world, "log", "relink", "--reason", "other")
     assert code == 0, said
-    assert command(world, "log", "relink", "--reason", "Again")[0] == 3
+    assert command(world, "log", "relink", "--reason", "other")[0] == 3
     world.start_gateway()
     verifier = log_signer(world.council).verifier
     assert verifier.name == "flagstone/borough/2"
     assert verifier.vkey in said
     write_trust(world.trust, Trust(verifier))
     first = world.exported()[0]
-    assert (first.kind, first.body["reason"]) == ("log.relinked", "The disk was lost")
+    assert (first.kind, first.body["reason"]) == ("log.relinked", "damaged-storage")
     old = NoteVerifier.parse(first.body["previous_log"])
     assert [unsafe_read_checkpoint(note.encode()).size for note in first.body["follows"]] == [size]
     assert old.name == unsafe_read_checkpoint(first.body["left"].encode()).origin == "flagstone/borough"

@@ -6,6 +6,7 @@ follow it only when their custodians say yes. Killed at any point, the command i
 
 import re
 import secrets
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -21,28 +22,33 @@ from gateway.db.logstore import Memory
 from gateway.db.relink import set_log_aside
 from gateway.db.uow import PostgresStore, PostgresUnitOfWork
 from gateway.db.upgrade import upgrade
-from gateway.domain.errors import BadInputError, ConflictError, VerificationError
+from gateway.domain.errors import ConflictError, VerificationError
 from gateway.service.witnessing import RELINKED, check_holds
 from gateway.settings import Settings
 
-_MAX_REASON: Final = 500
 _NUMBERED: Final = re.compile(r"(.*)/([1-9][0-9]{0,3})")
 
 
-def relink(settings: Settings, reason: str) -> NoteVerifier:
+class Cause(StrEnum):
+    """Why a new log is needed: a code, since nothing that a log holds can be taken back."""
+
+    RESTORED_BACKUP = "restored-backup"
+    LAGGING_REPLICA = "lagging-replica"
+    DAMAGED_STORAGE = "damaged-storage"
+    OTHER = "other"
+
+
+def open_linked_log(settings: Settings, cause: Cause) -> NoteVerifier:
     """Open a new log, with a key and name of its own, that names what witnesses cosigned of the old.
 
     Raises:
-        BadInputError: the reason is not one line.
         ConflictError: the gateway runs; or the log holds all that was cosigned, so that none is needed.
     """
-    if not reason.strip() or len(reason) > _MAX_REASON or not reason.isprintable():
-        raise BadInputError(f"not one line of 1 to {_MAX_REASON} characters", place="--reason")
     home = settings.home
     with only_one(home), database_urls(settings) as urls:
         upgrade(urls.migrate)
         if not _is_done(home, urls.migrate):
-            _open_new(home, urls.migrate, reason)
+            _open_new(home, urls.migrate, cause)
         _switch(home)
     return load_signer(home / "log-key").verifier
 
@@ -58,7 +64,7 @@ def _is_done(home: Path, url: str) -> bool:
         return False
 
 
-def _open_new(home: Path, url: str, reason: str) -> None:
+def _open_new(home: Path, url: str, cause: Cause) -> None:
     old = load_signer(home / "log-key")
     follows = _lost(url, old, FileCosignedMemory(home / "cosigned").all())
     name, number = _next(old.name)
@@ -71,7 +77,7 @@ def _open_new(home: Path, url: str, reason: str) -> None:
             "role": "operator",
             "organisation": FilePartyKeys.load(home / "keys").identity.slug,
         },
-        "reason": reason,
+        "reason": cause.value,
         "follows": follows,
         "previous_log": old.verifier.vkey,
         "left": _newest(url, old).decode(),
