@@ -13,7 +13,7 @@ from typing import Final
 from uuid import UUID
 
 from adapters.agent.tray import Tray
-from audit.entry import Entry, Json, commit
+from audit.entry import SALT_BYTES, Entry, Json, commit
 from audit.errors import AuditError
 from audit.log import Log
 from gateway.domain.errors import LogUnavailableError
@@ -21,7 +21,6 @@ from gateway.ports import Clock
 
 RECEIVED: Final = "request.received"
 PINNED: Final = "witness.pinned"
-_SALT_BYTES: Final = 32
 
 
 class Journal:
@@ -54,7 +53,7 @@ class Journal:
         entry_id = UUID(bytes=self._entropy(16), version=4)
         leaf: dict[str, Json] = {"actor": {"id": by, "role": "partner", "organisation": self._slug}, **body}
         if private:
-            salts = {path: self._entropy(_SALT_BYTES) for path in private}
+            salts = {path: self._entropy(SALT_BYTES) for path in private}
             opened = {path: {"salt": salts[path].hex(), "value": value} for path, value in private.items()}
             self._openings.put(f"{entry_id}.json", json.dumps(opened).encode())
             leaf["commitments"] = {

@@ -5,7 +5,6 @@ import hashlib
 import json
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from joserfc.errors import JoseError
 from joserfc.jwt import JWTClaimsRegistry
@@ -104,7 +103,7 @@ def issue_token(ctx: Context, assertion: str) -> str:
         "aud": issuer(ctx),
         "iat": issued,
         "exp": issued + ACCESS_SECONDS,
-        "jti": str(UUID(bytes=ctx.entropy(16), version=4)),
+        "jti": str(ctx.new_id()),
     }
     return ctx.keys.sign_in(json.dumps(access).encode(), labels.TYP_ACCESS)
 

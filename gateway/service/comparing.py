@@ -15,7 +15,8 @@ from gateway.domain.exchange import ExchangeId
 from gateway.domain.legal_date import legal_date
 from gateway.ports import UnitOfWork
 from gateway.service.context import Context
-from gateway.service.policysets import agreed_then, logged_entries
+from gateway.service.logs import logged
+from gateway.service.policysets import agreed_then
 from gateway.service.recording import SMALL
 from gateway.service.sealing import get_sealed
 from policies.decision import Decision, Question, decide, refuse_for
@@ -58,7 +59,7 @@ def compare(ctx: Context, draft: PolicySet, since: Date) -> list[Compared]:
     and a count below ten, which the log does not show, is taken to fit.
     """
     with ctx.store.begin() as uow:
-        entries = [e for e in logged_entries(uow) if e.kind in _DECIDED and legal_date(e.at) >= since]
+        entries = [e for e in logged(uow) if e.kind in _DECIDED and legal_date(e.at) >= since]
         return [_compared(ctx, uow, entry, draft) for entry in entries]
 
 

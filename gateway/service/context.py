@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from uuid import UUID
 
 from gateway.ports import Clock, ExchangeKeys, PartyKeys, Store, Transport
 from gateway.review_ports import SearchSeal
@@ -25,3 +26,7 @@ class Context:
     cosigned: CosignedMemory = UnsafeNoMemory()  # noqa: RUF009 - it has no state
     key_backup_days: int = 30
     """How long the operator's backups of keys live; certificates of destruction say it."""
+
+    def new_id(self) -> UUID:
+        """A random UUID (RFC 9562 §5.4)."""
+        return UUID(bytes=self.entropy(16), version=4)

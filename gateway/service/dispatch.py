@@ -38,7 +38,7 @@ def authorise(ctx: Context, exchange_id: ExchangeId) -> Status:
             uow.commit()
             return Status.CANCELLED
         if at >= exchange.expires_at:  # the gateway was down for days
-            _give_up(ctx, uow, exchange, frm=[Status.PREPARED], at=at)
+            give_up(ctx, uow, exchange, frm=[Status.PREPARED], at=at)
             uow.commit()
             return Status.EXPIRED
         if not uow.exchanges.advance(exchange_id, Status.AUTHORISED, frm=[Status.PREPARED]):
@@ -88,7 +88,7 @@ def expire(ctx: Context, exchange_id: ExchangeId) -> None:
         exchange = uow.exchanges.get(exchange_id)
         if exchange.status not in BEFORE_ANSWER:
             return
-        _give_up(ctx, uow, exchange, frm=BEFORE_ANSWER, at=ctx.clock())
+        give_up(ctx, uow, exchange, frm=BEFORE_ANSWER, at=ctx.clock())
         uow.commit()
 
 
@@ -132,12 +132,14 @@ def _cancel_for(ctx: Context, uow: UnitOfWork, exchange: Exchange, decision: Dec
     uow.vault.drop(exchange.id, "flags")  # an answer that may not be released is not kept
 
 
-def _give_up(
+def give_up(
     ctx: Context, uow: UnitOfWork, exchange: Exchange, *, frm: Collection[Status], at: datetime
 ) -> None:
+    """End what has waited too long, unless it has left `frm` meanwhile. The caller commits."""
     if not uow.exchanges.advance(exchange.id, Status.EXPIRED, frm=frm):
         return
-    body = {"counts_as_disclosed": Status.PREPARED not in frm, "receipt": False}
+    body = {"counts_as_disclosed": Status.PREPARED not in frm, "receipt": Status.DELIVERED in frm}
     record_exchange(ctx, uow, "exchange.expired", exchange, actor=the_gateway(ctx), at=at, body=body)
     uow.mailbox.remove(exchange.id)
     start_clocks(uow, exchange.id, at)
+    uow.vault.drop(exchange.id, "flags")  # an answer that is given to nobody is not kept

@@ -10,7 +10,7 @@ from audit.entry import Entry, Json
 from audit.export import write_export
 from gateway.domain.errors import BadInputError
 from gateway.domain.exchange import Role
-from gateway.ports import User
+from gateway.ports import UnitOfWork, User
 from gateway.service.access import require_role
 from gateway.service.context import Context
 from gateway.service.cosigned import newest_note
@@ -94,6 +94,11 @@ def _export(ctx: Context, cosigned: int) -> Iterator[bytes]:
         out.seek(0)
         while chunk := out.read(_CHUNK):
             yield chunk
+
+
+def logged(uow: UnitOfWork) -> Iterator[Entry]:
+    """Every entry, from the first."""
+    return (Entry.parse(leaf) for leaf in uow.log.leaves(0, uow.log.size()))
 
 
 def shown(index: int, entry: Entry) -> dict[str, Any]:

@@ -1,16 +1,16 @@
 """Policy sets: the one in use is kept and logged, past decisions are replayed."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from audit.entry import Entry, Json
+from audit.entry import Json
 from gateway.domain.errors import NotFoundError, VerificationError
 from gateway.domain.exchange import ExchangeId
 from gateway.ports import AgreementRecord, UnitOfWork
 from gateway.service import agreements
 from gateway.service.context import Context
+from gateway.service.logs import logged
 from gateway.service.recording import record, the_gateway
 from gateway.service.sealing import get_sealed
 from policies.decision import ENGINE, AgreementTerms, Question, decide
@@ -97,12 +97,8 @@ def _rows_again(ctx: Context, uow: UnitOfWork, exchange: ExchangeId, policies: P
 
 
 def _logged(uow: UnitOfWork, exchange: ExchangeId) -> dict[str, Any]:
-    for entry in logged_entries(uow):
+    for entry in logged(uow):
         if entry.kind == "exchange.permitted" and entry.body.get("exchange") == str(exchange):
             found: Any = entry.body["decision"]
             return dict(found)
     raise NotFoundError("the log has no permit of this exchange", place="replay")
-
-
-def logged_entries(uow: UnitOfWork) -> Iterator[Entry]:
-    return (Entry.parse(leaf) for leaf in uow.log.leaves(0, uow.log.size()))

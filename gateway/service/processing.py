@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from audit.entry import Entry, Json
+from audit.entry import Json
 from gateway.bundle.agreement import verify_proposal
 from gateway.domain.errors import BadInputError
 from gateway.domain.exchange import Role
@@ -13,6 +13,7 @@ from gateway.domain.legal_date import legal_date
 from gateway.ports import AgreementRecord, UnitOfWork, User
 from gateway.service.access import require_role
 from gateway.service.context import Context
+from gateway.service.logs import logged
 from gateway.service.recording import actor_of, record
 from policies.model import PolicySet
 
@@ -72,8 +73,7 @@ def processing(ctx: Context, user: User, since: date | None, until: date | None)
 
 def _counted(uow: UnitOfWork, since: date | None, until: date | None) -> dict[str, Counter[str]]:
     found: dict[str, Counter[str]] = {}
-    for leaf in uow.log.leaves(0, uow.log.size()):
-        entry = Entry.parse(leaf)
+    for entry in logged(uow):
         on, dataset = legal_date(entry.at), entry.body.get("dataset")
         within = (since is None or since <= on) and (until is None or on <= until)
         if within and entry.kind.startswith("exchange.") and isinstance(dataset, str):

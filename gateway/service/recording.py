@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from uuid import UUID
 
-from audit.entry import Entry, Json, commit
+from audit.entry import SALT_BYTES, Entry, Json, commit
 from gateway.domain.exchange import Exchange
 from gateway.ports import UnitOfWork, User
 from gateway.service.context import Context
@@ -12,7 +11,6 @@ from gateway.service.itemising import Values, seal_items
 from gateway.service.sealing import ACCOUNTING, put_sealed
 from policies.decision import Decision
 
-_SALT_BYTES = 32
 OPENINGS = "openings/"
 """Where an entry's openings lie in the vault: this, after the clock's prefix, and the entry's id."""
 SMALL = 10
@@ -47,7 +45,7 @@ def record(
     at: datetime,
 ) -> None:
     """Append an entry that derives from no person."""
-    entry = Entry(UUID(bytes=ctx.entropy(16), version=4), kind, at, {"actor": dict(actor), **body})
+    entry = Entry(ctx.new_id(), kind, at, {"actor": dict(actor), **body})
     uow.log.append([entry])
 
 
@@ -71,13 +69,13 @@ def record_exchange(
     is kept for as long as the account of who was told about whom, `private` for as long as the results;
     `items`, a path of `itemising` and a value for each person or unit, for as long as its path says.
     """
-    entry_id = UUID(bytes=ctx.entropy(16), version=4)
+    entry_id = ctx.new_id()
     leaf: dict[str, Json] = {"actor": dict(actor), **about(exchange), **(body or {})}
     commitments: dict[str, Json] = {}
     for clock, values in ((ACCOUNTING, accounted), ("", private)):
         openings: dict[str, Json] = {}
         for path, value in (values or {}).items():
-            salt = ctx.entropy(_SALT_BYTES)
+            salt = ctx.entropy(SALT_BYTES)
             openings[path] = {"salt": salt.hex(), "value": value}
             commitments[path] = commit(salt, entry_id, path, value)
         if openings:

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from audit.entry import Json
 from gateway.domain.exchange import Exchange, ExchangeId, Granularity, Status
 from gateway.service.closing import start_clocks
 from gateway.service.context import Context
 from gateway.service.cosigned import waits_for
-from gateway.service.dispatch import decide_or_cancel
+from gateway.service.dispatch import decide_or_cancel, give_up
 from gateway.service.itemising import UNIT
 from gateway.service.recording import record_exchange, resting_on, the_gateway
 from gateway.service.sealing import get_sealed, put_sealed
@@ -61,13 +60,7 @@ def lapse(ctx: Context, exchange_id: ExchangeId) -> None:
         exchange = uow.exchanges.get(exchange_id)
         if exchange.status is not Status.DELIVERED:
             return
-        if not uow.exchanges.advance(exchange_id, Status.EXPIRED, frm=[Status.DELIVERED]):
-            return
-        at = ctx.clock()
-        body: dict[str, Json] = {"counts_as_disclosed": True, "receipt": True}
-        record_exchange(ctx, uow, "exchange.expired", exchange, actor=the_gateway(ctx), at=at, body=body)
-        uow.vault.drop(exchange_id, "flags")
-        start_clocks(uow, exchange_id, at)
+        give_up(ctx, uow, exchange, frm=[Status.DELIVERED], at=ctx.clock())
         uow.commit()
 
 

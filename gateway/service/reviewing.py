@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from audit.entry import Entry, Json, commit
+from audit.entry import SALT_BYTES, Entry, Json, commit
 from gateway.domain.alerts import Alert, Closing
 from gateway.domain.errors import ConflictError, NotAllowedError, NotFoundError
 from gateway.domain.exchange import Role
@@ -18,7 +18,6 @@ from gateway.service.watching import Found, Limits, look
 
 _MARK: Final = "review"
 _BATCH: Final = 1_000
-_SALT_BYTES: Final = 32
 
 
 def watch(ctx: Context, limits: Limits) -> None:
@@ -33,7 +32,7 @@ def watch(ctx: Context, limits: Limits) -> None:
 
 def found_at(ctx: Context, uow: UnitOfWork, found: Found) -> None:
     """Put what a use case found into the queue; the next sweep raises it. The caller commits."""
-    alert_id = UUID(bytes=ctx.entropy(16), version=4)
+    alert_id = ctx.new_id()
     uow.alerts.add(Alert(alert_id, found.rule, found.about, found.day, found.at, dict(found.detail)))
 
 
@@ -121,7 +120,7 @@ def _raise(ctx: Context, uow: UnitOfWork, at: datetime) -> list[Entry]:
     """
     entries = []
     for alert in uow.alerts.unraised():
-        entry_id, salt = UUID(bytes=ctx.entropy(16), version=4), ctx.entropy(_SALT_BYTES)
+        entry_id, salt = ctx.new_id(), ctx.entropy(SALT_BYTES)
         uow.alerts.put(replace(alert, raised_at=at, entry=entry_id, salt=salt))
         value: dict[str, Json] = {
             "rule": alert.rule.value,

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
-from uuid import UUID
 
 import polars as pl
 
@@ -195,7 +194,7 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
     decision = _decide(ctx, request, agreed, kept, at)
     if not decision.permitted:  # what is left may be smaller than the policy allows
         _keep_refusal(ctx, uow, request, decision, at, withheld, standing=standing)
-    exchange_id = ExchangeId(UUID(bytes=ctx.entropy(16), version=4))
+    exchange_id = ExchangeId(ctx.new_id())
     partner, prekey = _recipient(uow, standing, exchange_id, at)
     until = at + timedelta(days=policy.answer_days)
     prepared = prepare(

@@ -1,7 +1,5 @@
 """Council users: added, given a new token, revoked by the operator's command line."""
 
-from uuid import UUID
-
 from gateway.domain.errors import BadInputError
 from gateway.domain.exchange import Role
 from gateway.ports import UnitOfWork, User
@@ -22,7 +20,7 @@ def add(ctx: Context, name: str, role: Role) -> str:
     if not 0 < len(name.strip()) <= _MAX_NAME or not name.isprintable():
         raise BadInputError("not a name of 1 to 200 printable characters", place="user name")
     token = new_user_token(ctx.entropy(32))
-    user = User(UUID(bytes=ctx.entropy(16), version=4), name, role, token_hash(token), ctx.clock())
+    user = User(ctx.new_id(), name, role, token_hash(token), ctx.clock())
     with ctx.store.begin() as uow:
         uow.users.add(user)
         _record(ctx, uow, "user.added", user)
