@@ -37,7 +37,7 @@ from gateway.service.context import Context
 from gateway.service.cosigned import check_not_rolled_back
 from gateway.service.ownkeys import announce_keys
 from gateway.service.policysets import announce
-from gateway.service.review import Review
+from gateway.service.search_context import SearchContext
 from gateway.service.watching import Limits, WorkingHours
 from gateway.settings import MEBIBYTE, Settings
 from gateway.telemetry import Telemetry, configure_logging
@@ -57,7 +57,7 @@ class Installation:
     operator: Context
     web: Context
     worker: Context
-    review: Review
+    review: SearchContext
 
 
 def now() -> datetime:
@@ -151,7 +151,7 @@ def opened(
             operator,
             context(urls.web),
             context(urls.worker),
-            Review(context(urls.review), search_key, settings.searches_per_day),
+            SearchContext(context(urls.review), search_key, settings.searches_per_day),
         )
 
 

@@ -22,7 +22,7 @@ from gateway.service.context import Context
 from gateway.service.erasure import destroy_due, destroy_returned
 from gateway.service.holds import expire
 from gateway.service.probes import forget
-from gateway.service.reviewing import watch
+from gateway.service.review_queue import watch
 from gateway.service.signins import log_denials
 from gateway.service.watching import Limits
 

@@ -15,7 +15,7 @@ from gateway.ports import User
 from gateway.service import subjects
 from gateway.service.context import Context
 from gateway.service.recording import actor_of, record
-from gateway.service.review import Review
+from gateway.service.search_context import SearchContext
 from gateway.service.subjects import Asked, Outcome
 from policies.model import DatasetPolicy
 from policies.page import ROLES
@@ -68,7 +68,7 @@ class Extract:
 
 
 def make(
-    review: Review,
+    review: SearchContext,
     user: User,
     details: Mapping[str, str],
     reason: subjects.Reason,

@@ -27,8 +27,8 @@ from gateway.service.access import require_role
 from gateway.service.context import Context
 from gateway.service.finding import catch_up, catch_up_within, read
 from gateway.service.recording import actor_of, record
-from gateway.service.review import Review
 from gateway.service.sealing import TAGS_KEY
+from gateway.service.search_context import SearchContext
 from gateway.service.subject_tags import LABELS, agreeing, unsealed
 
 SEARCHED: Final = "log.searched"
@@ -109,7 +109,7 @@ class Answer:
     note: str = NOTE
 
 
-def search(review: Review, user: User, details: Mapping[str, str], reason: Reason) -> Answer:
+def search(review: SearchContext, user: User, details: Mapping[str, str], reason: Reason) -> Answer:
     """Every exchange that asked about a person, while the accounting clock runs.
 
     `details`: columns of a person file, as typed.
@@ -191,7 +191,7 @@ def _sealed_keys(ctx: Context) -> dict[ExchangeId, bytes]:
     return found
 
 
-def _allow(review: Review, user: User, reason: Reason, exchanges: int) -> None:
+def _allow(review: SearchContext, user: User, reason: Reason, exchanges: int) -> None:
     """Record the use, unless it is one too many. The log's lock lets no two uses count at once."""
     ctx = review.context
     catch_up(ctx)

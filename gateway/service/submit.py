@@ -36,7 +36,7 @@ from gateway.service.context import Context
 from gateway.service.preparing import Prepared, prepare
 from gateway.service.probes import Asked, asked_of_late, remember
 from gateway.service.recording import SMALL, actor_of, record, record_exchange, split_counts
-from gateway.service.reviewing import found_at
+from gateway.service.review_queue import found_at
 from gateway.service.sealing import get_sealed, put_sealed
 from gateway.service.watching import Found
 from policies.decision import AgreementTerms, Decision, Question, decide, refuse_for

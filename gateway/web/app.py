@@ -7,7 +7,7 @@ from fastapi import APIRouter, FastAPI
 
 from gateway.domain.exchange import ExchangeId
 from gateway.service.context import Context
-from gateway.service.review import Review
+from gateway.service.search_context import SearchContext
 from gateway.web import problems
 from gateway.web.api import agent, erasure, exchanges, log, operations, review, token
 from gateway.web.documented import Documented
@@ -50,7 +50,7 @@ def bare_app(*routers: APIRouter) -> FastAPI:
 def create_app(
     context: Context,
     *,
-    review: Review,
+    review: SearchContext,
     on_submitted: Callable[[ExchangeId], None],
     on_answered: Callable[[ExchangeId], None],
     max_upload: int,
@@ -64,7 +64,7 @@ def create_app(
     return _wired(bare_app(), Wiring(context, review, on_submitted, on_answered, max_upload, observer))
 
 
-def create_review_app(context: Context, *, review: Review, observer: Observer) -> FastAPI:
+def create_review_app(context: Context, *, review: SearchContext, observer: Observer) -> FastAPI:
     """The log and the operator's routes alone, for a process that serves reviewers apart from the gateway."""
 
     def never(_: ExchangeId) -> None:

@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 
 from gateway.domain.exchange import ExchangeId
 from gateway.service.context import Context
-from gateway.service.review import Review
+from gateway.service.search_context import SearchContext
 from gateway.web.observer import Observer
 
 
@@ -17,7 +17,7 @@ class Wiring:
     """`on_submitted` and `on_answered` run after the commit, also for a repeated request: idempotent."""
 
     context: Context
-    review: Review
+    review: SearchContext
     on_submitted: Callable[[ExchangeId], None]
     on_answered: Callable[[ExchangeId], None]
     max_upload: int  # bytes of one household list

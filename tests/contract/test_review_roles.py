@@ -9,7 +9,7 @@ from audit.entry import Entry
 from gateway.domain.alerts import Closing
 from gateway.domain.errors import ConfigurationError, NotSignedInError
 from gateway.domain.exchange import Role
-from gateway.service import reviewing
+from gateway.service import review_queue
 from gateway.service.access import user_of
 from gateway.service.context import Context
 from gateway.service.ownkeys import announce_keys
@@ -65,15 +65,15 @@ def test_an_alert_raised_by_the_worker_is_closed_by_web(as_role):
     with web.store.begin() as unit:
         unit.log.append([Entry(uuid4(), "exchange.permitted", NOON, body)])
         unit.commit()
-    reviewing.watch(worker, Limits())
-    reviewing.watch(worker, Limits())
+    review_queue.watch(worker, Limits())
+    review_queue.watch(worker, Limits())
     reviewer = a_user("officer", Role.REVIEWER)
-    found = reviewing.listing(web, reviewer)
+    found = review_queue.listing(web, reviewer)
     assert sorted(alert["rule"] for alert in found) == ["first-use", "out-of-hours"]
     for alert in found:
-        reviewing.look_at(web, reviewer, UUID(alert["alert"]))
-        reviewing.close(web, reviewer, UUID(alert["alert"]), Closing.EXPECTED)
-    assert reviewing.listing(web, reviewer) == []
+        review_queue.look_at(web, reviewer, UUID(alert["alert"]))
+        review_queue.close(web, reviewer, UUID(alert["alert"]), Closing.EXPECTED)
+    assert review_queue.listing(web, reviewer) == []
     assert kinds(web) == [
         "exchange.permitted",
         *["review.raised"] * 2,
@@ -91,7 +91,7 @@ def test_two_sweeps_at_once_raise_once(as_role):
         unit.log.append([Entry(uuid4(), "log.exported", NOON, body) for _ in range(20)])
         unit.commit()
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: reviewing.watch(worker, Limits()), range(4)))
+        list(pool.map(lambda _: review_queue.watch(worker, Limits()), range(4)))
     assert kinds(worker).count("review.raised") == 1
 
 

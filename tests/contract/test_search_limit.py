@@ -8,7 +8,7 @@ from jobworld import a_job
 from audit.entry import Entry
 from gateway.domain.errors import TooManyError
 from gateway.service import subjects
-from gateway.service.review import Review
+from gateway.service.search_context import SearchContext
 from gateway.service.subjects import Reason
 
 PERSON = {"forename": "Zed", "surname": "Nowhere", "dob": "1970-07-07"}
@@ -17,7 +17,7 @@ PERSON = {"forename": "Zed", "surname": "Nowhere", "dob": "1970-07-07"}
 def test_searches_at_once_share_the_day_s_limit(store):
     """Of eight searches at the same time, three go through where three are allowed; every one is logged."""
     job = a_job()
-    review = Review(replace(job.context, store=store), job.context.search_seal, per_day=3)
+    review = SearchContext(replace(job.context, store=store), job.context.search_seal, per_day=3)
 
     def search(_: int) -> bool:
         try:

@@ -8,7 +8,7 @@ from jobworld import Job, a_job
 
 from gateway.domain.errors import LogUnavailableError
 from gateway.service import answers, exchanges, extracts
-from gateway.service.review import Review
+from gateway.service.search_context import SearchContext
 from gateway.service.subjects import Reason
 from policies.loader import builtin, load
 from policies.model import PolicySet
@@ -30,7 +30,7 @@ def job() -> Job:
 
 def extract(job: Job, details=ANN, *, checked: bool = False) -> extracts.Extract:
     return extracts.make(
-        Review(job.context, job.context.search_seal, 20),
+        SearchContext(job.context, job.context.search_seal, 20),
         job.reviewer,
         details,
         Reason.SUBJECT_ACCESS,

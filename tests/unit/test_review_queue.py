@@ -12,7 +12,7 @@ from audit.entry import Entry, open_commitment
 from gateway.domain.alerts import Closing, Rule
 from gateway.domain.errors import ConflictError, LogUnavailableError, NotAllowedError, NotFoundError
 from gateway.domain.exchange import Role
-from gateway.service import dispatch, reviewing, users
+from gateway.service import dispatch, review_queue, users
 from gateway.service.access import token_hash
 from gateway.service.submit import ExchangeRefusedError
 from gateway.service.watching import Limits
@@ -25,16 +25,16 @@ def job() -> Job:
     """NOON of the fakes is a Sunday: go on to Monday, and look at what enrolment left."""
     job = a_job()
     job.clock.advance(days=1)
-    reviewing.watch(job.context, LIMITS)
+    review_queue.watch(job.context, LIMITS)
     return job
 
 
 def alerts(job) -> dict[str, dict]:
-    return {alert["rule"]: alert for alert in reviewing.listing(job.context, job.reviewer)}
+    return {alert["rule"]: alert for alert in review_queue.listing(job.context, job.reviewer)}
 
 
 def swept(job) -> dict[str, dict]:
-    reviewing.watch(job.context, LIMITS)
+    review_queue.watch(job.context, LIMITS)
     return alerts(job)
 
 
@@ -111,16 +111,16 @@ def test_only_new_entries_are_read(job, monkeypatch):
     swept(job)
     job.submit(households("x", "y", "z"))
     read = []
-    monkeypatch.setattr(reviewing, "look", lambda entries, *_: read.extend(e.kind for e in entries) or [])
-    reviewing.watch(job.context, LIMITS)
+    monkeypatch.setattr(review_queue, "look", lambda entries, *_: read.extend(e.kind for e in entries) or [])
+    review_queue.watch(job.context, LIMITS)
     assert read == ["exchange.permitted"]
-    reviewing.watch(job.context, LIMITS)
+    review_queue.watch(job.context, LIMITS)
     assert read == ["exchange.permitted"]
 
 
 def test_a_long_log_is_looked_at_in_parts(job, monkeypatch):
     """More entries than one transaction takes are all looked at in one sweep."""
-    monkeypatch.setattr(reviewing, "_BATCH", 2)
+    monkeypatch.setattr(review_queue, "_BATCH", 2)
     for _ in range(6):
         with pytest.raises(ExchangeRefusedError):
             job.submit(purpose="results-claim")
@@ -137,7 +137,7 @@ def test_an_alert_survives_a_log_that_cannot_be_written(job, hook):
 
     setattr(job.store.hooks, hook, broken)
     with pytest.raises(LogUnavailableError):
-        reviewing.watch(job.context, LIMITS)
+        review_queue.watch(job.context, LIMITS)
     assert alerts(job) == {}
     setattr(job.store.hooks, hook, lambda: None)
     assert swept(job).keys() == {"first-use"}
@@ -232,11 +232,11 @@ def alert(job) -> UUID:
 def test_an_alert_is_looked_at_then_closed(job, alert):
     """Both are kept with who and when, and logged with the reviewer's opaque id and the reason code."""
     first = job.clock()
-    assert reviewing.look_at(job.context, job.reviewer, alert)["looked_by"] == str(job.reviewer.id)
+    assert review_queue.look_at(job.context, job.reviewer, alert)["looked_by"] == str(job.reviewer.id)
     job.clock.advance(hours=1)
-    reviewing.close(job.context, job.reviewer, alert, Closing.EXPECTED)
+    review_queue.close(job.context, job.reviewer, alert, Closing.EXPECTED)
     assert alerts(job) == {}
-    (closed,) = reviewing.listing(job.context, job.reviewer, closed=True)
+    (closed,) = review_queue.listing(job.context, job.reviewer, closed=True)
     assert (closed["looked_at"], closed["reason"]) == (first.isoformat(), "expected")
     assert closed["closed_by"] == str(job.reviewer.id)
     assert job.kinds()[-2:] == ["review.looked-at", "review.closed"]
@@ -248,26 +248,26 @@ def test_an_alert_is_looked_at_then_closed(job, alert):
 def test_looking_again_is_not_logged_again(job, alert):
     """Who looked first stays; another look changes nothing."""
     second = another_reviewer(job)
-    reviewing.look_at(job.context, job.reviewer, alert)
+    review_queue.look_at(job.context, job.reviewer, alert)
     before = job.store.committed
-    assert reviewing.look_at(job.context, second, alert)["looked_by"] == str(job.reviewer.id)
+    assert review_queue.look_at(job.context, second, alert)["looked_by"] == str(job.reviewer.id)
     assert job.store.committed.leaves == before.leaves
 
 
 def test_nothing_is_closed_unseen(job, alert):
     """An alert that nobody has looked at can't be closed."""
     with pytest.raises(ConflictError, match="Look at it first"):
-        reviewing.close(job.context, job.reviewer, alert, Closing.EXPECTED)
+        review_queue.close(job.context, job.reviewer, alert, Closing.EXPECTED)
 
 
 def test_closing_again(job, alert):
     """The same reason again is no error and no entry; another reason is a conflict."""
-    reviewing.look_at(job.context, job.reviewer, alert)
+    review_queue.look_at(job.context, job.reviewer, alert)
     for _ in range(2):
-        reviewing.close(job.context, job.reviewer, alert, Closing.TEST)
+        review_queue.close(job.context, job.reviewer, alert, Closing.TEST)
     assert job.kinds().count("review.closed") == 1
     with pytest.raises(ConflictError, match="another reason"):
-        reviewing.close(job.context, job.reviewer, alert, Closing.MISUSE)
+        review_queue.close(job.context, job.reviewer, alert, Closing.MISUSE)
 
 
 def test_nobody_closes_an_alert_about_themselves(job):
@@ -277,10 +277,10 @@ def test_nobody_closes_an_alert_about_themselves(job):
 
     list(logs.export(job.context, job.reviewer))
     alert = UUID(swept(job)["out-of-hours"]["alert"])
-    reviewing.look_at(job.context, job.reviewer, alert)
+    review_queue.look_at(job.context, job.reviewer, alert)
     with pytest.raises(NotAllowedError, match="another reviewer"):
-        reviewing.close(job.context, job.reviewer, alert, Closing.EXPECTED)
-    reviewing.close(job.context, another_reviewer(job), alert, Closing.EXPECTED)
+        review_queue.close(job.context, job.reviewer, alert, Closing.EXPECTED)
+    review_queue.close(job.context, another_reviewer(job), alert, Closing.EXPECTED)
 
 
 @pytest.mark.parametrize("role", [Role.PROGRAMME, Role.OPERATOR])
@@ -288,9 +288,9 @@ def test_only_reviewers_see_the_queue(job, alert, role):
     """Neither those who ask nor those who operate list, look at or close alerts."""
     user = replace(job.analyst, role=role)
     for act in (
-        lambda: reviewing.listing(job.context, user),
-        lambda: reviewing.look_at(job.context, user, alert),
-        lambda: reviewing.close(job.context, user, alert, Closing.EXPECTED),
+        lambda: review_queue.listing(job.context, user),
+        lambda: review_queue.look_at(job.context, user, alert),
+        lambda: review_queue.close(job.context, user, alert, Closing.EXPECTED),
     ):
         with pytest.raises(NotAllowedError):
             act()
@@ -305,7 +305,7 @@ def test_what_is_not_raised_is_not_there(job):
     assert alerts(job) == {}
     for unknown in (waiting, uuid4()):
         with pytest.raises(NotFoundError):
-            reviewing.look_at(job.context, job.reviewer, unknown)
+            review_queue.look_at(job.context, job.reviewer, unknown)
 
 
 def test_every_rule_has_been_raised_here_or_in_the_table():
@@ -321,16 +321,16 @@ def test_an_alert_of_a_day_is_one(job):
         for _ in range(5):
             with pytest.raises(ExchangeRefusedError):
                 job.submit(purpose="results-claim")
-        reviewing.watch(job.context, LIMITS)
+        review_queue.watch(job.context, LIMITS)
         job.clock.now += timedelta(hours=15)
-    found = [each["rule"] for each in reviewing.listing(job.context, job.reviewer)]
+    found = [each["rule"] for each in review_queue.listing(job.context, job.reviewer)]
     assert found.count("repeat-probing") == 2
 
 
 def test_a_new_log_is_looked_at_from_its_beginning(job):
     """After a relink the log is another and shorter: how far the old one was looked at says nothing of it."""
     job.submit(households("x", "y", "z"))
-    reviewing.watch(job.context, LIMITS)
+    review_queue.watch(job.context, LIMITS)
     with job.store.begin() as uow:
         memory = json.loads(uow.marks.get("review"))
         uow.marks.put("review", json.dumps(memory | {"log": "flagstone/earlier", "next": 1_000}))
@@ -339,5 +339,5 @@ def test_a_new_log_is_looked_at_from_its_beginning(job):
     for _ in range(6):
         with pytest.raises(ExchangeRefusedError):
             job.submit(households("x", "y", "z"), purpose="results-claim")
-    reviewing.watch(job.context, LIMITS)
+    review_queue.watch(job.context, LIMITS)
     assert job.kinds().count("review.raised") > before

@@ -19,8 +19,8 @@ from gateway.domain.exchange import ExchangeId, Status
 from gateway.intake import BadListError
 from gateway.service import answers, exchanges, subjects
 from gateway.service.closing import clear_up
-from gateway.service.review import Review
 from gateway.service.sealing import TAGS_KEY, TAGS_KIND
+from gateway.service.search_context import SearchContext
 from gateway.service.subjects import Outcome, Reason
 
 ANN = {"forename": "Ann", "surname": "Example1", "dob": "1985-03-02"}
@@ -32,8 +32,8 @@ def job() -> Job:
     return a_job()
 
 
-def reviewing(job: Job, per_day: int = 20) -> Review:
-    return Review(job.context, job.context.search_seal, per_day)
+def reviewing(job: Job, per_day: int = 20) -> SearchContext:
+    return SearchContext(job.context, job.context.search_seal, per_day)
 
 
 def search(job: Job, details=ANN, reason=Reason.SUBJECT_ACCESS, **options) -> subjects.Answer:
@@ -218,7 +218,7 @@ def test_what_is_stored_is_ciphertext_for_the_search_alone(job):
     kept = job.context.exchange_keys.keys[exchange, TAGS_KEY]
     assert len(kept) == 80  # HPKE: an encapsulated key of 32 bytes, the sealed 32, a tag of 16
     assert b"Example1" not in job.store.committed.vault[exchange, TAGS_KIND]
-    stranger = Review(job.context, FakeSearchKey(), 20)
+    stranger = SearchContext(job.context, FakeSearchKey(), 20)
     found = subjects.search(stranger, job.reviewer, ANN, Reason.AUDIT)
     assert (found.asked, found.unreadable) == ((), (str(exchange),))
 

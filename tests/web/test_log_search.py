@@ -5,7 +5,7 @@ import json
 import pytest
 from web.webworld import LIST, QUESTION, World
 
-from gateway.service.review import Review
+from gateway.service.search_context import SearchContext
 from gateway.web.app import create_review_app
 
 FIND = "/v1/log/find"
@@ -169,7 +169,7 @@ def test_an_extract_names_the_partner_by_its_name(world):
 def test_a_process_for_searches_alone_serves_nothing_else(world):
     """Beside the gateway reviewers are served the log; lists, agents and tokens are not to be found there."""
     world.sent()
-    review = Review(world.context, world.context.search_seal, per_day=3)
+    review = SearchContext(world.context, world.context.search_seal, per_day=3)
     world.app = create_review_app(world.context, review=review, observer=world.observer)
     assert ask(world).json()["asked"]
     assert world.call("reviewer", "GET", FIND).status_code == 200

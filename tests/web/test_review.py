@@ -2,7 +2,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.service import reviewing
+from gateway.service import review_queue
 from gateway.service.watching import Limits
 
 
@@ -10,7 +10,7 @@ from gateway.service.watching import Limits
 def alert(world):
     """The first use of a dataset, raised. The world's clock stands on a Sunday, so out-of-hours too."""
     world.sent()
-    reviewing.watch(world.context, Limits())
+    review_queue.watch(world.context, Limits())
     told = world.call("reviewer", "GET", "/v1/review").json()["alerts"]
     return next(each["alert"] for each in told if each["rule"] == "first-use")
 

@@ -10,7 +10,7 @@ from web.webworld import MAX_UPLOAD, QUERY, World
 from gateway import telemetry
 from gateway.domain.exchange import ExchangeId, Role
 from gateway.service import access, users
-from gateway.service.review import Review
+from gateway.service.search_context import SearchContext
 from gateway.web import models
 from gateway.web.app import create_app
 
@@ -21,7 +21,7 @@ def council() -> tuple[World, Job]:
     world = World(job.context, job.store, job.clock, lines, telemetry.Telemetry(lines))
     world.app = create_app(
         job.context,
-        review=Review(job.context, job.context.search_seal, per_day=3),
+        review=SearchContext(job.context, job.context.search_seal, per_day=3),
         on_submitted=world.submitted.append,
         on_answered=world.answered.append,
         max_upload=MAX_UPLOAD,

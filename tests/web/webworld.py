@@ -24,7 +24,7 @@ from gateway.domain.exchange import ExchangeId, Role
 from gateway.ports import Partner
 from gateway.service import access, agreements, dispatch, users
 from gateway.service.context import Context
-from gateway.service.review import Review
+from gateway.service.search_context import SearchContext
 from gateway.web.app import create_app
 from gateway.web.openapi import document
 from policies.loader import builtin, load
@@ -136,7 +136,7 @@ def a_world() -> World:
     world = World(context, store, clock, lines, telemetry.Telemetry(lines))
     world.app = create_app(
         context,
-        review=Review(context, context.search_seal, per_day=3),
+        review=SearchContext(context, context.search_seal, per_day=3),
         on_submitted=world.submitted.append,
         on_answered=world.answered.append,
         max_upload=MAX_UPLOAD,

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, status
 
 from gateway.domain.alerts import Closing
-from gateway.service import reviewing
+from gateway.service import review_queue
 from gateway.web import models
 from gateway.web.documented import USER, problems
 from gateway.web.identity import Reviewer
@@ -24,13 +24,13 @@ def list_alerts(
     closed: Annotated[bool, Query(description="Closed ones too")] = False,
 ) -> dict[str, Any]:
     """What waits to be looked into, oldest first."""
-    return {"alerts": reviewing.listing(wired.context, user, closed=closed)}
+    return {"alerts": review_queue.listing(wired.context, user, closed=closed)}
 
 
 @router.post("/{alert}/look", response_model=models.Alert, responses=problems(*USER, 404, 422))
 def look_at_alert(wired: Wired, user: Reviewer, alert: _Alert) -> dict[str, Any]:
     """One alert; who looked at it first is logged."""
-    return reviewing.look_at(wired.context, user, alert)
+    return review_queue.look_at(wired.context, user, alert)
 
 
 @router.post(
@@ -42,4 +42,4 @@ def close_alert(
     wired: Wired, user: Reviewer, alert: _Alert, reason: Annotated[Closing, Query(description="Why")]
 ) -> None:
     """Close an alert that was looked at; who and why is logged."""
-    reviewing.close(wired.context, user, alert, reason)
+    review_queue.close(wired.context, user, alert, reason)

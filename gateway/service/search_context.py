@@ -7,7 +7,7 @@ from gateway.service.context import Context
 
 
 @dataclass(frozen=True, slots=True)
-class Review:
+class SearchContext:
     """Built by `gateway.bootstrap`. `context`: its store is under the database role `review`."""
 
     context: Context
