@@ -8,6 +8,8 @@ import pytest
 import pytest_socket
 from hypothesis import HealthCheck, settings
 
+os.environ.pop("COLUMNS", None)  # Rich keeps the width it was imported under; tests set their own
+
 pytest_plugins = ["postgres_fixtures"]
 
 _MAY_SKIP = (

@@ -2,63 +2,23 @@
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fake_log import FakeDisclosureLog, FakeLogIndex, FakeSubjectTags
 from fake_retention import FakeHolds, FakeRetentions
 from fake_review import Alerts, Marks, SignIns
+from fake_state import State, check_references
 from fake_witnesses import FakeCosignatures, FakeWitnesses
 
 from audit.checkpoint import NoteSigner
-from audit.entry import Entry
-from audit.log import Log
-from audit.merkle import complete_subtrees
-from audit.store import Head
-from gateway.domain.alerts import Alert, Caller, Denied
 from gateway.domain.errors import ConflictError, LogUnavailableError, NotFoundError
 from gateway.domain.exchange import ENDED, Exchange, ExchangeId, Status
-from gateway.domain.retention import Hold, Retention, RetentionClock
 from gateway.ports import AgreementRecord, Partner, PrekeyRecord, Submission, User
-from gateway.review_ports import IndexRow, Wanted
-from gateway.witness_ports import AlarmRecord, CosignedRecord, WitnessRecord
-
-
-@dataclass
-class _State:
-    """Everything committed. Values are immutable, so a copy of the containers is a snapshot."""
-
-    partners: dict[str, Partner] = field(default_factory=dict)
-    agreements: dict[str, AgreementRecord] = field(default_factory=dict)
-    users: dict[UUID, User] = field(default_factory=dict)
-    prekeys: dict[tuple[str, str], PrekeyRecord] = field(default_factory=dict)
-    claims: dict[tuple[str, str], ExchangeId] = field(default_factory=dict)
-    exchanges: dict[ExchangeId, Exchange] = field(default_factory=dict)
-    vault: dict[tuple[ExchangeId, str], bytes] = field(default_factory=dict)
-    mailbox: dict[ExchangeId, tuple[str, bytes]] = field(default_factory=dict)
-    submissions: dict[tuple[UUID, bytes], Submission] = field(default_factory=dict)
-    retentions: dict[tuple[ExchangeId, RetentionClock], Retention] = field(default_factory=dict)
-    taken: dict[tuple[ExchangeId, RetentionClock], bool] = field(default_factory=dict)
-    holds: dict[ExchangeId, Hold] = field(default_factory=dict)
-    replays: dict[bytes, datetime] = field(default_factory=dict)
-    policy_sets: dict[str, bytes] = field(default_factory=dict)
-    witnesses: dict[str, WitnessRecord] = field(default_factory=dict)
-    alarms: dict[str, AlarmRecord] = field(default_factory=dict)
-    cosigned: dict[tuple[str, int, str], CosignedRecord] = field(default_factory=dict)
-    deliveries: dict[ExchangeId, tuple[str, int]] = field(default_factory=dict)
-    sign_ins: dict[tuple[datetime, Caller, Denied], int] = field(default_factory=dict)
-    marks: dict[str, str] = field(default_factory=dict)
-    alerts: dict[UUID, Alert] = field(default_factory=dict)
-    leaves: list[bytes] = field(default_factory=list)
-    log_index: dict[int, IndexRow] = field(default_factory=dict)
-    nodes: dict[tuple[int, int], bytes] = field(default_factory=dict)
-    checkpoints: list[bytes] = field(default_factory=list)
-
-    def copy(self) -> "_State":
-        return _State(*(getattr(self, each.name).copy() for each in fields(self)))
 
 
 def _nothing() -> None:
@@ -87,7 +47,7 @@ class FakeStore:
             "flagstone.example/log", Ed25519PrivateKey.from_private_bytes(seed)
         )
         self.hooks = Hooks()
-        self.committed = _State()
+        self.committed = State()
         self._writer = threading.Lock()
         self._writing_thread: int | None = None
 
@@ -116,7 +76,7 @@ class FakeUnitOfWork:
 
     def __init__(self, store: FakeStore) -> None:
         self._store = store
-        self._own: _State | None = None
+        self._own: State | None = None
         self.failed = False
         self.hooks = store.hooks
         self.partners = _Partners(self)
@@ -136,15 +96,15 @@ class FakeUnitOfWork:
         self.sign_ins = SignIns(self)
         self.marks = Marks(self)
         self.alerts = Alerts(self)
-        self.log = _DisclosureLog(self, store.signer)
-        self.log_index = _LogIndex(self)
-        self.subject_tags = _SubjectTags(self)
+        self.log = FakeDisclosureLog(self, store.signer)
+        self.log_index = FakeLogIndex(self)
+        self.subject_tags = FakeSubjectTags(self)
 
     @property
-    def state(self) -> _State:
+    def state(self) -> State:
         return self._own or self._store.committed
 
-    def write(self) -> _State:
+    def write(self) -> State:
         if self._own is None:
             self._store.acquire()
             self._own = self._store.committed.copy()
@@ -155,7 +115,7 @@ class FakeUnitOfWork:
             raise LogUnavailableError("a step of this unit of work failed before", place="log")
         self.hooks.before_commit()
         if self._own is not None:
-            _check_references(self._own)
+            check_references(self._own)
             self._store.committed = self._own
             self.close()
         self.hooks.after_commit()
@@ -164,25 +124,6 @@ class FakeUnitOfWork:
         if self._own is not None:
             self._own = None
             self._store.release()
-
-
-def _check_references(state: _State) -> None:
-    """The foreign keys of the PostgreSQL tables, checked like there: when the unit commits."""
-    missing = (
-        {each.partner for each in state.agreements.values()} - state.partners.keys()
-        or {partner for partner, _ in state.prekeys} - state.partners.keys()
-        or {each.partner for each in state.exchanges.values()} - state.partners.keys()
-        or {each.agreement for each in state.exchanges.values()} - state.agreements.keys()
-        or {exchange for exchange, _ in state.vault} - state.exchanges.keys()
-        or {exchange for exchange, _ in state.retentions} - state.exchanges.keys()
-        or state.holds.keys() - state.exchanges.keys()
-        or state.mailbox.keys() - state.exchanges.keys()
-        or state.witnesses.keys() - state.partners.keys()
-        or {each.partner for each in state.alarms.values()} - state.partners.keys()
-        or state.deliveries.keys() - state.exchanges.keys()
-    )
-    if missing:
-        raise ConflictError("it refers to something that is not there", place="store")
 
 
 @dataclass
@@ -285,7 +226,7 @@ class _Prekeys(_Table):
         return sum(1 for _ in self._free(self.unit.state, partner, at))
 
     @staticmethod
-    def _free(state: _State, partner: str, at: datetime) -> Iterator[PrekeyRecord]:
+    def _free(state: State, partner: str, at: datetime) -> Iterator[PrekeyRecord]:
         for key, prekey in state.prekeys.items():
             if prekey.partner == partner and prekey.expires_at > at and key not in state.claims:
                 yield prekey
@@ -403,44 +344,6 @@ class _Replays(_Table):
         replays[digest] = until
 
 
-class _LogIndex(_Table):
-    def following(self) -> int:
-        return max(self.unit.state.log_index, default=-1) + 1
-
-    def add(self, rows: Sequence[IndexRow]) -> None:
-        index = self.unit.write().log_index
-        for row in rows:
-            index.setdefault(row.index, row)
-
-    def find(self, wanted: Wanted, *, before: int | None, limit: int) -> list[int]:
-        found = [i for i in self._wanted(wanted) if before is None or i < before]
-        return sorted(found, reverse=True)[:limit]
-
-    def count(self, wanted: Wanted) -> int:
-        return sum(1 for _ in self._wanted(wanted))
-
-    def _wanted(self, wanted: Wanted) -> Iterator[int]:
-        for index, row in self.unit.state.log_index.items():
-            same = ("exchange", "dataset", "recipient", "purpose")
-            among = ((wanted.user, row.users), (wanted.law, row.law), (wanted.refusal, row.refusals))
-            if (
-                row.kind.startswith(wanted.kind)
-                and all(getattr(wanted, name) in ("", getattr(row, name)) for name in same)
-                and all(not value or value in values for value, values in among)
-                and (wanted.since is None or row.at >= wanted.since)
-                and (wanted.until is None or row.at < wanted.until)
-            ):
-                yield index
-
-
-class _SubjectTags(_Table):
-    def exchanges(self) -> list[ExchangeId]:
-        return [exchange for exchange, kind in self.unit.state.vault if kind == "accounting/tags"]
-
-    def get(self, exchange: ExchangeId) -> bytes:
-        return _found(self.unit.state.vault.get((exchange, "accounting/tags")), "search tags")
-
-
 def _found(value, place: str):
     if value is None:
         raise NotFoundError("there is none", place=place)
@@ -450,53 +353,3 @@ def _found(value, place: str):
 def _free(free: bool, place: str, taken: str) -> None:
     if not free:
         raise ConflictError(taken, place=place)
-
-
-class _LogStore(_Table):
-    """`audit.store.Store` over the unit's state."""
-
-    def head(self) -> Head:
-        self.unit.write()
-        subtrees = self.nodes(complete_subtrees(0, self.size()))
-        return Head(self.size(), tuple(subtrees), self.checkpoint())
-
-    def size(self) -> int:
-        return len(self.unit.state.leaves)
-
-    def nodes(self, ids: Sequence[tuple[int, int]]) -> list[bytes]:
-        return [self.unit.state.nodes[each] for each in ids]
-
-    def write(
-        self, after: Head, leaves: Sequence[bytes], nodes: Mapping[tuple[int, int], bytes], checkpoint: bytes
-    ) -> Head | None:
-        present = self.head()
-        if present != after:
-            return present
-        state = self.unit.write()
-        if nodes.keys() & state.nodes.keys():
-            raise RuntimeError("a log store is append-only")
-        state.leaves.extend(leaves)
-        state.nodes.update(nodes)
-        state.checkpoints.append(checkpoint)
-        return None
-
-    def leaves(self, start: int, stop: int) -> Iterator[bytes]:
-        return iter(self.unit.state.leaves[start:stop])
-
-    def checkpoint(self) -> bytes | None:
-        return self.unit.state.checkpoints[-1] if self.unit.state.checkpoints else None
-
-
-class _DisclosureLog(Log):
-    """A real log over memory."""
-
-    def __init__(self, unit: FakeUnitOfWork, signer: NoteSigner) -> None:
-        super().__init__(_LogStore(unit), signer)
-        self._unit = unit
-
-    def append(self, entries: Sequence[Entry]) -> None:
-        self._unit.failed = True  # until the append is through, as in PostgreSQL
-        self._unit.hooks.before_append()
-        super().append(entries)
-        self._unit.hooks.after_append()
-        self._unit.failed = False

@@ -13,7 +13,9 @@ from typing import Any, Final
 HERE: Final = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-from policies.decision import AgreementTerms, Question, decide  # noqa: E402
+from sound_terms import sound_terms  # noqa: E402
+
+from policies.decision import Question, decide  # noqa: E402
 from policies.loader import load  # noqa: E402
 
 FROZEN: Final = load(HERE / "vectors" / "policies")
@@ -68,17 +70,8 @@ _MOMENTS: Final = ("1999-06-01", "2015-03-31", "2016-06-01", "2020-12-31", "2021
 def question(dataset: str = "crime", purpose: str = "identify", framework: str = "new") -> Question:
     """A question beyond reproach, but for what is given."""
     known = FROZEN.datasets.get(dataset)
-    terms = AgreementTerms(
-        number="A-1",
-        partner="force",
-        dataset=dataset,
-        policy_digest=known.digest if known else "",
-        valid_from=date(1990, 1, 1),
-        valid_to=date(2035, 1, 1),
-        signed=True,
-        revoked=False,
-        dpia_to=date(2035, 1, 1),
-        policy_document_to=date(2035, 1, 1),
+    terms = sound_terms(
+        dataset, known.digest if known else "", since=date(1990, 1, 1), until=date(2035, 1, 1)
     )
     return Question(dataset, purpose, framework, terms, households=50, people=200)
 

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from policies.decision import AgreementTerms, Question
+from sound_terms import sound_terms
+
+from policies.decision import Question
 from policies.model import ConsentRule, DatasetPolicy, PolicySet, Serves, Span
 
 LONDON = ZoneInfo("Europe/London")
@@ -60,18 +62,7 @@ def _moment(rng: random.Random, dataset: DatasetPolicy, days: list[date]) -> dat
 
 
 def _beyond_reproach(rng: random.Random, dataset: DatasetPolicy, policies: PolicySet, on: date) -> Question:
-    terms = AgreementTerms(
-        number="A-1",
-        partner="partner",
-        dataset=dataset.id,
-        policy_digest=dataset.digest,
-        valid_from=on - _LONG,
-        valid_to=on + _LONG,
-        signed=True,
-        revoked=False,
-        dpia_to=on + _LONG,
-        policy_document_to=on + _LONG,
-    )
+    terms = sound_terms(dataset.id, dataset.digest, since=on - _LONG, until=on + _LONG)
     held = [
         f for f in dataset.frameworks if f in policies.frameworks and policies.frameworks[f].span.holds(on)
     ]

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sound_terms import sound_terms
 
-from policies.decision import AgreementTerms, Question, decide
+from policies.decision import Question, decide
 from policies.loader import builtin, load
 from policies.model import Conditions, DatasetPolicy, PolicySet, Span
 
@@ -107,18 +108,7 @@ def _permitted(policies: PolicySet, asked: Question, at: datetime) -> bool:
 def questions(draw: st.DrawFn) -> Question:
     """A question that has a fair chance of a permit."""
     dataset = draw(st.sampled_from([*SHIPPED.datasets, "nobody"]))
-    terms = AgreementTerms(
-        "A-1",
-        "partner",
-        dataset,
-        "",
-        date(2014, 1, 1),
-        date(2031, 1, 1),
-        signed=True,
-        revoked=False,
-        dpia_to=date(2031, 1, 1),
-        policy_document_to=date(2031, 1, 1),
-    )
+    terms = sound_terms(dataset, since=date(2014, 1, 1), until=date(2031, 1, 1))
     purpose = draw(st.sampled_from(["identify"] * 4 + [*SHIPPED.purposes, "whim"]))
     people = draw(st.sampled_from([2, 800, 40_000, 60_000]))
     return Question(dataset, purpose, draw(st.sampled_from(["local", "", "x"])), terms, people // 2, people)
@@ -161,18 +151,7 @@ def test_each_single_removal_never_permits():
 
 
 def _plain(dataset: str, purpose: str) -> Question:
-    terms = AgreementTerms(
-        "A-1",
-        "partner",
-        dataset,
-        "",
-        date(2014, 1, 1),
-        date(2031, 1, 1),
-        signed=True,
-        revoked=False,
-        dpia_to=date(2031, 1, 1),
-        policy_document_to=date(2031, 1, 1),
-    )
+    terms = sound_terms(dataset, since=date(2014, 1, 1), until=date(2031, 1, 1))
     return Question(dataset, purpose, "local", terms, households=200, people=800)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from sound_terms import sound_terms
 
 from gateway.domain.people import LIST_SCHEMA, HouseholdList
 from policies.decision import AgreementTerms, Question, decide
@@ -31,17 +32,8 @@ def _decisions() -> list[list[str]]:
 
 def _question(dataset: str, purpose: str, but: str) -> Question:
     known = POLICIES.datasets.get(dataset)
-    terms = AgreementTerms(
-        number="A-1",
-        partner="partner",
-        dataset=dataset,
-        policy_digest=known.digest if known else "",
-        valid_from=date(2015, 1, 1),
-        valid_to=date(2035, 12, 31),
-        signed=True,
-        revoked=False,
-        dpia_to=date(2035, 12, 31),
-        policy_document_to=date(2035, 12, 31),
+    terms = sound_terms(
+        dataset, known.digest if known else "", since=date(2015, 1, 1), until=date(2035, 12, 31)
     )
     framework = "demo" if dataset == "demo-febrl" else "local"
     return _but(Question(dataset, purpose, framework, terms, households=200, people=800), terms, but)

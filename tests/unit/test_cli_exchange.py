@@ -1,12 +1,11 @@
 """`flagstone exchange`: exit codes, files and words, against a gateway that answers what a test says."""
 
-import contextlib
 import json
 
 import httpx
 import pytest
+from fake_api import serve_api
 
-from gateway.cli import exchange
 from gateway.cli.main import run
 
 ID = "7a3f2a54-cda8-49c1-b5db-5fcccf0eb816"
@@ -52,12 +51,7 @@ def gateway(monkeypatch):
 
     made = Gateway()
 
-    @contextlib.contextmanager
-    def api():
-        with httpx.Client(transport=httpx.MockTransport(made), base_url="http://127.0.0.1") as client:
-            yield client
-
-    monkeypatch.setattr(exchange, "api", api)
+    serve_api(monkeypatch, "exchange", made)
     return made
 
 

@@ -1,6 +1,5 @@
 """`flagstone log`: what an IG officer reads, and which files are left."""
 
-import contextlib
 import io
 import json
 from datetime import date
@@ -10,11 +9,11 @@ import polars as pl
 import pytest
 from audit_samples import MemoryStore, entry, signer
 from evidence_samples import DATA, TRUST, older
+from fake_api import serve_api
 
 from audit.export import write_export
 from audit.log import Log
 from audit.trust import Trust, write_trust
-from gateway.cli import log
 from gateway.cli.main import run
 from gateway.exports import article30
 from gateway.service.processing import Processing
@@ -45,12 +44,7 @@ def gateway(monkeypatch):
     """Let the API be what a test's function answers."""
 
     def use(answer):
-        @contextlib.contextmanager
-        def api():
-            with httpx.Client(transport=httpx.MockTransport(answer), base_url="http://127.0.0.1") as client:
-                yield client
-
-        monkeypatch.setattr(log, "api", api)
+        serve_api(monkeypatch, "log", answer)
 
     return use
 

@@ -1,12 +1,11 @@
 """`flagstone log review`: what is listed, what is asked of the gateway, and what is refused before it."""
 
-import contextlib
 import json
 
 import httpx
 import pytest
+from fake_api import serve_api
 
-from gateway.cli import review
 from gateway.cli.main import run
 
 ALERT = {
@@ -31,12 +30,7 @@ def asked(monkeypatch):
             return httpx.Response(204)
         return httpx.Response(200, json=ALERT if request.method == "POST" else {"alerts": [ALERT]})
 
-    @contextlib.contextmanager
-    def api():
-        with httpx.Client(transport=httpx.MockTransport(answer), base_url="http://127.0.0.1") as client:
-            yield client
-
-    monkeypatch.setattr(review, "api", api)
+    serve_api(monkeypatch, "review", answer)
     return requests
 
 

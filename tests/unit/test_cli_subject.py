@@ -1,12 +1,12 @@
 """`flagstone log find --subject`: details come from terminal, standard input or file, and go into a body."""
 
-import contextlib
 import io
 import json
 import sys
 
 import httpx
 import pytest
+from fake_api import serve_api
 
 from gateway.cli import subject
 from gateway.cli.main import run
@@ -44,12 +44,7 @@ def asked(monkeypatch):
         told = {"looked_at": 3, "asked": [ASKED], "unreadable": [], "note": "no match is no proof"}
         return httpx.Response(200, json=told)
 
-    @contextlib.contextmanager
-    def api():
-        with httpx.Client(transport=httpx.MockTransport(answer), base_url="http://127.0.0.1") as client:
-            yield client
-
-    monkeypatch.setattr(subject, "api", api)
+    serve_api(monkeypatch, "subject", answer)
     return requests
 
 
@@ -137,12 +132,7 @@ def test_an_extract_is_written_for_its_owner_alone(monkeypatch, tmp_path, capsys
         requests.append(request)
         return httpx.Response(200, json=told)
 
-    @contextlib.contextmanager
-    def api():
-        with httpx.Client(transport=httpx.MockTransport(answer), base_url="http://127.0.0.1") as client:
-            yield client
-
-    monkeypatch.setattr(subject, "api", api)
+    serve_api(monkeypatch, "subject", answer)
     monkeypatch.setattr(sys, "stdin", Typed(PERSON, terminal=False))
     page = tmp_path / "extract.md"
     assert run(["log", "subject-extract", "--out", str(page)]) == 0

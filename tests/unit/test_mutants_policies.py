@@ -4,8 +4,9 @@ import dataclasses
 from datetime import UTC, date, datetime
 
 import pytest
+from sound_terms import sound_terms
 
-from policies.decision import AgreementTerms, Question, Unmet, decide
+from policies.decision import Question, Unmet, decide
 from policies.grounds import grounds, heads
 from policies.legs import Case
 from policies.loader import builtin, load
@@ -189,19 +190,10 @@ def test_an_entry_that_serves_something_else_carries_nothing():
 def ask(
     asked: str, purpose: str = "identify", *, households: int = 200, people: int = 800, **terms
 ) -> list[Unmet]:
-    held = AgreementTerms(
-        number="A-1",
-        partner="partner",
-        dataset=asked,
-        policy_digest=POLICIES.datasets[asked].digest,
-        valid_from=date(2026, 1, 1),
-        valid_to=date(2026, 12, 31),
-        signed=True,
-        revoked=False,
-        dpia_to=date(2035, 12, 31),
-        policy_document_to=date(2035, 12, 31),
+    held = sound_terms(
+        asked, POLICIES.datasets[asked].digest, since=date(2026, 1, 1), until=date(2035, 12, 31)
     )
-    held = dataclasses.replace(held, **terms)
+    held = dataclasses.replace(held, **({"valid_to": date(2026, 12, 31)} | terms))
     question = Question(asked, purpose, "local", held, households=households, people=people)
     return list(decide(question, POLICIES, NOON).unmet)
 

@@ -5,10 +5,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import rfc8785
+from sound_terms import sound_terms
 
 from gateway.domain.errors import BadInputError
 from gateway.domain.legal_date import legal_date
-from policies.decision import ENGINE, AgreementTerms, Basis, Question, Unmet, decide, refuse_for
+from policies.decision import ENGINE, Basis, Question, Unmet, decide, refuse_for
 from policies.loader import builtin, load
 from policies.model import PolicySet, Span
 from policies.requirements import REQUIREMENTS
@@ -18,18 +19,13 @@ POLICIES = load(builtin())
 
 
 def _ask(policies: PolicySet, dataset: str, purpose: str = "identify", framework: str = "local") -> Question:
-    terms = AgreementTerms(
-        number="A-1",
-        partner="partner",
-        dataset=dataset,
-        policy_digest=policies.datasets[dataset].digest if dataset in policies.datasets else "",
-        valid_from=date(2026, 1, 1),
-        valid_to=date(2026, 12, 31),
-        signed=True,
-        revoked=False,
-        dpia_to=date(2035, 12, 31),
-        policy_document_to=date(2035, 12, 31),
+    terms = sound_terms(
+        dataset,
+        policies.datasets[dataset].digest if dataset in policies.datasets else "",
+        since=date(2026, 1, 1),
+        until=date(2035, 12, 31),
     )
+    terms = dataclasses.replace(terms, valid_to=date(2026, 12, 31))
     return Question(dataset, purpose, framework, terms, households=200, people=800)
 
 

@@ -4,8 +4,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
+from sound_terms import sound_terms
 
-from policies.decision import AgreementTerms, Question, decide
+from policies.decision import Question, decide
 from policies.loader import builtin, load
 from policies.page import page
 from policies.reading import PolicyFileError
@@ -147,6 +148,6 @@ def test_a_confirmation_of_tomorrow_is_refused(tmp_path):
 def _decided(policies):
     policy = policies.datasets["health-trust"]
     end = date(2035, 1, 1)
-    terms = AgreementTerms("A", "p", policy.id, policy.digest, TODAY, end, True, False, end, end)
+    terms = sound_terms(policy.id, policy.digest, since=TODAY, until=end)
     at = datetime.combine(TODAY, time(12), UTC)
     return decide(Question(policy.id, "identify", "local", terms, 10, 40), policies, at)

@@ -1,8 +1,7 @@
 """The optional table of a dataset that lets a release wait for witnesses."""
 
-import shutil
-
 import pytest
+from policy_folder import copied
 
 from policies.loader import builtin, load
 from policies.model import CosignedBy
@@ -12,9 +11,7 @@ from policies.page import _limits
 @pytest.fixture
 def folder(tmp_path):
     """A copy of the shipped policies."""
-    for room in ("law", "frameworks", "datasets"):
-        shutil.copytree(builtin() / room, tmp_path / room)
-    return tmp_path
+    return copied(tmp_path)
 
 
 def ask(folder, text):

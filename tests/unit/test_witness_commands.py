@@ -8,6 +8,7 @@ import httpx
 import pytest
 from agent_world import WITNESS, World
 from council_log import CouncilLog
+from fake_api import serve_api
 from fakes import FakePartyKeys
 
 from adapters.agent.witness import DivergenceError
@@ -44,12 +45,7 @@ def gateway(monkeypatch):
     """Let the API be what a test's function answers."""
 
     def use(answer):
-        @contextlib.contextmanager
-        def api():
-            with httpx.Client(transport=httpx.MockTransport(answer), base_url="http://127.0.0.1") as client:
-                yield client
-
-        monkeypatch.setattr("gateway.cli.log_witnesses.api", api)
+        serve_api(monkeypatch, "log_witnesses", answer)
 
     return use
 
