@@ -29,9 +29,9 @@ $(VENV)/.setup: $(LOCKS) pyproject.toml requirements/runtime.in
 	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.setup requirements/dev.lock
+$(VENV)/.dev: $(VENV)/.setup requirements/dev.lock requirements/keys.lock
 	@echo "Setting up the tools that test and check ..."
-	@$(PIP) -r requirements/dev.lock
+	@$(PIP) -r requirements/keys.lock -r requirements/dev.lock
 	@touch $@
 
 demo: setup ## run the main job on example data
