@@ -15,7 +15,7 @@ from audit.entry import Entry
 from gateway.domain.exchange import Exchange, ExchangeId, Role, Status
 from gateway.domain.identity import Identity
 from gateway.retention_ports import Holds, Retentions
-from gateway.review_ports import Alerts, LogIndex, Marks, SignIns, SubjectTags
+from gateway.review_ports import Alerts, EarlierLog, LogIndex, Marks, SignIns, SubjectTags
 from gateway.witness_ports import Cosignatures, Witnesses
 
 
@@ -321,6 +321,9 @@ class UnitOfWork(Protocol):
 
     @property
     def subject_tags(self) -> SubjectTags: ...
+
+    def earlier_logs(self) -> Sequence[EarlierLog]:
+        """Those that relinks set aside, newest first."""
 
     def commit(self) -> None: ...
 

@@ -1,12 +1,12 @@
 """What a reviewer's searches and the review queue need from outside: a part of `gateway.ports`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from gateway.domain.alerts import Alert, Caller, Denials, Denied
+from gateway.domain.alerts import Alert, Caller, Denials, Denied, Rule
 from gateway.domain.exchange import ExchangeId
 
 
@@ -55,6 +55,22 @@ class LogIndex(Protocol):
         """Indexes of entries, newest first, of those older than entry `before`."""
 
     def count(self, wanted: Wanted) -> int: ...
+
+
+class EarlierLog(Protocol):
+    """A log that a relink set aside, with its index: read, and never appended to."""
+
+    @property
+    def number(self) -> int:
+        """1 for the council's first log."""
+
+    def size(self) -> int: ...
+
+    def leaves(self, start: int, stop: int) -> Iterator[bytes]:
+        """Raw leaf bytes [start, stop)."""
+
+    def find(self, wanted: Wanted, *, before: int | None, limit: int) -> list[int]:
+        """As `LogIndex.find`."""
 
 
 class SubjectTags(Protocol):
@@ -118,6 +134,9 @@ class Alerts(Protocol):
 
     def unraised(self) -> list[Alert]:
         """Those that no entry tells of yet, oldest first."""
+
+    def forget(self, rule: Rule, about: str) -> None:
+        """Drop every alert of this rule about this, open or closed."""
 
     def put(self, alert: Alert) -> None:
         """Keep what has happened to an alert that is there: from `raised_at` on."""

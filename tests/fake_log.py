@@ -80,24 +80,46 @@ class FakeLogIndex:
             index.setdefault(row.index, row)
 
     def find(self, wanted: Wanted, *, before: int | None, limit: int) -> list[int]:
-        found = [i for i in self._wanted(wanted) if before is None or i < before]
-        return sorted(found, reverse=True)[:limit]
+        return _find(self.unit.state.log_index, wanted, before, limit)
 
     def count(self, wanted: Wanted) -> int:
-        return sum(1 for _ in self._wanted(wanted))
+        return sum(1 for _ in _wanted(self.unit.state.log_index, wanted))
 
-    def _wanted(self, wanted: Wanted) -> Iterator[int]:
-        for index, row in self.unit.state.log_index.items():
-            same = ("exchange", "dataset", "recipient", "purpose")
-            among = ((wanted.user, row.users), (wanted.law, row.law), (wanted.refusal, row.refusals))
-            if (
-                row.kind.startswith(wanted.kind)
-                and all(getattr(wanted, name) in ("", getattr(row, name)) for name in same)
-                and all(not value or value in values for value, values in among)
-                and (wanted.since is None or row.at >= wanted.since)
-                and (wanted.until is None or row.at < wanted.until)
-            ):
-                yield index
+
+class FakeEarlierLog:
+    """`gateway.review_ports.EarlierLog`."""
+
+    def __init__(self, number: int, leaves: list[bytes], index: dict[int, IndexRow]) -> None:
+        self.number = number
+        self._leaves, self._index = leaves, index
+
+    def size(self) -> int:
+        return len(self._leaves)
+
+    def leaves(self, start: int, stop: int) -> Iterator[bytes]:
+        return iter(self._leaves[start:stop])
+
+    def find(self, wanted: Wanted, *, before: int | None, limit: int) -> list[int]:
+        return _find(self._index, wanted, before, limit)
+
+
+def _find(index: Mapping[int, IndexRow], wanted: Wanted, before: int | None, limit: int) -> list[int]:
+    found = [i for i in _wanted(index, wanted) if before is None or i < before]
+    return sorted(found, reverse=True)[:limit]
+
+
+def _wanted(index: Mapping[int, IndexRow], wanted: Wanted) -> Iterator[int]:
+    for number, row in index.items():
+        same = ("exchange", "dataset", "recipient", "purpose")
+        among = ((wanted.user, row.users), (wanted.law, row.law), (wanted.refusal, row.refusals))
+        if (
+            row.kind.startswith(wanted.kind)
+            and all(getattr(wanted, name) in ("", getattr(row, name)) for name in same)
+            and all(not value or value in values for value, values in among)
+            and (wanted.since is None or row.at >= wanted.since)
+            and (wanted.until is None or row.at < wanted.until)
+        ):
+            yield number
 
 
 class FakeSubjectTags:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from gateway.domain.alerts import Alert, Caller, Denials, Denied
+from gateway.domain.alerts import Alert, Caller, Denials, Denied, Rule
 from gateway.domain.errors import NotFoundError
 
 
@@ -64,6 +64,11 @@ class Alerts:
 
     def unraised(self) -> list[Alert]:
         return [each for each in self.all(closed=False) if each.raised_at is None]
+
+    def forget(self, rule: Rule, about: str) -> None:
+        alerts = self.unit.write().alerts
+        for alert in [each for each in alerts.values() if (each.rule, each.about) == (rule, about)]:
+            del alerts[alert.id]
 
     def put(self, alert: Alert) -> None:
         alerts = self.unit.write().alerts

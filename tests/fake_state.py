@@ -40,6 +40,7 @@ class State:
     alerts: dict[UUID, Alert] = field(default_factory=dict)
     leaves: list[bytes] = field(default_factory=list)
     log_index: dict[int, IndexRow] = field(default_factory=dict)
+    earlier: dict[int, tuple[list[bytes], dict[int, IndexRow]]] = field(default_factory=dict)
     nodes: dict[tuple[int, int], bytes] = field(default_factory=dict)
     checkpoints: list[bytes] = field(default_factory=list)
 

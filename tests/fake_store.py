@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from fake_log import FakeDisclosureLog, FakeLogIndex, FakeSubjectTags
+from fake_log import FakeDisclosureLog, FakeEarlierLog, FakeLogIndex, FakeSubjectTags
 from fake_retention import FakeHolds, FakeRetentions
 from fake_review import Alerts, Marks, SignIns
 from fake_state import State, check_references
@@ -19,6 +19,7 @@ from audit.checkpoint import NoteSigner
 from gateway.domain.errors import ConflictError, LogUnavailableError, NotFoundError
 from gateway.domain.exchange import ENDED, Exchange, ExchangeId, Status
 from gateway.ports import AgreementRecord, Partner, PrekeyRecord, Submission, User
+from gateway.service.finding import catch_up_within
 
 
 def _nothing() -> None:
@@ -50,6 +51,16 @@ class FakeStore:
         self.committed = State()
         self._writer = threading.Lock()
         self._writing_thread: int | None = None
+
+    def set_log_aside(self) -> None:
+        """What a relink does: the log and its index, which has caught up, become an earlier one."""
+        with self.begin() as unit:
+            catch_up_within(unit)
+            state = unit.write()
+            state.earlier[len(state.earlier) + 1] = (state.leaves, state.log_index)
+            state.leaves, state.log_index, state.nodes, state.checkpoints = [], {}, {}, []
+            unit.commit()
+        self.signer = NoteSigner(f"{self.signer.verifier.name}/2", Ed25519PrivateKey.generate())
 
     @contextmanager
     def begin(self) -> Iterator["FakeUnitOfWork"]:
@@ -99,6 +110,9 @@ class FakeUnitOfWork:
         self.log = FakeDisclosureLog(self, store.signer)
         self.log_index = FakeLogIndex(self)
         self.subject_tags = FakeSubjectTags(self)
+
+    def earlier_logs(self) -> list[FakeEarlierLog]:
+        return [FakeEarlierLog(number, *log) for number, log in sorted(self.state.earlier.items())][::-1]
 
     @property
     def state(self) -> State:

@@ -203,6 +203,9 @@ def find(
     last: Annotated[str, typer.Option("--to", help="Last day, inclusive")] = "",
     limit: Annotated[int, typer.Option(help="At most so many; 0 for all", min=0)] = 0,
     before: Annotated[int | None, typer.Option(help="Only entries older than this one", min=0)] = None,
+    log: Annotated[
+        int | None, typer.Option(help="Number of an earlier log, which a relink set aside", min=1)
+    ] = None,
     subject: Annotated[
         bool, typer.Option("--subject", help="Find who was told about one person, typed or from --file")
     ] = False,
@@ -225,6 +228,7 @@ def find(
         "refusal": refusal,
         "from": first,
         "to": last,
+        "log": str(log or ""),
     }
     if subject:
         _find_subject({name for name, value in given.items() if value}, reason, file, json_=json_)

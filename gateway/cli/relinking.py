@@ -23,6 +23,7 @@ from gateway.db.relink import set_log_aside
 from gateway.db.uow import PostgresStore, PostgresUnitOfWork
 from gateway.db.upgrade import upgrade
 from gateway.domain.errors import ConflictError, VerificationError
+from gateway.service.finding import catch_up_within
 from gateway.service.witnessing import RELINKED, check_holds
 from gateway.settings import Settings
 
@@ -86,6 +87,7 @@ def _open_new(home: Path, url: str, cause: Cause) -> None:
     engine = make_engine(url)
     try:
         with engine.connect() as connection:
+            catch_up_within(PostgresUnitOfWork(Session(connection), old, Memory()))
             set_log_aside(connection, number)
             uow = PostgresUnitOfWork(Session(connection), new, Memory())
             uow.log.append([first])

@@ -98,6 +98,7 @@ def _row(asked: Mapping[str, Any]) -> tuple[str, str]:
         ("agreement", asked["agreement"]),
         ("under", law),
         ("entries", ", ".join(map(str, asked["entries"]))),
+        *((f"log {number}", ", ".join(map(str, at))) for number, at in asked["earlier_entries"].items()),
         ("matched by", "; ".join(asked["matched_by"])),
     )
     when = in_london(datetime.fromisoformat(asked["asked_at"]))

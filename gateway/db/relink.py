@@ -4,6 +4,7 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
+from gateway.db.earlier import aside
 from gateway.db.roles import Roles, grant
 from gateway.db.tables import LOG_TABLES, SCHEMA, log_index, metadata
 
@@ -13,23 +14,18 @@ _TRIGGERS: Final = text(
 )
 
 
-def aside(number: int) -> str:
-    """The schema in which the `number`th log is kept, out of reach of every application role."""
-    return f"{SCHEMA}_log_{number}"
-
-
 def set_log_aside(connection: Connection, number: int, roles: Roles = Roles()) -> None:  # noqa: B008 (frozen)
     """Move the log's tables to a schema of their own, and make empty ones with the same guards and grants.
 
-    Run by the owner, who commits it together with the new log's first entry.
+    The index goes with its log, and must have caught up with it. Run by the owner, who commits it together
+    with the new log's first entry.
     """
     names = [f"{SCHEMA}.{table.name}" for table in LOG_TABLES]
     guards = connection.execute(_TRIGGERS, {"tables": names}).scalars().all()
     connection.execute(text(f"CREATE SCHEMA {aside(number)}"))
-    for name in names:
+    for name in (*names, f"{SCHEMA}.{log_index.name}"):
         connection.execute(text(f"ALTER TABLE {name} SET SCHEMA {aside(number)}"))
-    connection.execute(log_index.delete())  # of the old log; the next search fills it from the new one
-    metadata.create_all(connection, tables=list(LOG_TABLES), checkfirst=False)
+    metadata.create_all(connection, tables=[*LOG_TABLES, log_index], checkfirst=False)
     for guard in guards:
         connection.execute(text(guard))
     grant(connection, roles)

@@ -78,6 +78,9 @@ class PostgresAlerts:
         chosen = select(alerts).where(alerts.c.closed_at.is_(None), alerts.c.raised_at.is_(None))
         return [_alert(row) for row in self._session.run(chosen.order_by(alerts.c.arrival))]
 
+    def forget(self, rule: Rule, about: str) -> None:
+        self._session.run(delete(alerts).where(alerts.c.rule == rule, alerts.c.about == about))
+
     def put(self, alert: Alert) -> None:
         # only what has changed: each role may write its own columns and no other
         row = found(self._session.run(select(alerts).where(alerts.c.id == alert.id)).one_or_none(), "alert")

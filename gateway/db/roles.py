@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 from sqlalchemy.dialects import postgresql
 
+from gateway.db.earlier import READERS, aside, set_aside
 from gateway.db.tables import (
     LOG_TABLES,
     SCHEMA,
@@ -103,7 +104,7 @@ GRANTS: Final[dict[str, dict[str, str]]] = {
         holds.name: "SELECT, DELETE",
         sign_ins.name: "SELECT, DELETE",
         marks.name: "SELECT, INSERT, UPDATE (text)",
-        alerts.name: f"SELECT, INSERT, UPDATE ({', '.join(RAISED)})",
+        alerts.name: f"SELECT, INSERT, UPDATE ({', '.join(RAISED)}), DELETE",
         **_LOG,
     },
     # reads the log, logs its own reading and keeps the index that it searches; no exchange, no names, and of
@@ -123,6 +124,12 @@ def grant(connection: Connection, roles: Roles) -> None:
     (database,) = connection.execute(text("SELECT current_database()")).one()
     connection.execute(text(f"REVOKE ALL ON DATABASE {_quoted(database)} FROM PUBLIC"))
     connection.execute(text(f"REVOKE ALL ON SCHEMA {SCHEMA} FROM PUBLIC"))
+    for number in set_aside(connection):
+        for kind, names in READERS.items():
+            role = _quoted(getattr(roles, kind))
+            connection.execute(text(f"GRANT USAGE ON SCHEMA {aside(number)} TO {role}"))
+            for name in names:
+                connection.execute(text(f"GRANT SELECT ON {aside(number)}.{name} TO {role}"))
     for kind, tables in GRANTS.items():
         role = _quoted(getattr(roles, kind))
         connection.execute(text(f"GRANT CONNECT ON DATABASE {_quoted(database)} TO {role}"))

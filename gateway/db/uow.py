@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from audit.checkpoint import NoteSigner
+from gateway.db.earlier import PostgresEarlierLog, set_aside
 from gateway.db.engine import Session, translated
 from gateway.db.exchanges import (
     PostgresExchanges,
@@ -50,6 +51,9 @@ class PostgresUnitOfWork:
         self.log = PostgresDisclosureLog(session, signer, memory)
         self.log_index = PostgresLogIndex(session)
         self.subject_tags = PostgresSubjectTags(session)
+
+    def earlier_logs(self) -> list[PostgresEarlierLog]:
+        return [PostgresEarlierLog(self._session, number) for number in set_aside(self._session)]
 
     def commit(self) -> None:
         """Make the whole unit durable.

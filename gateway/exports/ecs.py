@@ -39,6 +39,7 @@ KINDS: Final[Mapping[str, _Class]] = {
     "user.revoked": ("iam", ("deletion", "user"), _SUCCESS),
     "access.denied": ("authentication", ("start",), _FAILURE),
     "log.exported": ("database", ("access",), _SUCCESS),
+    "log.read": ("database", ("access",), _SUCCESS),
     "log.searched": ("database", ("access",), _SUCCESS),
     "log.search-refused": ("database", ("info",), _FAILURE),
     "log.extract-made": ("database", ("access",), _SUCCESS),

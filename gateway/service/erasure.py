@@ -18,6 +18,7 @@ from typing import Final
 
 from audit.entry import Json
 from gateway.bundle.certificate import make_certificate
+from gateway.domain.alerts import Rule
 from gateway.domain.errors import FlagstoneError, LogUnavailableError, StoreUnavailableError
 from gateway.domain.legal_date import legal_date
 from gateway.domain.retention import Retention, RetentionClock
@@ -93,7 +94,10 @@ def _delete_rows(uow: UnitOfWork, kept: Retention) -> None:
         # what remembers that somebody was asked about has a clock of its own (`gateway.service.probes`)
         if kind != PROBE_KEY and kind.startswith(ACCOUNTING) == of_account:
             uow.vault.drop(kept.exchange, kind)
-    if not of_account:
+    if of_account:
+        # that two lists differ in one household says something of that family (`gateway.service.probes`)
+        uow.alerts.forget(Rule.NEAR_OVERLAP, str(kept.exchange))
+    else:
         uow.mailbox.remove(kept.exchange)
         uow.submissions.forget(kept.exchange)
 

@@ -6,20 +6,20 @@ for it. It only says where to look: what is shown is read from the log itself.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from audit.entry import Entry
-from gateway.domain.errors import BadInputError, StoreAlteredError
+from audit.entry import Entry, Json
+from gateway.domain.errors import BadInputError, NotFoundError, StoreAlteredError
 from gateway.domain.exchange import Role
 from gateway.domain.legal_date import start_of
 from gateway.ports import UnitOfWork, User
-from gateway.review_ports import IndexRow, Wanted
+from gateway.review_ports import EarlierLog, IndexRow, Wanted
 from gateway.service.access import require_role
 from gateway.service.context import Context
-from gateway.service.logs import MAX_PAGE, shown
+from gateway.service.logs import MAX_PAGE, record_reading, shown
 
 _BATCH: Final = 5_000  # entries indexed in one transaction
 _LONGEST: Final = 200  # characters of a value that can be searched for
@@ -43,11 +43,16 @@ def find(
     last: date | None = None,
     before: int | None = None,
     limit: int = 100,
+    log: int | None = None,
 ) -> Page:
     """Entries in which all that is wanted holds, of the London days `first` to `last`; newest first.
 
+    `log`: the number of an earlier log, which a relink set aside. That the log was read is recorded, by
+    which of these, and not for what.
+
     Raises:
         BadInputError: a limit outside 1 to 1000, a negative `before`, or days that end before they begin.
+        NotFoundError: there is no such earlier log.
     """
     require_role(user, Role.REVIEWER)
     if not 1 <= limit <= MAX_PAGE or (before is not None and before < 0):
@@ -55,8 +60,12 @@ def find(
     wanted = _within(wanted, first, last)
     catch_up(ctx)
     with ctx.store.begin() as uow:
-        found = uow.log_index.find(wanted, before=before, limit=limit + 1)
-        entries = [shown(index, entry) for index, entry in read(uow, found[:limit])]
+        leaves, index = (uow.log, uow.log_index) if log is None else (_earlier(uow, log),) * 2
+        found = index.find(wanted, before=before, limit=limit + 1)
+        entries = [shown(number, entry) for number, entry in read(leaves, found[:limit])]
+        by: list[Json] = [each.name for each in fields(wanted) if getattr(wanted, each.name)]
+        record_reading(ctx, uow, user, {"by": by} | ({} if log is None else {"log": log}))
+        uow.commit()
     return Page(entries, found[limit - 1] if len(found) > limit else None)
 
 
@@ -68,6 +77,13 @@ def _within(wanted: Wanted, first: date | None, last: date | None) -> Wanted:
         since=start_of(first) if first else wanted.since,
         until=start_of(last + timedelta(days=1)) if last else wanted.until,
     )
+
+
+def _earlier(uow: UnitOfWork, number: int) -> EarlierLog:
+    for log in uow.earlier_logs():
+        if log.number == number:
+            return log
+    raise NotFoundError("there is no such earlier log", place="log")
 
 
 def catch_up(ctx: Context) -> None:
@@ -93,11 +109,17 @@ def _index_some(uow: UnitOfWork) -> bool:
     return start < stop
 
 
-def read(uow: UnitOfWork, indexes: Sequence[int]) -> Iterator[tuple[int, Entry]]:
+class Leaves(Protocol):
+    """The leaves of a log, the one that runs or an earlier one."""
+
+    def leaves(self, start: int, stop: int) -> Iterator[bytes]: ...
+
+
+def read(log: Leaves, indexes: Sequence[int]) -> Iterator[tuple[int, Entry]]:
     """The entries at `indexes`, which descend; neighbours are read at once."""
     for _, run in groupby(enumerate(indexes), key=lambda placed: placed[0] + placed[1]):
         wanted = [index for _, index in run]
-        leaves = list(uow.log.leaves(wanted[-1], wanted[0] + 1))
+        leaves = list(log.leaves(wanted[-1], wanted[0] + 1))
         yield from zip(wanted, map(Entry.parse, reversed(leaves)), strict=True)
 
 
@@ -108,14 +130,14 @@ def row_of(index: int, leaf: bytes) -> IndexRow:
         StoreAlteredError: it is no entry.
     """
     try:
-        fields = json.loads(leaf)
-        body: Mapping[str, Any] = fields["body"]
+        said = json.loads(leaf)
+        body: Mapping[str, Any] = said["body"]
         decision = _mapping(body.get("decision"))
         grounds = [*decision.get("basis", ()), *_mapping(body.get("legal_basis")).get("grounds", ())]
         return IndexRow(
             index,
-            at=datetime.fromisoformat(fields["at"]),
-            kind=fields["kind"],
+            at=datetime.fromisoformat(said["at"]),
+            kind=said["kind"],
             exchange=_text(body.get("exchange")),
             dataset=_text(body.get("dataset")),
             recipient=_text(body.get("recipient") or body.get("partner")),

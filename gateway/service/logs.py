@@ -1,7 +1,7 @@
 """The disclosure log, as a reviewer reads it. Only a reviewer does, and an export is itself recorded."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -10,13 +10,15 @@ from audit.entry import Entry, Json
 from audit.export import write_export
 from gateway.domain.errors import BadInputError
 from gateway.domain.exchange import Role
-from gateway.ports import UnitOfWork, User
+from gateway.ports import DisclosureLog, UnitOfWork, User
+from gateway.review_ports import EarlierLog
 from gateway.service.access import require_role
 from gateway.service.context import Context
 from gateway.service.cosigned import newest_note
 from gateway.service.recording import actor_of, record
 
 MAX_PAGE = 1000
+READ = "log.read"
 _CHUNK = 1 << 16
 
 
@@ -31,7 +33,7 @@ class ExportFormat(StrEnum):
 
 
 def entries(ctx: Context, user: User, start: int, limit: int) -> list[dict[str, Any]]:
-    """Entries from index `start` on, at most `limit`.
+    """Entries from index `start` on, at most `limit`. That they were read is recorded.
 
     Raises:
         BadInputError: a negative start, or a limit outside 1 to 1000.
@@ -41,8 +43,12 @@ def entries(ctx: Context, user: User, start: int, limit: int) -> list[dict[str, 
         raise BadInputError(f"start must be 0 or more, limit 1 to {MAX_PAGE}", place="log")
     with ctx.store.begin() as uow:
         stop = min(start + limit, uow.log.size())
-        leaves = list(uow.log.leaves(start, stop)) if start < stop else []
-    return [shown(start + i, Entry.parse(leaf)) for i, leaf in enumerate(leaves)]
+        found = [Entry.parse(leaf) for leaf in uow.log.leaves(start, stop)] if start < stop else []
+        # a page of the reader's own reading alone is not recorded: whoever reads on would never reach the end
+        if not all(entry.kind == READ and entry.body["actor"] == actor_of(ctx, user) for entry in found):
+            record_reading(ctx, uow, user, {"from_entry": start})
+            uow.commit()
+    return [shown(start + i, entry) for i, entry in enumerate(found)]
 
 
 def proof(ctx: Context, user: User, index: int) -> dict[str, Any]:
@@ -97,8 +103,15 @@ def _export(ctx: Context, cosigned: int) -> Iterator[bytes]:
 
 
 def logged(uow: UnitOfWork) -> Iterator[Entry]:
-    """Every entry, from the first."""
-    return (Entry.parse(leaf) for leaf in uow.log.leaves(0, uow.log.size()))
+    """Every entry, from the first of the council's first log."""
+    logs: list[EarlierLog | DisclosureLog] = [*reversed(uow.earlier_logs()), uow.log]
+    for log in logs:
+        yield from map(Entry.parse, log.leaves(0, log.size()))
+
+
+def record_reading(ctx: Context, uow: UnitOfWork, user: User, body: Mapping[str, Json]) -> None:
+    """Say in the log that somebody read it, and how; never what was typed, which could be anything."""
+    record(ctx, uow, READ, actor=actor_of(ctx, user), body=body, at=ctx.clock())
 
 
 def shown(index: int, entry: Entry) -> dict[str, Any]:

@@ -7,17 +7,17 @@ _MARK = "keys-in-use"
 
 
 def announce_keys(ctx: Context) -> None:
-    """Record the fingerprint of the keys that the gateway starts with, once for each set of keys.
+    """Record the fingerprint of the keys that the gateway starts with, once for each set and each log.
 
     Raises:
         LogUnavailableError: the log can't be written; the gateway must not start.
     """
     fingerprint = ctx.keys.identity.fingerprint
     with ctx.store.begin() as uow:
-        before = uow.marks.get(_MARK)
-        if before == fingerprint:
+        log, _, before = uow.marks.get(_MARK).rpartition(" ")
+        if (log, before) == (uow.log.verifier.name, fingerprint):
             return
-        uow.marks.put(_MARK, fingerprint)
-        body = {"fingerprint": fingerprint} | ({"before": before} if before else {})
+        uow.marks.put(_MARK, f"{uow.log.verifier.name} {fingerprint}")
+        body = {"fingerprint": fingerprint} | ({"before": before} if before not in ("", fingerprint) else {})
         record(ctx, uow, "keys.in-use", actor=the_gateway(ctx), body=body, at=ctx.clock())
         uow.commit()

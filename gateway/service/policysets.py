@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from audit.entry import Json
 from gateway.domain.errors import NotFoundError, VerificationError
@@ -18,12 +18,17 @@ from policies.document import from_document, to_document
 from policies.model import PolicySet
 from policies.rows import judge, unpacked
 
+_MARK: Final = "policies-in-use"
+
 
 def announce(ctx: Context) -> None:
-    """Keep the set that decisions are made with from now on; an entry says when it is a new one."""
+    """Keep the set that decisions are made with from now on; an entry says when it is another than before."""
     with ctx.store.begin() as uow:
         policies, at = ctx.policies, ctx.clock()
-        if uow.policy_sets.keep(policies.digest, to_document(policies), at):
+        in_use = f"{uow.log.verifier.name} {policies.digest}"  # a new log is told anew
+        if uow.marks.get(_MARK) != in_use:
+            uow.policy_sets.keep(policies.digest, to_document(policies), at)
+            uow.marks.put(_MARK, in_use)
             body: dict[str, Json] = {
                 "policy_set": policies.digest,
                 "engine": ENGINE,

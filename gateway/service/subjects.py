@@ -79,7 +79,10 @@ _OUTCOMES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One exchange that asked about the person, as the log tells it. `law`: what the permit rests on."""
+    """One exchange that asked about the person, as the log tells it. `law`: what the permit rests on.
+
+    `earlier_entries`: those about it in logs that a relink set aside, by the log's number.
+    """
 
     exchange: str
     matched_by: tuple[str, ...]
@@ -97,6 +100,7 @@ class Asked:
     released_at: str
     retention_days: Mapping[str, int]
     entries: tuple[int, ...]
+    earlier_entries: Mapping[int, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +152,7 @@ def search(review: SearchContext, user: User, details: Mapping[str, str], reason
                 asked.append(told)
             elif by:
                 unreadable.append(str(exchange))
-    asked.sort(key=lambda each: max(each.entries), reverse=True)
+    asked.sort(key=lambda each: each.asked_at, reverse=True)
     return Answer(len(sealed), tuple(asked), tuple(unreadable))
 
 
@@ -228,13 +232,20 @@ def _agreeing(uow: UnitOfWork, exchange: ExchangeId, secret: bytes, person: pl.D
 
 
 def _asked(uow: UnitOfWork, exchange: ExchangeId, by: tuple[str, ...]) -> Asked | None:
-    """None where its permit stands in an earlier log, which a relink set aside."""
-    indexes = uow.log_index.find(Wanted(exchange=str(exchange)), before=None, limit=_MANY)
-    entries = [(index, entry) for index, entry in read(uow, indexes) if entry.kind in _OUTCOMES]
-    by_kind = {entry.kind: entry for _, entry in reversed(entries)}
+    """None where no log tells of its permit."""
+    wanted = Wanted(exchange=str(exchange))
+    indexes = uow.log_index.find(wanted, before=None, limit=_MANY)
+    entries = list(read(uow.log, indexes))
+    earlier: dict[int, tuple[int, ...]] = {}
+    for log in uow.earlier_logs():
+        if found := log.find(wanted, before=None, limit=_MANY):
+            entries += read(log, found)
+            earlier[log.number] = tuple(sorted(found))
+    told = [entry for _, entry in entries if entry.kind in _OUTCOMES]
+    by_kind = {entry.kind: entry for entry in reversed(told)}
     if "exchange.permitted" not in by_kind:
         return None
-    permitted, last = by_kind["exchange.permitted"], entries[0][1]
+    permitted, last = by_kind["exchange.permitted"], told[0]
     body: Any = permitted.body
     released = by_kind.get("exchange.release-authorised")
     return Asked(
@@ -257,4 +268,5 @@ def _asked(uow: UnitOfWork, exchange: ExchangeId, by: tuple[str, ...]) -> Asked 
         released_at=released.at.isoformat() if isinstance(released, Entry) else "",
         retention_days=dict(body.get("retention_days", {})),
         entries=tuple(sorted(indexes)),
+        earlier_entries=earlier,
     )

@@ -201,6 +201,7 @@ class Asked(Model):
     released_at: str = Field(description="Empty while nothing is released")
     retention_days: dict[str, int] = Field(description="Of the results, and of this account")
     entries: list[int]
+    earlier_entries: dict[int, list[int]] = Field(description="In logs that a relink set aside, by number")
 
 
 class SubjectAnswer(Model):

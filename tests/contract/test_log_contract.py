@@ -10,6 +10,7 @@ from fakes import NOON, FakeStore, a_partner
 from audit.checkpoint import open_checkpoint
 from audit.entry import Entry
 from audit.merkle import leaf_hash, verify_consistency, verify_inclusion
+from gateway.db.relink import set_log_aside
 from gateway.domain.errors import LogUnavailableError
 from gateway.review_ports import IndexRow, Wanted
 
@@ -201,3 +202,36 @@ def test_the_index_knows_what_it_lacks_and_keeps_what_it_has(indexed):
         unit.log_index.add([a_row(4, dataset="other"), a_row(5)])
         assert unit.log_index.following() == 6
         assert unit.log_index.find(Wanted(dataset="other"), before=None, limit=9) == []
+
+
+def test_an_earlier_log_is_read_with_its_index(store, request):
+    """What a relink sets aside is read and found by number, apart from the log that runs."""
+    old, new = [an_entry(n=n) for n in range(3)], an_entry(n=9)
+    with store.begin() as unit:
+        unit.log.append(old)
+        unit.log_index.add(ROWS)
+        unit.commit()
+        assert list(unit.earlier_logs()) == []
+    store = relinked(store, request)
+    with store.begin() as unit:
+        assert (unit.log.size(), unit.log_index.following()) == (0, 0)
+        unit.log.append([new])
+        unit.commit()
+    with store.begin() as unit:
+        (earlier,) = unit.earlier_logs()
+        assert (earlier.number, earlier.size()) == (1, 3)
+        assert list(earlier.leaves(1, 3)) == [entry.leaf() for entry in old[1:]]
+        assert list(unit.log.leaves(0, 1)) == [new.leaf()]
+        assert earlier.find(Wanted(), before=None, limit=2) == [4, 3]
+        assert unit.log_index.find(Wanted(), before=None, limit=2) == []
+
+
+def relinked(store, request):
+    """The store as a process that starts after a relink opens it."""
+    if isinstance(store, FakeStore):
+        store.set_log_aside()
+        return store
+    postgres = request.getfixturevalue("postgres")
+    with postgres.engine().begin() as connection:
+        set_log_aside(connection, 1)
+    return postgres.store()

@@ -182,3 +182,16 @@ def test_each_role_writes_its_own_columns(postgres):
             unit.alerts.put(may)
     with postgres.store("review").begin() as unit, pytest.raises(FlagstoneError):
         unit.alerts.all()
+
+
+def test_alerts_of_one_rule_about_one_thing_are_forgotten(store):
+    """Open and closed ones go; those of another rule or about something else stay."""
+    day = date(2026, 11, 23)
+    gone = [an_alert(about="x"), an_alert(about="x", day=day, raised_at=NOON, closed_at=NOON)]
+    stay = [an_alert(about="x", rule=Rule.NO_RECEIPT), an_alert(about="y")]
+    add(store, *gone, *stay)
+    with store.begin() as unit:
+        unit.alerts.forget(Rule.FIRST_USE, "x")
+        unit.commit()
+    with store.begin() as unit:
+        assert unit.alerts.all() == stay

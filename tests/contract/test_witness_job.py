@@ -135,6 +135,8 @@ def test_the_agent_cosigns_and_a_set_back_database_ends_in_a_linked_log(world, m
     assert old.name == unsafe_read_checkpoint(first.body["left"].encode()).origin == "flagstone/borough"
     _old_tables_are_as_they_were(world, unsafe_read_checkpoint(first.body["left"].encode()).size)
 
+    _what_the_old_log_told_is_told_on(world, exchange)
+
     (told,) = eventually(lambda: alarms(world))
     assert told["reason"] == "new-log"
     with at_agent(world) as agent:
@@ -162,8 +164,27 @@ def _both_logs_tell_one_story(world):
     assert sorted(name for each in told.values() for name in each) == ["answer", "request"]
 
 
+def _what_the_old_log_told_is_told_on(world, exchange):
+    """A reviewer finds it by number, a subject search finds it by itself, and its decision is replayed."""
+    reviewer = world.tokens["reviewer"]
+    asked = ("log", "find", "--json", "--kind", "exchange.permitted", "--exchange", exchange)
+    assert command(world, *asked, token=reviewer) == (0, "")
+    code, said = command(world, *asked, "--log", "1", token=reviewer)
+    assert (code, json.loads(said)["body"]["exchange"]) == (0, exchange)
+    person = dict(zip(*(line.split(",") for line in SMALL_LIST.splitlines()[:2]), strict=True))
+    details = {name: person[name] for name in ("forename", "surname", "dob")}
+    question = {"reason": "audit", "person": details}
+    found = world.call("reviewer", "POST", "/v1/log/subject", json=question).json()
+    (told,) = found["asked"]
+    assert (told["exchange"], told["outcome"], found["unreadable"]) == (exchange, "released", [])
+    assert told["earlier_entries"]["1"]
+    code, said = command(world, "policy", "replay", exchange)
+    assert code == 0, said
+    assert world.call("reviewer", "GET", "/v1/log/article-30").status_code == 200
+
+
 def _old_tables_are_as_they_were(world, size):
-    """All rows are there, nobody but the owner reads them, and even the owner can't alter old or new."""
+    """All rows are there, read by who searches and counts alone; even the owner can't alter old or new."""
     urls = world.server.start()
     count = "SELECT count(*) FROM flagstone_log_1.log_leaves"
 
@@ -175,9 +196,11 @@ def _old_tables_are_as_they_were(world, size):
     for schema in ("flagstone_log_1", "flagstone"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             try_as(urls.migrate, f"DELETE FROM {schema}.log_leaves")  # noqa: S608
-    for url in (urls.web, urls.worker, urls.review):
+    for url in (urls.web, urls.review):
+        assert try_as(url, count) == (size,)
+    for url, statement in ((urls.worker, count), (urls.web, "SELECT 1 FROM flagstone_log_1.log_index")):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            try_as(url, count)
+            try_as(url, statement)
 
 
 def test_a_split_view_raises_the_alarm_on_both_sides(world):

@@ -12,6 +12,7 @@ from audit.entry import Entry
 from gateway.bundle.certificate import verify_certificate
 from gateway.bundle.format import bundle_digest
 from gateway.bundle.refusal import RefusalCode, make_refusal
+from gateway.domain.alerts import Rule
 from gateway.domain.errors import DestroyedError, FlagstoneError, LogUnavailableError
 from gateway.domain.exchange import ExchangeId
 from gateway.domain.legal_date import legal_date
@@ -19,7 +20,9 @@ from gateway.domain.retention import RetentionClock
 from gateway.service import agreements, answers, certificates, exchanges, results
 from gateway.service.erasure import destroy_due, destroy_returned
 from gateway.service.policysets import announce, replay
+from gateway.service.review_queue import found_at
 from gateway.service.sealing import ACCOUNT_KEY, SEAL_KEY, SECRET, TAGS_KEY
+from gateway.service.watching import Found
 
 RESULTS, ACCOUNTING = RetentionClock.RESULTS, RetentionClock.ACCOUNTING
 DESTROYED = {RESULTS: "exchange.results-destroyed", ACCOUNTING: "exchange.account-destroyed"}
@@ -94,6 +97,22 @@ def test_the_account_is_destroyed_on_its_day_and_not_before(job):
     assert kinds_in_vault(job, exchange) == {"probe"}
     assert names(job, exchange) == {"probe"}
     assert [kind for kind in job.kinds() if kind in DESTROYED.values()] == list(DESTROYED.values())
+
+
+def test_that_a_list_was_nearly_another_goes_with_the_account(job):
+    """An alert about an exchange, and the salt that opens its entry's commitment, end with its account."""
+    exchange = released(job)
+    alert = Found(Rule.NEAR_OVERLAP, str(exchange), NOON, {})
+    with job.store.begin() as uow:
+        found_at(job.context, uow, alert)
+        found_at(job.context, uow, replace(alert, rule=Rule.NO_RECEIPT))
+        uow.commit()
+    on_day(job, 2191)
+    destroy_due(job.context)
+    assert len(job.store.committed.alerts) == 2
+    on_day(job, 2192)
+    destroy_due(job.context)
+    assert [each.rule for each in job.store.committed.alerts.values()] == [Rule.NO_RECEIPT]
 
 
 def test_a_day_is_one_in_london(job):

@@ -1,6 +1,7 @@
 """Failed sign-ins and keys in the log: each reason told, nothing typed, a bounded number of entries."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from gateway.domain import labels
 from gateway.domain.errors import LogUnavailableError, NotSignedInError
 from gateway.service import access, partners, users
 from gateway.service.ownkeys import announce_keys
+from gateway.service.policysets import announce
 from gateway.service.signins import log_denials
 
 
@@ -169,8 +171,6 @@ def test_keys_are_logged_when_they_come_into_use(job):
     fingerprint = job.context.keys.identity.fingerprint
     (body,) = bodies(job, "keys.in-use")
     assert (body["fingerprint"], "before" in body) == (fingerprint, False)
-    from dataclasses import replace
-
     renewed = replace(job.context, keys=FakePartyKeys("renewed"))
     announce_keys(renewed)
     assert bodies(job, "keys.in-use")[-1]["before"] == fingerprint
@@ -195,3 +195,24 @@ def test_enrolment_leaves_an_entry(job):
     """A partner that is added is in the log with its fingerprint."""
     (body,) = bodies(job, "partner.added")
     assert body["fingerprint"] == job.partner.keys.identity.fingerprint
+
+
+def test_a_new_log_says_anew_what_is_in_use(job):
+    """After a relink the new log names the keys and the policy set that it begins with, changed or not."""
+    for _ in range(2):
+        announce_keys(job.context)
+        announce(job.context)
+    job.store.set_log_aside()
+    for _ in range(2):
+        announce_keys(job.context)
+        announce(job.context)
+    assert job.kinds() == ["keys.in-use", "policies.in-use"]
+    assert bodies(job, "keys.in-use")[-1].keys() == {"actor", "fingerprint"}
+
+
+def test_going_back_to_an_earlier_policy_set_is_told(job):
+    """Each change of the set in use has an entry, a return to one that was in use before included."""
+    narrower = replace(job.context, policies=replace(job.context.policies, datasets={}))
+    for context in (job.context, narrower, job.context):
+        announce(context)
+    assert job.kinds().count("policies.in-use") == 3

@@ -256,6 +256,22 @@ def test_the_answer_outlives_the_results(job):
     assert [each.exchange for each in search(job).asked] == [str(exchange)]
 
 
+def test_the_answer_outlives_a_relink(job):
+    """What an earlier log tells of an exchange is told on, together with what the new log adds."""
+    told = released(job)
+    job.clock.advance(days=29)
+    straddling = job.submit(LIST + "\n").exchange
+    job.store.set_log_aside()
+    exchanges.cancel(job.context, job.analyst, straddling)
+    found = {each.exchange: each for each in search(job).asked}
+    assert found.keys() == {str(told), str(straddling)}
+    assert found[str(told)].outcome is Outcome.RELEASED
+    assert (found[str(told)].entries, len(found[str(told)].earlier_entries[1])) == ((), 4)
+    assert found[str(straddling)].outcome is Outcome.CANCELLED
+    assert found[str(straddling)].entries
+    assert found[str(straddling)].earlier_entries[1]
+
+
 def test_a_submission_that_never_committed_leaves_no_key(job):
     """The sweep destroys the sealed key of an exchange that is not there."""
 

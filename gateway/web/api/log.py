@@ -75,7 +75,7 @@ def read_entries(
     return logs.entries(wired.context, user, start, limit)
 
 
-@router.get("/find", response_model=models.LogPage, responses=problems(*USER, 422))
+@router.get("/find", response_model=models.LogPage, responses=problems(*USER, 404, 422))
 def find_entries(
     wired: Wired,
     user: Reviewer,
@@ -86,10 +86,13 @@ def find_entries(
         int | None, Query(ge=0, le=_MAX, description="Only entries older than this one")
     ] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    log: Annotated[
+        int | None, Query(ge=1, le=_MAX, description="Number of an earlier log, which a relink set aside")
+    ] = None,
 ) -> finding.Page:
-    """Entries in which all that is asked holds, newest first."""
+    """Entries in which all that is asked holds, newest first. Each use is logged."""
     return finding.find(
-        wired.review.context, user, wanted, first=first, last=last, before=before, limit=limit
+        wired.review.context, user, wanted, first=first, last=last, before=before, limit=limit, log=log
     )
 
 
