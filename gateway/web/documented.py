@@ -53,8 +53,10 @@ def problems(*statuses: int) -> Responses:
 
 
 def bytes_of(media_type: str, description: str) -> Responses:
-    """A 200 whose body is not JSON."""
-    schema = {"type": "string", "format": "binary"}
+    """A 200 whose body is written by the route itself."""
+    schema = (
+        {"type": "object"} if media_type == "application/json" else {"type": "string", "format": "binary"}
+    )
     return {200: {"description": description, "content": {media_type: {"schema": schema}}}}
 
 

@@ -89,6 +89,24 @@ def test_malformed_parameters_are_named_not_quoted(world, path, place, name):
     assert CANARY not in answer.text
 
 
+@pytest.mark.parametrize("day", ["0", "1767139200", "2026-12-31T00:00:00", "31/12/2026", "20261231"])
+@pytest.mark.parametrize(
+    ("method", "path", "name"),
+    [
+        ("GET", "/v1/log/article-30", "from"),
+        ("GET", "/v1/log/article-30", "to"),
+        ("GET", "/v1/log/find", "from"),
+        ("GET", "/v1/log/find", "to"),
+        ("POST", f"/v1/exchanges/{NOWHERE}/hold", "until"),
+    ],
+)
+def test_a_day_is_written_as_the_contract_says(world, method, path, name, day):
+    """A day is YYYY-MM-DD: a number is not taken for seconds since 1970, nor a moment for its day."""
+    answer = world.call("reviewer", method, path, params={"reason": "complaint", name: day})
+    (parameter,) = assert_problem(answer, 422, "malformed-request")["parameters"]
+    assert (parameter["place"], parameter["name"]) == ("query", name)
+
+
 def test_an_unforeseen_error_says_nothing(world, monkeypatch, log_lines):
     """An unknown exception gives a correlation id to the caller and to the log, and its text to neither."""
 
