@@ -1,6 +1,6 @@
 """Schemathesis against the gateway: every phase, as each kind of caller, over both documents that are served.
 
-`python -m web.attacks --cases 50000` (`make fuzz-api`) goes on, seed after seed, until so many cases were tried.
+`python -m web.attacks --cases 50000` (`make fuzz-api`) goes on, seed after seed, until so many were tried.
 """
 
 import argparse

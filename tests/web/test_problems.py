@@ -47,17 +47,6 @@ def test_what_does_not_exist_is_a_problem(world, method, path, status, code):
     assert path == "/" or path not in answer.text
 
 
-def test_every_answer_carries_the_headers(world):
-    """No answer, good or bad, may be cached, sniffed, framed or referred from."""
-    for caller, path in (("programme", "/v1/exchanges"), (None, "/v1/exchanges"), (None, "/none")):
-        headers = world.call(caller, "GET", path).headers
-        assert headers["cache-control"] == "no-store"
-        assert headers["x-content-type-options"] == "nosniff"
-        assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
-        assert headers["referrer-policy"] == "no-referrer"
-        assert "access-control-allow-origin" not in headers
-
-
 def test_a_missing_thing_and_another_s_thing_look_alike(world):
     """Whether an exchange exists can't be told from the answer to somebody who may not know."""
     exchange = world.submit().json()["exchange"]

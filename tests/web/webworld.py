@@ -228,7 +228,9 @@ class Call:
             caller, self.method, self.path, params=self.params, headers=headers, content=self.content
         )
 
-    def send_raw(self, world: World, caller: str | None, chunks: list[bytes]) -> RawCall:
+    def send_raw(
+        self, world: World, caller: str | None, chunks: list[bytes], scheme: str = "http"
+    ) -> RawCall:
         """Send the body in chunks of our own, without a declared length, and see how many were taken."""
         headers = {"host": "gateway"} | {name.lower(): value for name, value in self.headers.items()}
         headers |= {"content-type": self.type} if self.type else {}
@@ -238,7 +240,7 @@ class Call:
             "asgi": {"version": "3.0"},
             "http_version": "1.1",
             "method": self.method,
-            "scheme": "http",
+            "scheme": scheme,
             "path": self.path,
             "raw_path": self.path.encode(),
             "query_string": urlencode(self.params).encode(),
