@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	&& { echo $$p; break; }; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes
 
-.PHONY: help setup demo demo-febrl test test-long test-spark mutmut java check bench bench-linkage bench-attacks bench-spark policy-docs audit-wheel openapi clean
+.PHONY: help setup demo demo-febrl test test-long test-spark fuzz fuzz-api mutmut java check bench bench-linkage bench-attacks bench-spark policy-docs audit-wheel openapi clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
@@ -77,7 +77,17 @@ test-spark: java $(SPARK)/.setup ## the tests of the Spark engine; needs Java
 test-long: setup $(VENV)/.dev ## the long ones: kill, tamper, fuzz, mutation runs
 	@$(BIN)/python -m pytest -m "long" --timeout 3600
 	@$(BIN)/python tests/mutation.py
-	@$(MAKE) --no-print-directory mutmut
+	@$(MAKE) --no-print-directory fuzz fuzz-api mutmut
+
+FUZZ_MINUTES := 10
+
+fuzz: setup $(VENV)/.dev ## coverage-guided fuzzing of every parser, FUZZ_MINUTES=10 each
+	@$(BIN)/python tests/fuzz/run.py --seconds $$(( $(FUZZ_MINUTES) * 60 ))
+
+API_CASES := 50000
+
+fuzz-api: setup $(VENV)/.dev ## Schemathesis on the API's documents, API_CASES=50000 requests
+	@PYTHONPATH=tests:. $(BIN)/python -m web.attacks --cases $(API_CASES)
 
 mutmut: setup $(VENV)/.dev ## mutants of policies/decision.py, texts too; fails if one survives
 	@rm -rf mutants

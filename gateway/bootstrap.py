@@ -201,6 +201,7 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
                 on_answered=workflows.answered,
                 max_upload=settings.max_upload_mib * MEBIBYTE,
                 observer=telemetry,
+                behind_tls=settings.behind_tls,
             )
         finally:
             workflows.stop()
@@ -222,7 +223,12 @@ def searching(settings: Settings) -> Iterator[FastAPI]:
             way_out="Keep a copy of the gateway's there, in step like exchange-keys/*.tags",
         )
     with opened(settings, load_keys=FileIdentity.load) as installation:
-        yield create_review_app(installation.web, review=installation.review, observer=Telemetry(sys.stderr))
+        yield create_review_app(
+            installation.web,
+            review=installation.review,
+            observer=Telemetry(sys.stderr),
+            behind_tls=settings.behind_tls,
+        )
 
 
 @contextlib.contextmanager

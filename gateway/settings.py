@@ -49,6 +49,11 @@ class Settings(BaseSettings):
     token: SecretStr | None = None
     """The command line user's token."""
 
+    @property
+    def behind_tls(self) -> bool:
+        """Whether callers come by TLS that a proxy terminates."""
+        return self.unsafe_plain_http and not self.tls_certificate
+
     @model_validator(mode="after")
     def _a_url_for_each_role(self) -> Self:
         urls = (

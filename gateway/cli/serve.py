@@ -35,10 +35,8 @@ def serve(
             **SERVER_OPTIONS,
             ssl_certfile=settings.tls_certificate,
             ssl_keyfile=settings.tls_key,
-            timeout_keep_alive=30,
-            h11_max_incomplete_event_size=1 << 16,
         )
-        if settings.unsafe_plain_http and not settings.tls_certificate:
+        if settings.behind_tls:
             say("UNSAFE: plain HTTP (FLAGSTONE_UNSAFE_PLAIN_HTTP). A proxy before it must terminate TLS")
         say(f"Flagstone listens on {settings.host}:{listener.getsockname()[1]}")
         uvicorn.Server(config).run(sockets=[listener])

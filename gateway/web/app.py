@@ -13,10 +13,20 @@ from gateway.web.api import agent, erasure, exchanges, log, operations, review, 
 from gateway.web.documented import Documented
 from gateway.web.envelope import Envelope
 from gateway.web.observer import Observer
+from gateway.web.protocol import GuardedProtocol
 from gateway.web.wiring import Wiring
 
-SERVER_OPTIONS: Final[dict[str, Any]] = {"access_log": False, "server_header": False, "log_config": None}
-"""How uvicorn must be run: its own access log would show paths and queries, its header what we run."""
+SERVER_OPTIONS: Final[dict[str, Any]] = {
+    "access_log": False,  # it would show paths and queries
+    "server_header": False,  # it would show what we run
+    "log_config": None,
+    "http": GuardedProtocol,
+    "ws": "none",
+    "proxy_headers": False,  # nobody's word about who else is calling is taken
+    "timeout_keep_alive": 30,
+    "h11_max_incomplete_event_size": 1 << 16,  # bytes of a request's head
+}
+"""How uvicorn must be run."""
 
 _DESCRIPTION: Final = "One narrow question about families: is any of these indicators met?"
 
@@ -55,26 +65,32 @@ def create_app(
     on_answered: Callable[[ExchangeId], None],
     max_upload: int,
     observer: Observer,
+    behind_tls: bool = False,
 ) -> FastAPI:
     """The application, wired. Run it with `SERVER_OPTIONS`.
 
     `on_submitted` and `on_answered` (an answer or a refusal came) run in a worker thread after the commit,
-    also when a request is repeated. `max_upload` bounds a household list, in bytes.
+    also when a request is repeated. `max_upload` bounds a household list, in bytes. `behind_tls`: a proxy
+    terminates TLS before us.
     """
-    return _wired(bare_app(), Wiring(context, review, on_submitted, on_answered, max_upload, observer))
+    wiring = Wiring(context, review, on_submitted, on_answered, max_upload, observer)
+    return _wired(bare_app(), wiring, behind_tls=behind_tls)
 
 
-def create_review_app(context: Context, *, review: SearchContext, observer: Observer) -> FastAPI:
+def create_review_app(
+    context: Context, *, review: SearchContext, observer: Observer, behind_tls: bool = False
+) -> FastAPI:
     """The log and the operator's routes alone, for a process that serves reviewers apart from the gateway."""
 
     def never(_: ExchangeId) -> None:
         raise RuntimeError("no route of this process takes or answers an exchange")
 
-    return _wired(bare_app(log.router, operations.router), Wiring(context, review, never, never, 0, observer))
+    wiring = Wiring(context, review, never, never, 0, observer)
+    return _wired(bare_app(log.router, operations.router), wiring, behind_tls=behind_tls)
 
 
-def _wired(app: FastAPI, wiring: Wiring) -> FastAPI:
+def _wired(app: FastAPI, wiring: Wiring, *, behind_tls: bool) -> FastAPI:
     app.state.wiring = wiring
     problems.install(app)
-    app.add_middleware(Envelope, observer=wiring.observer)
+    app.add_middleware(Envelope, observer=wiring.observer, behind_tls=behind_tls)
     return app

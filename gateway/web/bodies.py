@@ -3,6 +3,7 @@
 Starlette's form parser is not used anywhere: it spools uploads over 1 MB to disk.
 """
 
+import asyncio
 from collections.abc import Collection
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -25,6 +26,18 @@ JSON: Final = ("application/json",)
 FORM: Final = ("application/x-www-form-urlencoded",)
 
 
+GRACE_SECONDS: Final = 30.0
+SLOWEST: Final = 16 * 1024
+"""Bytes a second, beyond the grace, that a body must come at: 64 MiB may take an hour."""
+
+
+class TooSlowError(BadInputError):
+    """The body comes so slowly that the connection is better used for another."""
+
+    code = "too-slow"
+    status = 408
+
+
 class WrongMediaTypeError(BadInputError):
     """The body is declared as something that this route does not read."""
 
@@ -38,16 +51,23 @@ async def read_body(request: Request, types: Collection[str], limit: int) -> lis
     Raises:
         WrongMediaTypeError: the declared type is not one of `types`, or the body is declared as compressed.
         TooLargeError: the body is over `limit` bytes; found from its declared length or while reading.
+        TooSlowError: it takes longer than `GRACE_SECONDS` and a second for each `SLOWEST` bytes that came.
     """
     _check_type(request, types)
     if _declared_length(request) > limit:
         raise _too_large(limit)
     chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
-        chunks.append(chunk)
+    began = asyncio.get_running_loop().time()
+    try:
+        async with asyncio.timeout_at(began + GRACE_SECONDS) as patience:
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise _too_large(limit)
+                chunks.append(chunk)
+                patience.reschedule(began + GRACE_SECONDS + size / SLOWEST)
+    except TimeoutError:
+        raise TooSlowError("the body came too slowly", place="body", way_out="Send it again") from None
     return chunks
 
 

@@ -13,13 +13,25 @@ from gateway.web.problems import unforeseen
 
 HEADERS: Final = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
 }
+"""Of every answer, whatever a route says."""
+CONTENT_POLICY: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+"""Of every answer that is no page: a page states its own."""
+_ONLY_TLS: Final = "max-age=31536000"  # a year (RFC 6797); whether subdomains speak TLS is not ours to say
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _CLIENT_LEFT: Final = 499  # nothing is sent; the number is for the metrics alone
+
+
+def protection(correlation: str, *, tls: bool) -> dict[str, str]:
+    """The headers of an answer to a caller who came by TLS or not."""
+    only_tls = {"Strict-Transport-Security": _ONLY_TLS} if tls else {}
+    return HEADERS | only_tls | {"X-Correlation-Id": correlation}
 
 
 class Envelope:
@@ -30,9 +42,11 @@ class Envelope:
     connection, so that a broken stream can't pass for a whole one.
     """
 
-    def __init__(self, app: ASGIApp, observer: Observer) -> None:
+    def __init__(self, app: ASGIApp, observer: Observer, *, behind_tls: bool = False) -> None:
+        """`behind_tls`: callers reach us by TLS that a proxy terminates, so that we don't see it."""
         self._app = app
         self._observer = observer
+        self._behind_tls = behind_tls
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -45,7 +59,9 @@ class Envelope:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message).update(HEADERS | {"X-Correlation-Id": correlation})
+                headers = MutableHeaders(scope=message)
+                headers.update(protection(correlation, tls=self._behind_tls or scope["scheme"] == "https"))
+                headers.setdefault("Content-Security-Policy", CONTENT_POLICY)
             await send(message)
 
         try:

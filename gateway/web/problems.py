@@ -109,7 +109,7 @@ async def _ours(request: Request, error: FlagstoneError) -> JSONResponse:
         request.app.state.wiring.observer.failed(correlation, error)
         return unforeseen(correlation)
     headers = challenge(request) if error.status == HTTPStatus.UNAUTHORIZED else {}
-    if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+    if error.status in {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT}:
         headers["Connection"] = "close"  # the rest of the body is never read
     return problem(error.code, error.status, str(error), correlation, extra=_details(error), headers=headers)
 

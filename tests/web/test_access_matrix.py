@@ -3,62 +3,95 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from web.webworld import a_world, operations, well_formed
+from fastapi import APIRouter, FastAPI
+from starlette.applications import Starlette
+from starlette.routing import Route
+from web.callers import everybody
+from web.webworld import a_world, operations, routes, well_formed
+
+from gateway.domain.exchange import Role
+from gateway.service.search_context import SearchContext
+from gateway.web.app import create_review_app
 
 MATRIX = tomllib.loads((Path(__file__).parent / "access_matrix.toml").read_text())
-CALLERS = {
-    "nobody": None,
-    "bad": "unknown",
-    "owner": "programme",
-    "other": "other programme",
-    "reviewer": "reviewer",
-    "operator": "operator",
-    "agent": "agent health",
-    "agent2": "agent police",
-    "gone": "revoked",
-    "gone2": "agent former",
-}
-CELLS = [
-    (route, caller, status)
-    for route, statuses in MATRIX["routes"].items()
-    for caller, status in zip(MATRIX["callers"], statuses, strict=True)
-]
+ROUTES = MATRIX["open"] | MATRIX["people"] | MATRIX["machines"]
+
+
+def status(route: str, like: str) -> int:
+    """What a caller who is `like` this must get."""
+    if route in MATRIX["open"]:
+        return MATRIX["open"][route]
+    kind = "people" if route in MATRIX["people"] else "machines"
+    return MATRIX[kind][route].get(like, MATRIX["callers"][like][kind])
+
+
+CELLS = [(route, caller) for route in ROUTES for caller in everybody()]
+REFUSED = {401, 403, 404}
 
 
 @pytest.fixture(scope="module")
 def standing():
     """A world with one exchange under way, and how to bring it back to that point."""
     world = a_world()
-    world.tokens["unknown"] = "fst_" + "A" * 43
-    exchange = world.sent()
+    exchange, now = world.sent(), world.clock()
     committed, secrets = world.store.committed.copy(), dict(world.context.exchange_keys.keys)
 
     def back() -> None:
+        world.clock.now = now
         world.store.committed = committed.copy()
         world.context.exchange_keys.keys = dict(secrets)
 
     return world, exchange, back
 
 
-def test_every_route_has_a_line():
-    """A route that the matrix does not know fails here, and so does a line without a route."""
-    assert set(MATRIX["routes"]) == set(operations())
+def test_every_route_has_a_line(world):
+    """A route that the matrix does not know fails here, documented or not; so does a line without a route."""
+    assert set(ROUTES) == routes(world.app)
+    assert set(operations()) <= set(ROUTES)
+    assert len(ROUTES) == sum(len(MATRIX[kind]) for kind in ("open", "people", "machines"))
 
 
-def test_every_kind_of_caller_is_tried():
-    """The matrix names exactly the callers that the test can play."""
-    assert MATRIX["callers"] == list(CALLERS)
+def test_the_route_table_shows_what_the_document_does_not():
+    """Routes that stand in no document, in an application within or under another method, are seen too."""
+    inner = Starlette(routes=[Route("/page", lambda request: None, methods=["GET", "POST"])])
+    routers = APIRouter()
+    routers.add_api_route("/hidden", lambda: None, include_in_schema=False)
+    outer = FastAPI(openapi_url=None)
+    outer.include_router(routers, prefix="/before")
+    outer.mount("/console", inner)
+    outer.mount("/assets", lambda scope, receive, send: None)
+    assert routes(outer) == {"GET /before/hidden", "GET /console/page", "POST /console/page", "MOUNT /assets"}
 
 
-@pytest.mark.parametrize(("route", "caller", "expected"), CELLS, ids=str)
-def test_access(standing, route, caller, expected):
+def test_reviewers_apart_get_no_route_of_their_own():
+    """The process that serves reviewers apart has routes of the matrix alone."""
+    world = a_world()
+    apart = create_review_app(
+        world.context,
+        review=SearchContext(world.context, world.context.search_seal, per_day=3),
+        observer=world.observer,
+    )
+    assert routes(apart) < set(ROUTES)
+
+
+def test_every_role_and_every_caller_is_tried():
+    """The matrix names exactly the callers that are played, and every role of a user is among them."""
+    assert {caller.like for caller in everybody()} == set(MATRIX["callers"])
+    assert {*Role} <= {"programme" if like == "owner" else like for like in MATRIX["callers"]}
+    named = {like for route in (MATRIX["people"] | MATRIX["machines"]).values() for like in route}
+    assert named <= set(MATRIX["callers"])
+
+
+@pytest.mark.parametrize(("route", "caller"), CELLS, ids=lambda each: getattr(each, "name", each))
+def test_access(standing, route, caller):
     """Each route answers each caller with the status that the matrix gives, and nobody else's data."""
     world, exchange, back = standing
     back()
-    request = replace(well_formed(route, exchange), headers={"Idempotency-Key": f"matrix-{caller}-{route}"})
-    answer = request.send(world, CALLERS[caller])
+    key = {"Idempotency-Key": f"matrix-{caller.name}-{route}"}
+    answer = caller.send(world, replace(well_formed(route, exchange), headers=key))
+    expected = status(route, caller.like)
     assert answer.status_code == expected, answer.text
-    if expected in {401, 403, 404} and route != "POST /v1/token":
+    if expected in REFUSED and route != "POST /v1/token":
         assert answer.headers["content-type"] == "application/problem+json"
         assert "health" not in answer.text
 
@@ -66,12 +99,13 @@ def test_access(standing, route, caller, expected):
 def test_a_refused_caller_changes_nothing(standing):
     """No call that is turned away leaves a trace in the store but the count of failed sign-ins."""
     world, exchange, back = standing
-    back()
-    before = world.store.committed
-    for route, caller, status in CELLS:
-        if status in {401, 403, 404} and route != "POST /v1/token":
-            well_formed(route, exchange).send(world, CALLERS[caller])
-    assert replace(world.store.committed, sign_ins={}) == replace(before, sign_ins={})
+    for route, caller in CELLS:
+        if status(route, caller.like) in REFUSED and route != "POST /v1/token":
+            back()
+            caller.act(world, caller.caller.who)
+            before = world.store.committed.copy()
+            replace(caller, act=lambda *_: None).send(world, well_formed(route, exchange))
+            assert replace(world.store.committed, sign_ins={}) == replace(before, sign_ins={})
 
 
 def test_a_stranger_s_body_is_not_read(standing):

@@ -1,7 +1,6 @@
 """The disclosure log, for reviewers alone."""
 
 from dataclasses import asdict
-from datetime import date
 from itertools import chain
 from typing import Annotated, Any, Final, TypeVar
 
@@ -216,8 +215,8 @@ async def _question(request: Request, model: type[_Question]) -> _Question:
 def read_article_30(
     wired: Wired,
     user: Reviewer,
-    since: Annotated[date | None, Query(alias="from", description="First day of the period")] = None,
-    until: Annotated[date | None, Query(alias="to", description="Last day of the period")] = None,
+    since: parameters.FirstDay = None,
+    until: parameters.LastDay = None,
 ) -> dict[str, Any]:
     """The record of processing (UK GDPR Article 30): policies, agreements, counts of the period."""
     return article30.record(processing(wired.context, user, since, until))
