@@ -52,6 +52,24 @@ class KeySettings(BaseSettings):
         """
         lock = KeyringLock.load(home / KEYRING, self.secret)
         others: dict[str, Backend] = {}
+        if self.pkcs11_module is not None:
+            from adapters.keys.hsm import HsmBackend  # noqa: PLC0415 - an extra
+
+            others["pkcs11"] = HsmBackend.open(
+                self.pkcs11_module, self.pkcs11_token, self._pin, self.keys_prefix
+            )
+        if self.vault_url:
+            from adapters.keys.vault import VaultBackend  # noqa: PLC0415 - an extra
+
+            others["vault"] = VaultBackend.open(
+                self.vault_url,
+                self._vault_token,
+                prefix=self.keys_prefix,
+                mount=self.vault_mount,
+                namespace=self.vault_namespace,
+                ca_file=self.vault_ca_file,
+                timeout=self.vault_timeout_seconds,
+            )
         if self.keys_in not in {"file", *others}:
             needs = {"pkcs11": "FLAGSTONE_PKCS11_MODULE", "vault": "FLAGSTONE_VAULT_URL"}[self.keys_in]
             raise ConfigurationError(f"needs {needs}", place="FLAGSTONE_KEYS_IN", way_out="See docs/keys.md")

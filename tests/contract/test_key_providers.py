@@ -7,17 +7,20 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from fake_keys import FakeKeys
+from softhsm import SoftHsm
+from vault_server import TOKEN, VaultServer
 
 from adapters.keys.held import check_usable
 from adapters.keys.lock import KeyringLock
 from adapters.keys.places import Places
+from adapters.keys.vault import VaultBackend
 from gateway.domain.errors import ConfigurationError, NotFoundError, VerificationError
 from gateway.key_ports import KeyProvider, KeyRef, Use, current
 from gateway.linkage.secret import one_time_public, x25519
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 PEER = b"\x05" * 32
-KINDS = ["fake", "raw files", "passphrase", "key file"]
+KINDS = ["fake", "raw files", "passphrase", "key file", "pkcs11", "vault"]
 Opened = Callable[[], KeyProvider]
 
 
@@ -28,6 +31,12 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Opened:
     if kind == "fake":
         fake = FakeKeys()
         return lambda: fake
+    (tmp_path / "keys").mkdir(mode=0o700)
+    if kind == "pkcs11":
+        token: SoftHsm = request.getfixturevalue("softhsm")
+        return lambda: Places(others={"pkcs11": token.backend()}, new="pkcs11").ring(tmp_path / "keys", {})
+    if kind == "vault":
+        return _at_vault(request, tmp_path / "keys")
     if kind != "raw files":
         source = "passphrase" if kind == "passphrase" else "key-file"
         KeyringLock.create(tmp_path / "keyring", source, lambda _: b"correct horse battery staple pony"[:32])
@@ -36,7 +45,22 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Opened:
         lock = KeyringLock.load(tmp_path / "keyring", lambda _: b"correct horse battery staple pony"[:32])
         return Places(lock).ring(tmp_path / "keys", {})
 
-    (tmp_path / "keys").mkdir(mode=0o700)
+    return anew
+
+
+def _at_vault(request: pytest.FixtureRequest, folder: Path) -> Opened:
+    server = VaultServer()
+
+    def closed() -> None:
+        server.close()
+        assert server.violations == []
+
+    request.addfinalizer(closed)
+
+    def anew() -> KeyProvider:
+        backend = VaultBackend.open(server.url, TOKEN.encode, prefix="tests")
+        return Places(others={"vault": backend}, new="vault").ring(folder, {})
+
     return anew
 
 
