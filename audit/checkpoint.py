@@ -10,10 +10,10 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final, Self, TypeVar
+from typing import ClassVar, Final, Protocol, Self, TypeVar
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from audit.errors import NoteError
 from audit.merkle import HASH_BYTES
@@ -30,17 +30,31 @@ _MARK = "— "  # an em dash and a space begin a signature line
 
 @dataclass(frozen=True, slots=True)
 class NoteVerifier:
-    """A public key by its name. Both stand in the text form (vkey): name+hex key id+base64(type ‖ key)."""
+    """A public key by its name. Both stand in the text form (vkey): name+hex key id+base64(type ‖ key).
+
+    `earlier`: keys of the same name that this one has taken the place of. Where a log's signature is asked
+    for, theirs counts too; the text form is without them.
+    """
 
     TYPE: ClassVar[bytes] = ED25519
     name: str
     key: bytes
+    earlier: tuple["NoteVerifier", ...] = ()
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise NoteError("key name: 1 to 200 characters, none of them white space or a plus")
         if len(self.key) != KEY_BYTES:
             raise NoteError(f"key: not {KEY_BYTES} bytes")
+        if any(each.name != self.name or each.earlier for each in self.earlier):
+            raise NoteError("earlier key: of another name, or with earlier keys of its own")
+        if len({self.key, *(each.key for each in self.earlier)}) <= len(self.earlier):
+            raise NoteError("earlier key: given twice")
+
+    @property
+    def keys(self) -> tuple["NoteVerifier", ...]:
+        """This key and the earlier ones."""
+        return (self, *self.earlier)
 
     @property
     def key_id(self) -> bytes:
@@ -81,27 +95,58 @@ class NoteVerifier:
             raise NoteError(f"the signature by {self.name} is wrong") from None
 
 
+class SigningKey(Protocol):
+    """An Ed25519 key, wherever its private half lives: in memory, a security module or a key service."""
+
+    def sign(self, data: bytes, /) -> bytes:
+        """The signature (RFC 8032 §5.1.6), 64 bytes."""
+
+    def public_key(self) -> Ed25519PublicKey: ...
+
+
+class Signer(Protocol):
+    """What a log signs its checkpoints with."""
+
+    @property
+    def verifier(self) -> NoteVerifier:
+        """The key, with those it took the place of; its name is the log's origin."""
+
+    def sign(self, text: str) -> bytes:
+        """The note: the text, an empty line, a signature line for each key in use.
+
+        Raise NoteError when the text does not end in a newline, or holds other control characters.
+        """
+
+
 class NoteSigner:
-    """Signs notes under a name. The private key stays inside."""
+    """`Signer` over keys that stay the same.
 
-    __slots__ = ("_private", "verifier")
+    `beside`: a key that `key` is taking the place of, which signs too while both are in use;
+    `earlier`: keys of this name that sign no more.
+    """
 
-    def __init__(self, name: str, private: Ed25519PrivateKey) -> None:
-        self._private = private
-        self.verifier = NoteVerifier(name, private.public_key().public_bytes_raw())
+    __slots__ = ("_keys", "verifier")
+
+    def __init__(
+        self, name: str, key: SigningKey, *beside: SigningKey, earlier: Sequence[NoteVerifier] = ()
+    ) -> None:
+        verifiers = [NoteVerifier(name, each.public_key().public_bytes_raw()) for each in (key, *beside)]
+        self._keys = tuple(zip(verifiers, (key, *beside), strict=True))
+        self.verifier = NoteVerifier(name, verifiers[0].key, (*verifiers[1:], *earlier))
 
     @property
     def name(self) -> str:
         return self.verifier.name
 
     def sign(self, text: str) -> bytes:
-        """The note: the text, an empty line, one signature line.
+        """The note, as `Signer.sign`.
 
         Raises:
             NoteError: the text does not end in a newline, or holds other control characters.
         """
         _check_text(text)
-        return text.encode() + b"\n" + signature_line(self.verifier, self._private.sign(text.encode()))
+        signed = [signature_line(verifier, key.sign(text.encode())) for verifier, key in self._keys]
+        return text.encode() + b"\n" + b"".join(signed)
 
 
 _Verifier = TypeVar("_Verifier", bound=NoteVerifier)
@@ -184,12 +229,12 @@ def signature_line(verifier: NoteVerifier, signature: bytes) -> bytes:
 
 
 def open_checkpoint(note: bytes, log: NoteVerifier) -> Checkpoint:
-    """The checkpoint in a note signed by the log's key, whose name is the origin.
+    """The checkpoint in a note signed by the log's key or an earlier one, whose name is the origin.
 
     Raises:
         NoteError: as `open_note`; or the origin is another log's.
     """
-    checkpoint = Checkpoint.parse(open_note(note, [log]))
+    checkpoint = Checkpoint.parse(open_note(note, log.keys))
     if checkpoint.origin != log.name:
         raise NoteError("checkpoint: of another log than its key")
     return checkpoint

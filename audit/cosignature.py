@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar, Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from audit.checkpoint import (
     Checkpoint,
     NoteVerifier,
+    SigningKey,
     open_checkpoint,
     signature_line,
     signatures_by,
@@ -50,13 +49,13 @@ class Cosignature:
 
 
 class Cosigner:
-    """Cosigns checkpoints under a name. The private key stays inside, and signs nothing else."""
+    """Cosigns checkpoints under a name, with a key that signs nothing else."""
 
-    __slots__ = ("_private", "verifier")
+    __slots__ = ("_key", "verifier")
 
-    def __init__(self, name: str, private: Ed25519PrivateKey) -> None:
-        self._private = private
-        self.verifier = WitnessVerifier(name, private.public_key().public_bytes_raw())
+    def __init__(self, name: str, key: SigningKey) -> None:
+        self._key = key
+        self.verifier = WitnessVerifier(name, key.public_key().public_bytes_raw())
 
     def cosign(self, note: bytes, at: datetime) -> bytes:
         """The signature line for a checkpoint. That its tree is consistent, the caller has checked.
@@ -66,7 +65,7 @@ class Cosigner:
         """
         text = unsafe_read_checkpoint(note).text
         seconds = int(at.timestamp())
-        signature = self._private.sign(_message(text, seconds).encode())
+        signature = self._key.sign(_message(text, seconds).encode())
         return signature_line(self.verifier, seconds.to_bytes(_TIME_BYTES, "big") + signature)
 
 

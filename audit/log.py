@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from audit.checkpoint import Checkpoint, NoteSigner, NoteVerifier, open_checkpoint
+from audit.checkpoint import Checkpoint, NoteVerifier, Signer, open_checkpoint
 from audit.entry import Entry
 from audit.errors import EntryError, ProofError, StoreError
 from audit.merkle import (
@@ -27,14 +27,14 @@ class Log:
     somewhere else takes nothing on its word.
     """
 
-    def __init__(self, store: Store, signer: NoteSigner, head: Head | None = None) -> None:
+    def __init__(self, store: Store, signer: Signer, head: Head | None = None) -> None:
         self._store = store
         self._signer = signer
         self.head = head
 
     @property
     def verifier(self) -> NoteVerifier:
-        """The key that signs its checkpoints."""
+        """The key that signs its checkpoints, with those it took the place of."""
         return self._signer.verifier
 
     def append(self, entries: Sequence[Entry]) -> int:
@@ -113,4 +113,4 @@ class Log:
         return present
 
     def _signed(self, size: int, root: bytes) -> bytes:
-        return self._signer.sign(Checkpoint(self._signer.name, size, root).text)
+        return self._signer.sign(Checkpoint(self.verifier.name, size, root).text)

@@ -18,12 +18,12 @@ from adapters.keys.files import (
     FileIdentity,
     FilePartyKeys,
     create_party_keys,
-    create_signer,
-    load_signer,
 )
+from adapters.keys.logkey import LogSigner, create_signer, load_signer
+from adapters.keys.places import Places
 from adapters.keys.search import FileSearchKey, FileSearchSeal, create_search_key
+from adapters.keys.settings import read_key_settings
 from adapters.transports.mailbox import MailboxTransport
-from audit.checkpoint import NoteSigner
 from gateway.db.embedded import EmbeddedPostgres
 from gateway.db.engine import make_engine
 from gateway.db.roles import Urls
@@ -76,9 +76,10 @@ def create_keys(home: Path, slug: str, name: str) -> Identity:
         ConflictError: there are keys already.
     """
     _create_home(home)
-    keys = create_party_keys(home / "keys", slug, name)
-    create_signer(home / "log-key", f"flagstone/{slug}")
-    create_search_key(home / _SEARCH_KEY)
+    places = key_places(home)
+    keys = create_party_keys(home / "keys", slug, name, places)
+    create_signer(home / "log-key", f"flagstone/{slug}", places)
+    create_search_key(home / _SEARCH_KEY, places)
     return keys.identity
 
 
@@ -88,7 +89,7 @@ def create_search_keys(home: Path) -> None:
     Raises:
         ConflictError: there is one already.
     """
-    create_search_key(home / _SEARCH_KEY)
+    create_search_key(home / _SEARCH_KEY, key_places(home))
 
 
 def council_identity(home: Path) -> Identity:
@@ -97,18 +98,27 @@ def council_identity(home: Path) -> Identity:
     Raises:
         ConfigurationError: there are none, or they are open to others.
     """
-    return FilePartyKeys.load(home / "keys").identity
+    return FileIdentity.load(home / "keys").identity
 
 
-def log_signer(home: Path) -> NoteSigner:
-    return load_signer(home / "log-key")
+def key_places(home: Path) -> Places:
+    """Where the keys of a home may live, by the environment.
+
+    Raises:
+        ConfigurationError: a setting is missing or malformed.
+    """
+    return read_key_settings().places(home)
+
+
+def log_signer(home: Path) -> LogSigner:
+    return load_signer(home / "log-key", key_places(home))
 
 
 @contextlib.contextmanager
 def opened(
     settings: Settings,
     decorate: Callable[[Context], Context] = as_wired,
-    load_keys: Callable[[Path], PartyKeys] = FilePartyKeys.load,
+    load_keys: Callable[[Path, Places], PartyKeys] = FilePartyKeys.load,
 ) -> Iterator[Installation]:
     """Start or find the database, and wire everything to it. `decorate` may wrap the ports of each context.
 
@@ -117,10 +127,11 @@ def opened(
         StoreUnavailableError: the database can't be reached.
         RolledBackError: its log is behind what a witness has cosigned.
     """
-    keys = load_keys(settings.home / "keys")
-    signer = log_signer(settings.home)
-    seal = FileSearchSeal.load(settings.home / _SEARCH_KEY)
-    search_key = FileSearchKey(settings.search_key or settings.home / _SEARCH_KEY)
+    places = key_places(settings.home)
+    keys = load_keys(settings.home / "keys", places)
+    signer = load_signer(settings.home / "log-key", places)
+    seal = FileSearchSeal.load(settings.home / _SEARCH_KEY, places)
+    search_key = FileSearchKey(settings.search_key or settings.home / _SEARCH_KEY, places)
     own = [settings.policies] if settings.policies else []
     policies = load(builtin(), *own, on=legal_date(now()))
     with database_urls(settings) as urls, contextlib.ExitStack() as engines:
@@ -222,13 +233,18 @@ def searching(settings: Settings) -> Iterator[FastAPI]:
             place="FLAGSTONE_HOME",
             way_out="Keep a copy of the gateway's there, in step like exchange-keys/*.tags",
         )
-    with opened(settings, load_keys=FileIdentity.load) as installation:
+    with opened(settings, load_keys=_identity_alone) as installation:
         yield create_review_app(
             installation.web,
             review=installation.review,
             observer=Telemetry(sys.stderr),
             behind_tls=settings.behind_tls,
         )
+
+
+def _identity_alone(folder: Path, places: Places) -> FileIdentity:
+    del places  # it needs no private key
+    return FileIdentity.load(folder)
 
 
 @contextlib.contextmanager

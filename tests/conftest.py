@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 
 os.environ.pop("COLUMNS", None)  # Rich keeps the width it was imported under; tests set their own
 
-pytest_plugins = ["postgres_fixtures"]
+pytest_plugins = ["postgres_fixtures", "softhsm"]
 
 _MAY_SKIP = (
     # who runs the tests, not what is installed

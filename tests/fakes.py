@@ -14,12 +14,14 @@ from uuid import UUID, uuid4
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from fake_keys import FakeKeys
 from fake_store import FakeStore, FakeUnitOfWork, Hooks
 
-from adapters.keys.search import FileSearchSeal, opener_of
+from adapters.keys.search import SEARCH, FileSearchSeal, opener_of
 from gateway.domain.errors import ConflictError, NotFoundError, VerificationError
 from gateway.domain.exchange import Exchange, ExchangeId, Granularity, Role, Status
 from gateway.domain.identity import Identity
+from gateway.key_ports import Use
 from gateway.ports import AgreementRecord, Partner, PrekeyRecord, User
 
 __all__ = [
@@ -129,8 +131,9 @@ class FakeSearchKey:
     """`gateway.review_ports.SearchSeal` and `SearchKey` in one; `gone`: the private half is away."""
 
     def __init__(self) -> None:
-        self._private = X25519PrivateKey.generate()
-        self._seal = FileSearchSeal(self._private.public_key())
+        self._keys = FakeKeys()
+        self._keys.create(SEARCH, Use.AGREE, datetime(2026, 1, 1, tzinfo=UTC))
+        self._seal = FileSearchSeal(self._keys)
         self.gone = False
 
     def seal(self, exchange: ExchangeId, key: bytes) -> bytes:
@@ -139,7 +142,7 @@ class FakeSearchKey:
     def opener(self) -> Callable[[ExchangeId, bytes], bytes]:
         if self.gone:
             raise NotFoundError("there is no such key", place="key folder")
-        return opener_of(self._private)
+        return opener_of(self._keys, self._keys.known(SEARCH))
 
 
 class FakePartyKeys:

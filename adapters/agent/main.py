@@ -26,10 +26,9 @@ from adapters.keys.files import (
     FilePartyKeys,
     FilePrekeys,
     create_party_keys,
-    create_signer,
-    load_signer,
-    witness_cosigner,
 )
+from adapters.keys.logkey import create_signer, load_signer, witness_cosigner
+from adapters.keys.settings import read_key_settings
 from adapters.registers.opening import Kind, open_register
 from adapters.registers.register import Register
 from adapters.transports.mailbox import MailboxClient
@@ -93,9 +92,10 @@ def initialise(
     if (home / FILE).exists():
         raise ConflictError("there is an agent in this folder", place=FILE, way_out="Use another folder")
     _make_folder(home)
-    identity = create_party_keys(home / "keys", slug, name).identity
-    create_signer(home / "log-key", f"flagstone/{slug}/agent")
-    witness_cosigner(home / "witness-key", witness_name(slug))
+    places = read_key_settings().places(home)
+    identity = create_party_keys(home / "keys", slug, name, places).identity
+    create_signer(home / "log-key", f"flagstone/{slug}/agent", places)
+    witness_cosigner(home / "witness-key", witness_name(slug), places)
     FileStore.create(home / "log").close()
     _write_new(home / "identity.json", json.dumps(identity.to_json(), indent=1))
     _write_new(home / _COUNCIL, json.dumps(pinned.to_json(), indent=1))
@@ -112,14 +112,15 @@ def opened(home: Path) -> Iterator[Opened]:
         ConfigurationError: there is none, or a file is missing, damaged or open to others.
     """
     settings = read_settings(home)
-    keys = FilePartyKeys.load(home / "keys")
+    places = read_key_settings().places(home)
+    keys = FilePartyKeys.load(home / "keys", places)
     council = _identity((home / _COUNCIL).read_bytes())
     with _store(home / "log") as store, http_client(settings.gateway.url, settings.gateway.ca_file) as http:
-        signer = load_signer(home / "log-key")
+        signer = load_signer(home / "log-key", places)
         log = Log(store, signer)
         wire = Wire(http, SignIn(keys, council.slug, now, secrets.token_bytes))
         journal = Journal(log, Tray(home / "openings"), keys.identity.slug, now, secrets.token_bytes)
-        cosigner = witness_cosigner(home / "witness-key", witness_name(keys.identity.slug))
+        cosigner = witness_cosigner(home / "witness-key", witness_name(keys.identity.slug), places)
         register = settings.source(home)
 
         def open_now(today: date) -> Register:

@@ -1,65 +1,54 @@
-"""Keys in files: an organisation's own, those of exchanges, an agent's prekeys and the log's."""
+"""Keys in a home's folders: an organisation's own, those of exchanges, and an agent's prekeys."""
 
 import json
 import re
+import secrets
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Self
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-
 from adapters.keys.folder import SecretFolder
-from audit.checkpoint import NoteSigner
-from audit.cosignature import Cosigner
+from adapters.keys.held import HeldKey, check_usable
+from adapters.keys.places import Places
+from adapters.keys.ring import Keyring
 from gateway.bundle.jws import sign_jws
 from gateway.domain.errors import BadInputError, ConfigurationError, ConflictError, NotFoundError
 from gateway.domain.exchange import ExchangeId
 from gateway.domain.identity import Identity
+from gateway.key_ports import KeyInfo, KeyProvider, Use
 from gateway.linkage.secret import one_time_public, x25519
 
 _KEY_BYTES: Final = 32
 _IDENTITY: Final = "identity.json"
-_LOG_KEY: Final = "log.json"
-_WITNESS_KEY: Final = "witness.key"
 _SECRET_NAME: Final = re.compile(r"[a-z0-9-]{1,64}")
+PARTY: Final = {"signing": Use.SIGN, "exchange": Use.AGREE, "auth": Use.SIGN}
+"""An organisation's kinds of key: the parts of its identity, each with generations."""
 
 
 class FilePartyKeys:
-    """`PartyKeys` over one folder: `identity.json` and three files of 32 raw bytes."""
+    """`PartyKeys`: `identity.json` in a folder, and its private keys wherever the folder's ring has them.
 
-    def __init__(
-        self, identity: Identity, signing: Ed25519PrivateKey, auth: Ed25519PrivateKey, exchange: bytes
-    ) -> None:
+    The identity says which generation of each kind is in use: the one whose public half it names.
+    """
+
+    def __init__(self, identity: Identity, provider: KeyProvider) -> None:
         self._identity = identity
-        self._signing = signing
-        self._auth = auth
-        self._exchange = exchange
+        self._provider = provider
+        self._keys = {kind: _named(provider, identity, kind) for kind in PARTY}
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read and cross-check the keys.
+    def load(cls, folder: Path, places: Places = Places()) -> Self:  # noqa: B008 (frozen)
+        """Read the identity, and use each key once.
 
         Raises:
-            ConfigurationError: the folder or a file is missing, open to others or damaged, or the private
+            ConfigurationError: the folder or a key is missing, open to others or damaged, or the private
                 keys are not those of the identity.
         """
-        secrets = SecretFolder(folder)
-        try:
-            identity = Identity.from_json(json.loads(secrets.get(_IDENTITY)))
-            signing, exchange, auth = (_raw_key(secrets, f"{name}.key") for name in _PARTS)
-        except NotFoundError:
-            raise ConfigurationError("a key file is missing", place="keys", way_out="Make the keys") from None
-        except (BadInputError, ValueError):
-            raise ConfigurationError("the identity document is damaged", place="keys") from None
-        keys = cls(
-            identity,
-            Ed25519PrivateKey.from_private_bytes(signing),
-            Ed25519PrivateKey.from_private_bytes(auth),
-            exchange,
-        )
-        keys._check()
+        ring = party_ring(folder, places)
+        keys = cls(FileIdentity.load(folder).identity, ring)
+        for info in keys._keys.values():
+            check_usable(ring, info)
         return keys
 
     @property
@@ -67,25 +56,28 @@ class FilePartyKeys:
         return self._identity
 
     def sign(self, payload: bytes, typ: str) -> str:
-        return sign_jws(payload, typ, self._signing)
+        return sign_jws(payload, typ, HeldKey(self._provider, self._keys["signing"]))
 
     def sign_in(self, payload: bytes, typ: str) -> str:
-        return sign_jws(payload, typ, self._auth)
+        return sign_jws(payload, typ, HeldKey(self._provider, self._keys["auth"]))
 
     def agree(self, peer: bytes) -> bytes:
-        return x25519(self._exchange, peer)
+        return self._provider.agree(self._keys["exchange"].ref, peer)
 
     def __repr__(self) -> str:
         return f"FilePartyKeys({self._identity.slug})"
 
-    def _check(self) -> None:
-        public = (
-            self._signing.public_key().public_bytes_raw(),
-            one_time_public(self._exchange),
-            self._auth.public_key().public_bytes_raw(),
-        )
-        if public != (self._identity.signing, self._identity.exchange, self._identity.auth):
-            raise ConfigurationError("the private keys are not those of the identity", place="keys")
+
+def party_ring(folder: Path, places: Places = Places()) -> Keyring:  # noqa: B008
+    """The generations of an organisation's keys."""
+    return places.ring(folder, PARTY)
+
+
+def _named(provider: KeyProvider, identity: Identity, kind: str) -> KeyInfo:
+    for info in provider.known(kind):
+        if info.public == getattr(identity, kind):
+            return info
+    raise ConfigurationError("the private keys are not those of the identity", place="keys")
 
 
 class FileIdentity:
@@ -126,34 +118,28 @@ def _no_private_key() -> ConfigurationError:
     return ConfigurationError("this process holds no private key of the organisation", place="keys")
 
 
-_PARTS: Final = ("signing", "exchange", "auth")
-
-
-def create_party_keys(folder: Path, slug: str, name: str) -> FilePartyKeys:
+def create_party_keys(folder: Path, slug: str, name: str, places: Places = Places()) -> FilePartyKeys:  # noqa: B008
     """Make an organisation's three key pairs in `folder` (made 0700 if missing).
 
     Raises:
         BadInputError: the slug or the name is not fit.
         ConflictError: the folder holds an identity already. Keys are never overwritten.
     """
-    private: dict[str, Ed25519PrivateKey | X25519PrivateKey] = {
-        "signing": Ed25519PrivateKey.generate(),
-        "exchange": X25519PrivateKey.generate(),
-        "auth": Ed25519PrivateKey.generate(),
-    }
-    public = {part: key.public_key().public_bytes_raw() for part, key in private.items()}
-    identity = Identity(slug=slug, name=name, **public)
-    secrets = SecretFolder(folder)
-    secrets.create()
-    if _IDENTITY in secrets.names():
+    Identity(slug=slug, name=name, **dict.fromkeys(PARTY, bytes(32)))  # refuses what is not fit
+    files = SecretFolder(folder)
+    files.create()
+    if _IDENTITY in files.names():
         raise ConflictError("there are keys already", place="keys", way_out="Use another folder")
-    for part in private:
-        # without an identity document a key file is the leftover of a creation that never ended
-        secrets.destroy(f"{part}.key")
-    secrets.put({f"{part}.key": key.private_bytes_raw() for part, key in private.items()})
+    ring = party_ring(folder, places)
+    for left in ring.known():
+        # without an identity document a key is the leftover of a creation that never ended
+        if left.ref.kind in PARTY:
+            ring.destroy(left.ref, datetime.now(UTC))
+    public = {kind: ring.create(kind, use, datetime.now(UTC)).public for kind, use in PARTY.items()}
+    identity = Identity(slug=slug, name=name, **public)
     # commit point: the identity comes last, so that a folder that has one has all its keys
-    secrets.put({_IDENTITY: json.dumps(identity.to_json(), indent=1).encode()})
-    return FilePartyKeys.load(folder)
+    files.put({_IDENTITY: json.dumps(identity.to_json(), indent=1).encode()})
+    return FilePartyKeys.load(folder, places)
 
 
 class FileExchangeKeys:
@@ -186,9 +172,9 @@ class FilePrekeys:
 
     def make(self, count: int) -> list[tuple[str, bytes]]:
         """`count` new pairs, durable on return: (id, X25519 public key)."""
-        made = {str(uuid.uuid4()): X25519PrivateKey.generate() for _ in range(count)}
-        self._secrets.put({prekey: private.private_bytes_raw() for prekey, private in made.items()})
-        return [(prekey, private.public_key().public_bytes_raw()) for prekey, private in made.items()]
+        made = {str(uuid.uuid4()): secrets.token_bytes(_KEY_BYTES) for _ in range(count)}
+        self._secrets.put(made)
+        return [(prekey, one_time_public(private)) for prekey, private in made.items()]
 
     def agree(self, prekey: str, peer: bytes) -> bytes:
         """X25519 of the prekey with `peer`, 32 bytes.
@@ -210,56 +196,6 @@ class FilePrekeys:
 
     def ids(self) -> list[str]:
         return self._secrets.names()
-
-
-def create_signer(folder: Path, name: str) -> NoteSigner:
-    """Make the log's key under the origin `name` (C2SP signed-note), once.
-
-    Raises:
-        ConflictError: there is a log key already: another would look like a fork.
-    """
-    secrets = SecretFolder(folder)
-    secrets.create()
-    seed = Ed25519PrivateKey.generate().private_bytes_raw().hex()
-    document = {"type": "flagstone/log-key/v1", "name": name, "seed": seed}
-    secrets.put({_LOG_KEY: json.dumps(document).encode()})
-    return load_signer(folder)
-
-
-def load_signer(folder: Path) -> NoteSigner:
-    """The log's signer.
-
-    Raises:
-        ConfigurationError: the key is missing, open to others or damaged.
-    """
-    try:
-        document = json.loads(SecretFolder(folder).get(_LOG_KEY))
-        seed = bytes.fromhex(document["seed"])
-        return NoteSigner(document["name"], Ed25519PrivateKey.from_private_bytes(seed))
-    except NotFoundError:
-        raise ConfigurationError("the log's key is missing", place="keys", way_out="Make it first") from None
-    except (ValueError, KeyError, TypeError):
-        raise ConfigurationError("the log's key file is damaged", place="keys") from None
-
-
-def witness_cosigner(folder: Path, name: str) -> Cosigner:
-    """A witness' own key, made at its first use: it signs cosignatures and nothing else.
-
-    Raises:
-        ConfigurationError: the key is open to others or damaged.
-    """
-    secrets = SecretFolder(folder)
-    secrets.create()
-    if _WITNESS_KEY not in secrets.names():
-        secrets.put({_WITNESS_KEY: Ed25519PrivateKey.generate().private_bytes_raw()})
-    return Cosigner(name, Ed25519PrivateKey.from_private_bytes(_raw_key(secrets, _WITNESS_KEY)))
-
-
-def _raw_key(secrets: SecretFolder, name: str) -> bytes:
-    key = secrets.get(name)
-    if len(key) != _KEY_BYTES:
-        raise ConfigurationError("a key file is not 32 bytes", place="keys", way_out="Restore it")
-    return key
 
 
 def _exchange_file(exchange: ExchangeId, name: str) -> str:

@@ -1,12 +1,13 @@
 """A folder of small secret files, each written whole or not at all, readable by its owner alone."""
 
 import contextlib
+import fcntl
 import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -74,6 +75,15 @@ class SecretFolder:
         finally:
             draft.unlink(missing_ok=True)
 
+    def replace(self, name: str, secret: bytes) -> None:
+        """Put a secret into the place of another, in one step: a crash leaves the one or the other."""
+        final = self._path(name)
+        draft = self._folder / f".{name}~{os.getpid()}"
+        draft.unlink(missing_ok=True)
+        _write_new(draft, secret)
+        draft.rename(final)  # commit point
+        self._sync()
+
     def get(self, name: str) -> bytes:
         """Read a secret.
 
@@ -83,19 +93,20 @@ class SecretFolder:
         """
         self.check()
         try:
-            handle = os.open(self._path(name), _READ)
+            return read_own_file(self._path(name), "key file")
         except FileNotFoundError:
             raise NotFoundError("there is no such key", place="key folder") from None
-        except OSError:
-            raise _unsafe("a key file can't be opened as a plain file", "Replace links by files") from None
-        try:
-            status = os.fstat(handle)
-            if not stat.S_ISREG(status.st_mode):
-                raise _unsafe("a key file is not a plain file", "Replace it by the file itself")
-            _check_owner(status, "key file", "chmod 600")
-            return os.read(handle, _MAX_FILE)
-        finally:
-            os.close(handle)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes that ask for the same out while the block lasts."""
+        with _opened_folder(self._folder) as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+    def made(self, name: str) -> datetime:
+        """When a secret was put, by the file system's clock."""
+        return datetime.fromtimestamp(self._path(name).stat().st_mtime, UTC)
 
     def destroy(self, name: str) -> None:
         """Remove a secret and any draft of it that a crash left. Idempotent."""
@@ -124,6 +135,31 @@ class SecretFolder:
     def _sync(self) -> None:
         with _opened_folder(self._folder) as handle:
             os.fsync(handle)
+
+
+def read_own_file(path: Path, what: str) -> bytes:
+    """A small file that is a plain one, ours, and closed to everybody else.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ConfigurationError: it is a link or no plain file, another's, open to others, or too large.
+    """
+    try:
+        handle = os.open(path, _READ)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        raise _unsafe(f"the {what} can't be opened as a plain file", "Replace links by files") from None
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise _unsafe(f"the {what} is not a plain file", "Replace it by the file itself")
+        _check_owner(status, what, "chmod 600")
+        if status.st_size > _MAX_FILE:
+            raise _unsafe(f"the {what} is larger than {_MAX_FILE} bytes", "Name the right file")
+        return os.read(handle, _MAX_FILE)
+    finally:
+        os.close(handle)
 
 
 @contextmanager

@@ -1,29 +1,37 @@
-"""The reviewer's search key in files: HPKE (RFC 9180) with X25519, HKDF-SHA-256 and AES-256-GCM, base mode.
+"""The reviewer's search key: HPKE (RFC 9180) with X25519, HKDF-SHA-256 and AES-256-GCM, base mode.
 
-Two files in a folder of their own. The gateway seals with `public.key`; `private.key` opens, and may be kept
-elsewhere: where it is missing, nobody can search by subject.
+A folder of its own holds the public halves, and the private ones where nothing else is set up. Whoever seals
+needs the public halves only; where a private half is missing, nobody can search by what was sealed for it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
-
+from adapters.keys import hpke
 from adapters.keys.folder import SecretFolder
+from adapters.keys.places import Places
+from adapters.keys.ring import Keyring
 from gateway.domain import labels
 from gateway.domain.errors import ConfigurationError, ConflictError, NotFoundError, VerificationError
 from gateway.domain.exchange import ExchangeId
+from gateway.key_ports import KeyInfo, KeyProvider, Use, current
 
-_SUITE: Final = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+SEARCH: Final = "search"
 _PUBLIC: Final = "public.key"
-_PRIVATE: Final = "private.key"
+_STEMS: Final = {SEARCH: "private"}
 _KEY_BYTES: Final = 32
+_STAMP: Final = b"flagstone/search-key/"
+"""Before what was sealed for a later generation than the first: + generation, 2 bytes."""
 
 
-def create_search_key(folder: Path) -> None:
+def search_ring(folder: Path, places: Places = Places()) -> Keyring:  # noqa: B008 (frozen)
+    """The generations of a search key."""
+    return places.ring(folder, {SEARCH: Use.AGREE}, _STEMS)
+
+
+def create_search_key(folder: Path, places: Places = Places()) -> None:  # noqa: B008
     """Make the key pair, once.
 
     Raises:
@@ -31,61 +39,95 @@ def create_search_key(folder: Path) -> None:
     """
     secrets = SecretFolder(folder)
     secrets.create()
-    if _PUBLIC in secrets.names():
+    ring = search_ring(folder, places)
+    if ring.known(SEARCH) or _PUBLIC in secrets.names():
         raise ConflictError("there is a search key already", place="search key")
-    secrets.destroy(_PRIVATE)  # of a creation that never ended
-    private = X25519PrivateKey.generate()
-    secrets.put({_PRIVATE: private.private_bytes_raw()})
     # commit point: nothing is sealed before the public half is there
-    secrets.put({_PUBLIC: private.public_key().public_bytes_raw()})
+    ring.create(SEARCH, Use.AGREE, datetime.now(UTC))
 
 
 class FileSearchSeal:
-    """`gateway.review_ports.SearchSeal`."""
+    """`gateway.review_ports.SearchSeal`: seals for the newest generation, looked up each time."""
 
-    def __init__(self, public: X25519PublicKey) -> None:
-        self._public = public
+    def __init__(self, ring: KeyProvider, before: SecretFolder | None = None) -> None:
+        """`before`: where a public half of before there were descriptions may lie."""
+        self._ring = ring
+        self._before = before
 
     @classmethod
-    def load(cls, folder: Path) -> "FileSearchSeal":
+    def load(cls, folder: Path, places: Places = Places()) -> "FileSearchSeal":  # noqa: B008
         """Read the public half.
 
         Raises:
             ConfigurationError: it is missing, open to others or damaged.
         """
-        try:
-            if folder.exists():
-                return cls(X25519PublicKey.from_public_bytes(_raw(SecretFolder(folder), _PUBLIC)))
-        except NotFoundError:
-            pass
-        raise ConfigurationError(
-            "the reviewer's search key is missing", place="keys", way_out="Make it: flagstone keys search"
-        )
+        if folder.exists():
+            seal = cls(search_ring(folder, places), SecretFolder(folder))
+            seal._newest()
+            return seal
+        raise _missing()
 
     def seal(self, exchange: ExchangeId, key: bytes) -> bytes:
-        return _SUITE.encrypt(key, self._public, info=labels.SEARCH_SEAL + exchange.bytes)
+        generation, public = self._newest()
+        sealed = hpke.seal(public, key, labels.SEARCH_SEAL + exchange.bytes)
+        return sealed if generation == 1 else _STAMP + generation.to_bytes(2, "big") + sealed
+
+    def _newest(self) -> tuple[int, bytes]:
+        if self._ring.known(SEARCH):
+            newest = current(self._ring, SEARCH)
+            return newest.ref.generation, newest.public
+        try:
+            if self._before is not None:
+                return 1, _raw(self._before, _PUBLIC)
+        except NotFoundError:
+            pass
+        raise _missing()
 
 
 class FileSearchKey:
-    """`gateway.review_ports.SearchKey`: the file is read anew for each search."""
+    """`gateway.review_ports.SearchKey`: the keys are looked up anew for each search."""
 
-    def __init__(self, folder: Path) -> None:
-        self._secrets = SecretFolder(folder)
+    def __init__(self, folder: Path, places: Places = Places()) -> None:  # noqa: B008
+        self._ring = search_ring(folder, places)
 
     def opener(self) -> Callable[[ExchangeId, bytes], bytes]:
-        return opener_of(X25519PrivateKey.from_private_bytes(_raw(self._secrets, _PRIVATE)))
+        keys = [key for key in self._ring.known(SEARCH) if not key.destroyed]
+        if not keys:
+            raise NotFoundError("there is no search key here", place="search key")
+        self._ring.agree(keys[-1].ref, keys[-1].public)  # raises where the private half is elsewhere
+        return opener_of(self._ring, keys)
 
 
-def opener_of(private: X25519PrivateKey) -> Callable[[ExchangeId, bytes], bytes]:
-    """What opens keys sealed for a private key's public half."""
+def opener_of(ring: KeyProvider, keys: Sequence[KeyInfo]) -> Callable[[ExchangeId, bytes], bytes]:
+    """What opens keys sealed for any of these generations' public halves."""
+    by_generation = {key.ref.generation: key for key in keys}
 
     def opened(exchange: ExchangeId, sealed: bytes) -> bytes:
+        generation, body = sealed_for(sealed)
+        key = by_generation.get(generation)
         try:
-            return _SUITE.decrypt(sealed, private, info=labels.SEARCH_SEAL + exchange.bytes)
-        except (InvalidTag, ValueError):
-            raise VerificationError("a key of search tags does not open", place="subject search") from None
+            if key is not None:
+                agree = lambda peer: ring.agree(key.ref, peer)  # noqa: E731 - bound to this key
+                return hpke.open_sealed(agree, key.public, body, labels.SEARCH_SEAL + exchange.bytes)
+        except (VerificationError, NotFoundError):
+            pass
+        raise VerificationError("a key of search tags does not open", place="subject search")
 
     return opened
+
+
+def sealed_for(sealed: bytes) -> tuple[int, bytes]:
+    """For which generation something was sealed, and what was."""
+    if not sealed.startswith(_STAMP):
+        return 1, sealed
+    rest = sealed.removeprefix(_STAMP)
+    return int.from_bytes(rest[:2], "big"), rest[2:]
+
+
+def _missing() -> ConfigurationError:
+    return ConfigurationError(
+        "the reviewer's search key is missing", place="keys", way_out="Make it: flagstone keys search"
+    )
 
 
 def _raw(secrets: SecretFolder, name: str) -> bytes:

@@ -3,13 +3,14 @@
 The algorithm is ours and the key is the pinned identity's; the header may confirm both and choose neither.
 """
 
-from typing import Final
+from typing import Any, Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from joserfc.errors import BadSignatureError, DecodeError, ExceededSizeError, JoseError
 from joserfc.jwk import OKPKey
 from joserfc.jws import CompactSignature, JWSRegistry, extract_compact, serialize_compact, validate_compact
 
+from audit.checkpoint import SigningKey
 from gateway.bundle.errors import (
     MalformedError,
     OversizeError,
@@ -38,10 +39,22 @@ class _Registry(JWSRegistry):
 _REGISTRY: Final = _Registry(algorithms=[ALGORITHM])
 
 
-def sign_jws(payload: bytes, typ: str, private: Ed25519PrivateKey) -> str:
+class _HeldKey(OKPKey):
+    """The library's key with the public half alone; what signs is asked where it lives."""
+
+    def __init__(self, held: SigningKey) -> None:
+        public = held.public_key()
+        super().__init__(public, public)
+        self._held = held
+
+    def get_op_key(self, operation: str) -> Any:
+        return self._held if operation == "sign" else super().get_op_key(operation)  # type: ignore[call-overload]
+
+
+def sign_jws(payload: bytes, typ: str, key: SigningKey) -> str:
     """Compact JWS over `payload`; the header is exactly `alg` and `typ`."""
     header = {"alg": ALGORITHM, "typ": typ}
-    return serialize_compact(header, payload, OKPKey.import_key(private), registry=_REGISTRY)
+    return serialize_compact(header, payload, _HeldKey(key), registry=_REGISTRY)
 
 
 def verify_jws(token: str | bytes, typ: str, public: bytes) -> bytes:

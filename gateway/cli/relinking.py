@@ -12,11 +12,11 @@ from typing import Final
 from uuid import UUID
 
 from adapters.cosigned import FileCosignedMemory
-from adapters.keys.files import FilePartyKeys, create_signer, load_signer
-from audit.checkpoint import NoteSigner, NoteVerifier, open_checkpoint
+from adapters.keys.logkey import create_signer, load_signer
+from audit.checkpoint import NoteVerifier, Signer, open_checkpoint
 from audit.entry import Entry, Json
 from audit.errors import NoteError
-from gateway.bootstrap import database_urls, now, only_one
+from gateway.bootstrap import council_identity, database_urls, key_places, log_signer, now, only_one
 from gateway.db.engine import Session, make_engine
 from gateway.db.logstore import Memory
 from gateway.db.relink import set_log_aside
@@ -51,14 +51,14 @@ def open_linked_log(settings: Settings, cause: Cause) -> NoteVerifier:
         if not _is_done(home, urls.migrate):
             _open_new(home, urls.migrate, cause)
         _switch(home)
-    return load_signer(home / "log-key").verifier
+    return log_signer(home).verifier
 
 
 def _is_done(home: Path, url: str) -> bool:
     """Whether the database has turned to the new log already, and only the files have not."""
     if not (home / "log-key.new").exists():
         return False
-    signer = load_signer(home / "log-key.new")
+    signer = load_signer(home / "log-key.new", key_places(home))
     try:
         return open_checkpoint(_newest(url, signer), signer.verifier).size > 0
     except NoteError:
@@ -66,17 +66,18 @@ def _is_done(home: Path, url: str) -> bool:
 
 
 def _open_new(home: Path, url: str, cause: Cause) -> None:
-    old = load_signer(home / "log-key")
+    places = key_places(home)
+    old = load_signer(home / "log-key", places)
     follows = _lost(url, old, FileCosignedMemory(home / "cosigned").all())
     name, number = _next(old.name)
     if not (home / "log-key.new").exists():
-        create_signer(home / "log-key.new", name)
-    new = load_signer(home / "log-key.new")
+        create_signer(home / "log-key.new", name, places)
+    new = load_signer(home / "log-key.new", places)
     body: dict[str, Json] = {
         "actor": {
             "id": "shell",
             "role": "operator",
-            "organisation": FilePartyKeys.load(home / "keys").identity.slug,
+            "organisation": council_identity(home).slug,
         },
         "reason": cause.value,
         "follows": follows,
@@ -96,7 +97,7 @@ def _open_new(home: Path, url: str, cause: Cause) -> None:
         engine.dispose()
 
 
-def _lost(url: str, old: NoteSigner, notes: dict[str, bytes]) -> list[str]:
+def _lost(url: str, old: Signer, notes: dict[str, bytes]) -> list[str]:
     """What witnesses cosigned of the log, which must hold less."""
     engine = make_engine(url)
     try:
@@ -112,7 +113,7 @@ def _lost(url: str, old: NoteSigner, notes: dict[str, bytes]) -> list[str]:
     )
 
 
-def _newest(url: str, signer: NoteSigner) -> bytes:
+def _newest(url: str, signer: Signer) -> bytes:
     engine = make_engine(url)
     try:
         with PostgresStore(engine, signer).begin() as uow:
@@ -123,7 +124,7 @@ def _newest(url: str, signer: NoteSigner) -> bytes:
 
 def _switch(home: Path) -> None:
     """Keep the old key and the old cosigned notes under the old log's number; the new key takes its place."""
-    number = _next(load_signer(home / "log-key.new").name)[1] - 1
+    number = _next(load_signer(home / "log-key.new", key_places(home)).name)[1] - 1
     for name in ("cosigned", "log-key"):
         if (home / name).exists() and not (home / f"{name}.{number}").exists():
             (home / name).rename(home / f"{name}.{number}")

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row, func, select, text
 
-from audit.checkpoint import NoteSigner, NoteVerifier
+from audit.checkpoint import NoteVerifier, Signer
 from audit.entry import Entry
 from audit.errors import NoteError, ProofError, StoreError
 from audit.log import Log
@@ -106,7 +106,7 @@ class Memory:
 class PostgresDisclosureLog:
     """`gateway.ports.DisclosureLog`. `appended`: this unit of work has entries to make durable."""
 
-    def __init__(self, session: Session, signer: NoteSigner, memory: Memory) -> None:
+    def __init__(self, session: Session, signer: Signer, memory: Memory) -> None:
         self._session = session
         self._memory = memory
         self._log = Log(PostgresLogStore(session), signer, memory.head)

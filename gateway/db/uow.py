@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from audit.checkpoint import NoteSigner
+from audit.checkpoint import Signer
 from gateway.db.earlier import PostgresEarlierLog, set_aside
 from gateway.db.engine import Session, translated
 from gateway.db.exchanges import (
@@ -29,7 +29,7 @@ from gateway.domain.errors import LogUnavailableError, StoreUnavailableError
 class PostgresUnitOfWork:
     """One transaction, READ COMMITTED; the locks of `advance`, `claim` and the log order concurrent units."""
 
-    def __init__(self, session: Session, signer: NoteSigner, memory: Memory) -> None:
+    def __init__(self, session: Session, signer: Signer, memory: Memory) -> None:
         self._session = session
         self.partners = PostgresPartners(session)
         self.agreements = PostgresAgreements(session)
@@ -81,7 +81,7 @@ class PostgresStore:
     `engine` comes from `gateway.db.engine.make_engine`; `signer` holds the log's key.
     """
 
-    def __init__(self, engine: Engine, signer: NoteSigner) -> None:
+    def __init__(self, engine: Engine, signer: Signer) -> None:
         self._engine = engine
         self._signer = signer
         self._memory = Memory()

@@ -132,6 +132,13 @@ class LogUnavailableError(FlagstoneError):
     status = 503
 
 
+class KeyPlaceError(FlagstoneError):
+    """The place where a key lives, a security module or a key service, can't be used now."""
+
+    code = "keys-unavailable"
+    status = 503
+
+
 class StoreUnavailableError(FlagstoneError):
     """The database can't be used now; what was not committed is rolled back."""
 

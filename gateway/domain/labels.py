@@ -21,6 +21,12 @@ ANSWER_AAD: Final = b"flagstone/v1/answer/"  # + exchange id
 SEALED_AAD: Final = b"flagstone/v1/sealed/"  # + exchange id + "/" + kind
 SEARCH_TAGS_AAD: Final = b"flagstone/v1/search-tags/"  # + exchange id
 
+KEY_FILE_AAD: Final = b"flagstone/v1/key-file/"  # + kind.generation: a key at rest under the keyring's
+KEYRING_CHECK: Final = b"flagstone/v1/keyring-check"
+EXCHANGE_KEY_AAD: Final = b"flagstone/v1/exchange-key/"  # + file name: an exchange's key under a sealing key
+PREKEY_AAD: Final = b"flagstone/v1/prekey/"  # + id
+WRAPPED_KEY_AAD: Final = b"flagstone/v1/wrapped-key/"  # + kind.generation: a key wrapped by a key service
+
 # HPKE `info` (RFC 9180 §5; adapters.keys.search)
 SEARCH_SEAL: Final = b"flagstone/v1/search-seal/"  # + exchange id
 

@@ -14,10 +14,9 @@ from adapters.keys.files import (
     FilePartyKeys,
     FilePrekeys,
     create_party_keys,
-    create_signer,
-    load_signer,
 )
 from adapters.keys.folder import SecretFolder
+from adapters.keys.logkey import create_signer, load_signer
 from gateway.bundle.jws import verify_jws
 from gateway.domain.errors import (
     BadInputError,

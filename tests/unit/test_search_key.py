@@ -1,14 +1,16 @@
 """The reviewer's search key: one half writes, the other alone reads, and each is where it should be."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from fake_keys import FakeKeys
 
-from adapters.keys.search import FileSearchKey, FileSearchSeal, create_search_key, opener_of
+from adapters.keys.search import SEARCH, FileSearchKey, FileSearchSeal, create_search_key, opener_of
 from gateway.domain.errors import ConfigurationError, ConflictError, NotFoundError, VerificationError
 from gateway.domain.exchange import ExchangeId
+from gateway.key_ports import Use
 
 EXCHANGE = ExchangeId(UUID("11111111-2222-4333-8444-555555555555"))
 OTHER = ExchangeId(UUID("99999999-2222-4333-8444-555555555555"))
@@ -39,7 +41,8 @@ def test_what_was_altered_or_moved_does_not_open(folder, harm):
         harm, sealed
     )
     if harm == "other key":
-        opened = opener_of(X25519PrivateKey.generate())
+        other = FakeKeys()
+        opened = opener_of(other, [other.create(SEARCH, Use.AGREE, datetime(2026, 1, 1, tzinfo=UTC))])
     with pytest.raises(VerificationError):
         opened(exchange, given)
 
@@ -55,7 +58,7 @@ def test_the_gateway_writes_without_the_private_half(folder):
 def test_both_files_are_their_owners_alone(folder):
     """Nobody else reads either half, and a file that others could read is refused."""
     assert {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()} == {
-        "public.key": 0o600,
+        "search.1.json": 0o600,
         "private.key": 0o600,
     }
     (folder / "private.key").chmod(0o640)
@@ -67,7 +70,8 @@ def test_a_search_key_is_made_once(folder):
     """Another would end the search of what was sealed for the first; a killed creation can be repeated."""
     with pytest.raises(ConflictError):
         create_search_key(folder)
-    (folder / "public.key").unlink()
+    (folder / "search.1.json").unlink()
+    (folder / "private.key").unlink()
     create_search_key(folder)
     sealed = FileSearchSeal.load(folder).seal(EXCHANGE, SECRET)
     assert FileSearchKey(folder).opener()(EXCHANGE, sealed) == SECRET
@@ -82,9 +86,9 @@ def test_a_home_without_the_key_says_what_to_run(tmp_path):
         FileSearchSeal.load(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("name", ["public.key", "private.key"])
+@pytest.mark.parametrize("name", ["search.1.json", "private.key"])
 def test_a_damaged_file_is_refused(folder, name):
     """A key that is not 32 bytes is named as damaged."""
     (folder / name).write_bytes(b"short")
     with pytest.raises(ConfigurationError, match="damaged"):
-        FileSearchSeal.load(folder) if name == "public.key" else FileSearchKey(folder).opener()
+        FileSearchSeal.load(folder) if name == "search.1.json" else FileSearchKey(folder).opener()

@@ -130,7 +130,7 @@ def test_one_key_is_one_witness(job, trust):
     with pytest.raises(ConflictError):
         APartner(job, "police").announce()
     log = job.store.signer
-    own = Cosigner("flagstone/trust/witness", log._private).verifier.vkey
+    own = Cosigner("flagstone/trust/witness", log._keys[0][1]).verifier.vkey
     with pytest.raises(ConflictError):
         trust.announce(vkey=own)
 

@@ -1,0 +1,106 @@
+"""Named keys and their generations: a part of `gateway.ports`.
+
+A *kind* is what a key is for ("signing", "log", "search"); its *generations* count from 1. A private key
+never leaves its provider: whoever needs it used names it and asks.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, Protocol
+
+from gateway.domain.errors import ConfigurationError
+
+_KIND: Final = re.compile(r"[a-z][a-z-]{0,30}")
+_MOST: Final = 9999
+
+
+class Use(StrEnum):
+    """What a key may be used for; no key has two uses."""
+
+    SIGN = "sign"  # Ed25519 (RFC 8032)
+    AGREE = "agree"  # X25519 (RFC 7748)
+    SEAL = "seal"  # AES-256-GCM (NIST SP 800-38D) over small secrets
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class KeyRef:
+    """One generation of a kind of key."""
+
+    kind: str
+    generation: int
+
+    def __post_init__(self) -> None:
+        if not _KIND.fullmatch(self.kind) or not 1 <= self.generation <= _MOST:
+            raise ConfigurationError("not the name of a key", place="keys")
+
+    def __str__(self) -> str:
+        return f"{self.kind}.{self.generation}"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyInfo:
+    """What is known of a key without using it.
+
+    `public`: 32 bytes, b"" of a sealing key. `place`: where the private half lives, in words for an operator.
+    A retired key is used for old material only; a destroyed one for nothing, and its public half stays known.
+    """
+
+    ref: KeyRef
+    use: Use
+    created: datetime
+    place: str
+    public: bytes = b""
+    retired: datetime | None = None
+    destroyed: datetime | None = None
+
+
+class KeyProvider(Protocol):
+    """Where private keys live: files, a security module, a key service.
+
+    Each method raises NotFoundError for a key that was never made or is destroyed, ConfigurationError where
+    the place of the key can't be used as it is set up, and KeyPlaceError where it can't be reached now.
+    """
+
+    def known(self, kind: str | None = None) -> Sequence[KeyInfo]:
+        """All generations, oldest first, destroyed ones too; of one kind or of each.
+
+        Always as it is now: a generation that another process made, retired or destroyed is seen at once.
+        """
+
+    def create(self, kind: str, use: Use, at: datetime) -> KeyInfo:
+        """Make the next generation, durable on return. Raise ConflictError when another process made it."""
+
+    def sign(self, ref: KeyRef, message: bytes) -> bytes:
+        """Ed25519, 64 bytes."""
+
+    def agree(self, ref: KeyRef, peer: bytes) -> bytes:
+        """X25519 with a public key, 32 bytes. Raise VerificationError when the result is all zero."""
+
+    def wrap(self, ref: KeyRef, secret: bytes, purpose: bytes) -> bytes:
+        """Seal a secret of at most 4 KiB; `purpose` (associated data) names what it is and must be given to
+        open it again, so that no sealed secret can take another's place.
+        """
+
+    def unwrap(self, ref: KeyRef, sealed: bytes, purpose: bytes) -> bytes:
+        """Open it. Raise VerificationError when key or purpose are others, or a byte was changed."""
+
+    def retire(self, ref: KeyRef, at: datetime) -> None:
+        """Mark as not for new material. Idempotent: the first moment stays."""
+
+    def destroy(self, ref: KeyRef, at: datetime) -> None:
+        """Destroy the private half, then mark it. Idempotent."""
+
+
+def current(provider: KeyProvider, kind: str) -> KeyInfo:
+    """The newest generation that is not retired: what new material is made with.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    live = [key for key in provider.known(kind) if not key.retired and not key.destroyed]
+    if not live:
+        raise ConfigurationError(f"there is no {kind} key in use", place="keys", way_out="Make the keys")
+    return live[-1]
