@@ -21,6 +21,7 @@ from adapters.keys.files import (
     create_signer,
     load_signer,
 )
+from adapters.keys.rotating import RotatingKeys
 from adapters.keys.search import FileSearchKey, FileSearchSeal, create_search_key
 from adapters.transports.mailbox import MailboxTransport
 from audit.checkpoint import NoteSigner
@@ -97,7 +98,16 @@ def council_identity(home: Path) -> Identity:
     Raises:
         ConfigurationError: there are none, or they are open to others.
     """
-    return FilePartyKeys.load(home / "keys").identity
+    return own_keys(home).identity
+
+
+def own_keys(home: Path) -> RotatingKeys:
+    """The council's keys, every generation.
+
+    Raises:
+        ConfigurationError: those in use are missing, damaged or open to others.
+    """
+    return RotatingKeys(home / "keys")
 
 
 def log_signer(home: Path) -> NoteSigner:
@@ -117,7 +127,7 @@ def opened(
         StoreUnavailableError: the database can't be reached.
         RolledBackError: its log is behind what a witness has cosigned.
     """
-    keys = load_keys(settings.home / "keys")
+    keys = RotatingKeys(settings.home / "keys", load_keys)
     signer = log_signer(settings.home)
     seal = FileSearchSeal.load(settings.home / _SEARCH_KEY)
     search_key = FileSearchKey(settings.search_key or settings.home / _SEARCH_KEY)
@@ -139,6 +149,7 @@ def opened(
                 clock=now,
                 entropy=secrets.token_bytes,
                 cosigned=FileCosignedMemory(settings.home / "cosigned"),
+                confirm_successions=settings.confirm_successions,
                 key_backup_days=settings.key_backup_days,
             )
             return decorate(wired)
@@ -210,8 +221,8 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
 def searching(settings: Settings) -> Iterator[FastAPI]:
     """The reviewers' routes alone, without workflows: for a Unix user of its own, which has the search key.
 
-    Its home needs `keys/identity.json`, `log-key/`, `search-key/`, `cosigned/`, and of `exchange-keys/` the
-    `*.tags`.
+    Its home needs `keys/` without the `*.key` files, `log-key/`, `search-key/`, `cosigned/`, and of
+    `exchange-keys/` the `*.tags`.
     """
     configure_logging(sys.stderr)
     if not (settings.home / "cosigned").is_dir():

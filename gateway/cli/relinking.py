@@ -12,11 +12,11 @@ from typing import Final
 from uuid import UUID
 
 from adapters.cosigned import FileCosignedMemory
-from adapters.keys.files import FilePartyKeys, create_signer, load_signer
+from adapters.keys.files import create_signer, load_signer
 from audit.checkpoint import NoteSigner, NoteVerifier, open_checkpoint
 from audit.entry import Entry, Json
 from audit.errors import NoteError
-from gateway.bootstrap import database_urls, now, only_one
+from gateway.bootstrap import council_identity, database_urls, now, only_one
 from gateway.db.engine import Session, make_engine
 from gateway.db.logstore import Memory
 from gateway.db.relink import set_log_aside
@@ -75,7 +75,7 @@ def _open_new(home: Path, url: str, cause: Cause) -> None:
         "actor": {
             "id": "shell",
             "role": "operator",
-            "organisation": FilePartyKeys.load(home / "keys").identity.slug,
+            "organisation": council_identity(home).slug,
         },
         "reason": cause.value,
         "follows": follows,
