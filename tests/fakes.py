@@ -167,6 +167,9 @@ class FakePartyKeys:
             raise NotFoundError("never in use", place="keys")
         return self
 
+    def pending(self) -> None:
+        return None
+
     def held(self) -> tuple[int, ...]:
         return (0,)
 

@@ -38,12 +38,11 @@ class Council:
     def slug(self) -> str:
         return self._pinned.slug
 
-    def accept(self, succession: str) -> SuccessionDocument:
-        """Keep a succession that follows what is known; durable on return.
+    def check(self, succession: str) -> SuccessionDocument:
+        """The succession, if it follows what is known. Raise VerificationError otherwise."""
+        return verify_succession(succession, self.lineage)
 
-        Raises:
-            VerificationError: it does not.
-        """
-        document = verify_succession(succession, self.lineage)
+    def accept(self, succession: str) -> None:
+        """Check and keep it; durable on return."""
+        document = self.check(succession)
         self._tray.put(_NAME.format(document.sequence), succession.encode())
-        return document

@@ -18,18 +18,19 @@ from structlog.typing import FilteringBoundLogger
 from adapters.agent.agreements import AgreementBook
 from adapters.agent.approvals import Approvals
 from adapters.agent.context import Agent
+from adapters.agent.council import Council
 from adapters.agent.journal import Journal
 from adapters.agent.settings import FILE, AgentSettings, read_settings, settings_text
 from adapters.agent.tray import Tray
 from adapters.agent.witness import Witness
 from adapters.keys.files import (
-    FilePartyKeys,
     FilePrekeys,
     create_party_keys,
     create_signer,
     load_signer,
     witness_cosigner,
 )
+from adapters.keys.rotating import RotatingKeys
 from adapters.registers.opening import Kind, open_register
 from adapters.registers.register import Register
 from adapters.transports.mailbox import MailboxClient
@@ -112,8 +113,8 @@ def opened(home: Path) -> Iterator[Opened]:
         ConfigurationError: there is none, or a file is missing, damaged or open to others.
     """
     settings = read_settings(home)
-    keys = FilePartyKeys.load(home / "keys")
-    council = _identity((home / _COUNCIL).read_bytes())
+    keys = RotatingKeys(home / "keys")
+    council = Council(Tray(home / "council-keys"), _identity((home / _COUNCIL).read_bytes()))
     with _store(home / "log") as store, http_client(settings.gateway.url, settings.gateway.ca_file) as http:
         signer = load_signer(home / "log-key")
         log = Log(store, signer)
@@ -143,6 +144,7 @@ def opened(home: Path) -> Iterator[Opened]:
             clock=now,
             entropy=secrets.token_bytes,
             events=events(),
+            confirm_successions=settings.gateway.confirm_successions,
             max_clock_offset=timedelta(seconds=settings.gateway.max_clock_offset_seconds),
         )
         yield Opened(agent, log, signer.verifier.vkey, settings)

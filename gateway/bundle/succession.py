@@ -89,6 +89,19 @@ class SuccessionDocument(Document):
         return self
 
 
+def facts(document: SuccessionDocument) -> dict[str, str | int]:
+    """What either side's log says of a succession: all of it is public."""
+    return {
+        "sequence": document.sequence,
+        "fingerprint": document.identity.fingerprint,
+        "before": document.fingerprint,
+        "reason": document.reason.value,
+        "valid_from": document.valid_from.isoformat(),
+        "overlap_to": document.overlap_to.isoformat(),
+        "succession": document.digest,
+    }
+
+
 class _Signature(BaseModel):
     model_config = Document.model_config
     protected: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,256}$")]

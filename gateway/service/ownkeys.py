@@ -6,13 +6,13 @@ from gateway.bundle.succession import (
     USUAL_OVERLAP,
     RotationReason,
     SuccessionDocument,
+    facts,
     follow_up,
     make_succession,
 )
 from gateway.ports import NextKeys
 from gateway.service.context import Context
 from gateway.service.recording import record, the_gateway, the_operator
-from gateway.service.successions import about
 
 _MARK = "keys-in-use"
 
@@ -50,7 +50,7 @@ def rotate(
     signer, new = keys.generation(old.number), keys.prepare()
     document = follow_up(old, new.identity, reason, now, overlap_to or now + USUAL_OVERLAP)
     with ctx.store.begin() as uow:
-        record(ctx, uow, "keys.succession-announced", actor=the_operator(ctx), body=about(document), at=now)
+        record(ctx, uow, "keys.succession-announced", actor=the_operator(ctx), body=facts(document), at=now)
         uow.commit()
     keys.announce(make_succession(document, signer.sign, new.sign, new.sign_in))
     keys.use()  # commit point: every process of this home signs with the new keys from here on

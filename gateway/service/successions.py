@@ -9,6 +9,7 @@ from gateway.bundle.succession import (
     SuccessionDocument,
     check_automatic,
     check_fingerprint,
+    facts,
     read_succession,
     verify_keys_taken,
     verify_succession,
@@ -53,7 +54,7 @@ def receive(ctx: Context, partner: Partner, token: str) -> None:
         if not waits:
             _forget_prekeys(uow, slug, document)
         kind = "partner.keys-waiting" if waits else "partner.keys-succeeded"
-        record(ctx, uow, kind, actor=the_partner(slug), body={"partner": slug, **about(document)}, at=at)
+        record(ctx, uow, kind, actor=the_partner(slug), body={"partner": slug, **facts(document)}, at=at)
         uow.commit()
 
 
@@ -77,7 +78,7 @@ def confirm(ctx: Context, slug: str, fingerprint: str) -> SuccessionDocument:
         check_fingerprint(document.identity, fingerprint)
         uow.successions.confirm(slug, waiting.sequence, at)
         _forget_prekeys(uow, slug, document)
-        body: dict[str, Json] = {"partner": slug, **about(document)}
+        body: dict[str, Json] = {"partner": slug, **facts(document)}
         record(ctx, uow, "partner.keys-succeeded", actor=the_operator(ctx), body=body, at=at)
         uow.commit()
     return document
@@ -148,19 +149,6 @@ def end_overlaps(ctx: Context) -> None:
         rests = all(new.since is not None and at > new.since for at in begun)
         if old.number in ctx.keys.held() and rests:
             ctx.keys.destroy(old.number)
-
-
-def about(document: SuccessionDocument) -> dict[str, Json]:
-    """What an entry says of a succession: all of it is public."""
-    return {
-        "sequence": document.sequence,
-        "fingerprint": document.identity.fingerprint,
-        "before": document.fingerprint,
-        "reason": document.reason.value,
-        "valid_from": document.valid_from.isoformat(),
-        "overlap_to": document.overlap_to.isoformat(),
-        "succession": document.digest,
-    }
 
 
 def _late(ctx: Context, document: SuccessionDocument) -> bool:
