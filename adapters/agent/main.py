@@ -52,6 +52,7 @@ class Opened:
     """An agent with what its commands need beside it."""
 
     agent: Agent
+    keys: RotatingKeys
     log: Log
     log_key: str
     """The log's public key, as a trust file has it."""
@@ -147,7 +148,7 @@ def opened(home: Path) -> Iterator[Opened]:
             confirm_successions=settings.gateway.confirm_successions,
             max_clock_offset=timedelta(seconds=settings.gateway.max_clock_offset_seconds),
         )
-        yield Opened(agent, log, signer.verifier.vkey, settings)
+        yield Opened(agent, keys, log, signer.verifier.vkey, settings)
 
 
 @contextlib.contextmanager

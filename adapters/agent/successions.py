@@ -163,6 +163,6 @@ def _unconfirmed() -> UnconfirmedError:
     return UnconfirmedError(
         "the council has new keys, and the old ones vouch for nothing any more",
         place="council's keys",
-        way_out="Nothing is answered until then: compare the fingerprint by telephone, and run flagstone agent "
-        "confirm-keys",
+        way_out="Nothing is answered until they are confirmed: compare the fingerprint by telephone, then "
+        "flagstone agent confirm-keys",
     )

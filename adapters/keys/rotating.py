@@ -10,7 +10,7 @@ import contextlib
 import fcntl
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from adapters.keys.files import FileIdentity, FilePartyKeys, create_party_keys
 from adapters.keys.folder import SecretFolder
@@ -25,19 +25,46 @@ _SUCCESSION: Final = "succession.json"
 _IN_USE: Final = "in-use"
 
 
+class PrivateKeys(Protocol):
+    """The private keys of one generation, apart from their use."""
+
+    def held(self) -> bool:
+        """Whether they are still there."""
+
+    def destroy(self) -> None:
+        """Idempotent."""
+
+
+class FilePrivateKeys:
+    """`PrivateKeys` as `FilePartyKeys` keeps them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def held(self) -> bool:
+        return (self._folder / _PRIVATE[0]).exists()
+
+    def destroy(self) -> None:
+        secrets = SecretFolder(self._folder)
+        for name in reversed(_PRIVATE):  # the one that `held` looks for goes last, so that a kill is repeated
+            secrets.destroy(name)
+
+
 class RotatingKeys:
-    """`gateway.ports.OwnKeys`. `load` and `create` make `PartyKeys` of one generation's folder."""
+    """`gateway.ports.NextKeys`. `load`, `create` and `private` know what lies in one generation's folder."""
 
     def __init__(
         self,
         folder: Path,
         load: Callable[[Path], PartyKeys] = FilePartyKeys.load,
         create: Callable[[Path, str, str], PartyKeys] = create_party_keys,
+        private: Callable[[Path], PrivateKeys] = FilePrivateKeys,
     ) -> None:
         """Raise ConfigurationError when the keys in use are missing, damaged or open to others."""
         self._folder = folder
         self._load = load
         self._create = create
+        self._private = private
         self._enrolled: Identity | None = None
         self._loaded: dict[int, PartyKeys] = {}
         self._current()
@@ -72,15 +99,13 @@ class RotatingKeys:
 
     def held(self) -> tuple[int, ...]:
         numbers = (0, *self._numbers_in_use())
-        return tuple(each for each in numbers if (self._of(each) / _PRIVATE[0]).exists())
+        return tuple(each for each in numbers if self._private(self._of(each)).held())
 
     def destroy(self, number: int) -> None:
         if number == self.lineage.current.number:
             raise ConflictError("these keys are in use", place="keys", way_out="Rotate them first")
-        secrets = SecretFolder(self._of(number))
         self._loaded.pop(number, None)
-        for name in reversed(_PRIVATE):  # the one that `held` looks for goes last, so that a kill is repeated
-            secrets.destroy(name)
+        self._private(self._of(number)).destroy()
 
     def prepare(self) -> PartyKeys:
         number = self.lineage.current.number + 1

@@ -15,7 +15,15 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Final, Literal, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from gateway.bundle.documents import Code, Digest, Document, IdentityField, Instant, Sign, canonical
 from gateway.bundle.errors import (
@@ -102,17 +110,35 @@ def facts(document: SuccessionDocument) -> dict[str, str | int]:
     }
 
 
+def _one_way(text: str) -> str:
+    """Base64url without padding, in the one way to write its bytes (RFC 4648 §3.5)."""
+    if _encoded(_decoded(text)) != text:
+        raise ValueError("bits that stand for nothing")
+    return text
+
+
+def _decoded(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _encoded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+_Base64Url = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$"), AfterValidator(_one_way)]
+
+
 class _Signature(BaseModel):
     model_config = Document.model_config
-    protected: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,256}$")]
-    signature: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{86}$")]
+    protected: _Base64Url
+    signature: _Base64Url
 
 
 class _Envelope(BaseModel):
     """RFC 7515 §7.2.1, without unprotected headers."""
 
     model_config = Document.model_config
-    payload: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]
+    payload: _Base64Url
     signatures: Annotated[tuple[_Signature, ...], Field(min_length=3, max_length=3)]
 
 
@@ -270,7 +296,7 @@ def _opened(token: str | bytes) -> tuple[SuccessionDocument, list[str]]:
         raise OversizeError("longer than a succession may be", place="succession")
     try:
         envelope = _Envelope.model_validate_json(raw)
-        payload = base64.urlsafe_b64decode(envelope.payload + "=" * (-len(envelope.payload) % 4))
+        payload = _decoded(envelope.payload)
     except (ValueError, RecursionError):
         raise MalformedError("not a succession", place="succession") from None
     if canonical(envelope.model_dump(mode="json")) != raw:

@@ -179,6 +179,6 @@ def _log_once(
     ctx: Context, uow: UnitOfWork, kind: str, generation: Generation, body: dict[str, Json]
 ) -> None:
     mark = f"keys-ended-{generation.digest}"
-    if uow.marks.get(mark) is None:
+    if not uow.marks.get(mark):
         uow.marks.put(mark, ctx.clock().isoformat())
         record(ctx, uow, kind, actor=the_gateway(ctx), body=body, at=ctx.clock())
