@@ -21,6 +21,7 @@ from adapters.keys.files import (
 )
 from adapters.keys.logkey import LogSigner, create_signer, load_signer
 from adapters.keys.places import Places
+from adapters.keys.rotating import RotatingKeys
 from adapters.keys.search import FileSearchKey, FileSearchSeal, create_search_key
 from adapters.keys.settings import read_key_settings
 from adapters.transports.mailbox import MailboxTransport
@@ -98,7 +99,16 @@ def council_identity(home: Path) -> Identity:
     Raises:
         ConfigurationError: there are none, or they are open to others.
     """
-    return FileIdentity.load(home / "keys").identity
+    return RotatingKeys(home / "keys", load=_identity_alone).identity
+
+
+def own_keys(home: Path) -> RotatingKeys:
+    """The council's keys, every generation.
+
+    Raises:
+        ConfigurationError: those in use are missing, damaged or open to others.
+    """
+    return RotatingKeys(home / "keys", key_places(home))
 
 
 def key_places(home: Path) -> Places:
@@ -128,7 +138,7 @@ def opened(
         RolledBackError: its log is behind what a witness has cosigned.
     """
     places = key_places(settings.home)
-    keys = load_keys(settings.home / "keys", places)
+    keys = RotatingKeys(settings.home / "keys", places, load_keys)
     signer = load_signer(settings.home / "log-key", places)
     seal = FileSearchSeal.load(settings.home / _SEARCH_KEY, places)
     search_key = FileSearchKey(settings.search_key or settings.home / _SEARCH_KEY, places)
@@ -150,6 +160,7 @@ def opened(
                 clock=now,
                 entropy=secrets.token_bytes,
                 cosigned=FileCosignedMemory(settings.home / "cosigned"),
+                confirm_successions=settings.confirm_successions,
                 key_backup_days=settings.key_backup_days,
             )
             return decorate(wired)
@@ -222,8 +233,8 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
 def searching(settings: Settings) -> Iterator[FastAPI]:
     """The reviewers' routes alone, without workflows: for a Unix user of its own, which has the search key.
 
-    Its home needs `keys/identity.json`, `log-key/`, `search-key/`, `cosigned/`, and of `exchange-keys/` the
-    `*.tags`.
+    Its home needs `keys/` without the `*.key` files, `log-key/`, `search-key/`, `cosigned/`, and of
+    `exchange-keys/` the `*.tags`.
     """
     configure_logging(sys.stderr)
     if not (settings.home / "cosigned").is_dir():

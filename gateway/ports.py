@@ -7,25 +7,54 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, Self
 from uuid import UUID
 
 from audit.checkpoint import NoteVerifier
 from audit.entry import Entry
+from gateway.bundle.succession import lineage_of
+from gateway.domain.errors import StoreAlteredError, VerificationError
 from gateway.domain.exchange import Exchange, ExchangeId, Role, Status
 from gateway.domain.identity import Identity
+from gateway.domain.lineage import Lineage
 from gateway.retention_ports import Holds, Retentions
 from gateway.review_ports import Alerts, EarlierLog, LogIndex, Marks, SignIns, SubjectTags
+from gateway.succession_ports import Successions
 from gateway.witness_ports import Cosignatures, Witnesses
 
 
 @dataclass(frozen=True, slots=True)
 class Partner:
-    """A registered partner."""
+    """A registered partner. `identity`: the current one; `chain`: None where nothing has succeeded it."""
 
     identity: Identity
     added_at: datetime
     revoked_at: datetime | None = None
+    chain: Lineage | None = None
+
+    @property
+    def lineage(self) -> Lineage:
+        """All its identities, each in its time."""
+        return self.chain or Lineage.of(self.identity)
+
+    @classmethod
+    def enrolled(
+        cls, identity: Identity, added_at: datetime, revoked_at: datetime | None, successions: Sequence[str]
+    ) -> Self:
+        """From what is stored: the identity that was enrolled, and the successions accepted since.
+
+        Raises:
+            StoreAlteredError: a stored succession does not hold.
+        """
+        try:
+            lineage = lineage_of(identity, tuple(successions))
+        except VerificationError:
+            raise StoreAlteredError(
+                "a stored succession of keys does not hold",
+                place=f"partner {identity.slug}",
+                way_out="Tell the operator",
+            ) from None
+        return cls(lineage.current.identity, added_at, revoked_at, lineage if successions else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +165,9 @@ class Prekeys(Protocol):
         """The oldest unclaimed, unexpired prekey, or None. Concurrent claims never share one."""
 
     def available(self, partner: str, at: datetime) -> int: ...
+
+    def discard(self, partner: str) -> None:
+        """Drop every prekey of a partner that no exchange has claimed."""
 
 
 class Exchanges(Protocol):
@@ -305,6 +337,9 @@ class UnitOfWork(Protocol):
     def cosignatures(self) -> Cosignatures: ...
 
     @property
+    def successions(self) -> Successions: ...
+
+    @property
     def sign_ins(self) -> SignIns: ...
 
     @property
@@ -368,6 +403,46 @@ class PartyKeys(Protocol):
 
         Raise VerificationError when the result is all zero.
         """
+
+
+class OwnKeys(PartyKeys, Protocol):
+    """This organisation's own keys, generation by generation; `PartyKeys` acts for the one in use.
+
+    What needs two of its members to fit together takes `generation` once: another process may rotate.
+    """
+
+    @property
+    def lineage(self) -> Lineage:
+        """Every generation that is or was in use."""
+
+    @property
+    def successions(self) -> tuple[str, ...]:
+        """The signed successions between them, oldest first."""
+
+    def generation(self, number: int) -> PartyKeys:
+        """Raise NotFoundError when it was never in use, or is destroyed."""
+
+    def held(self) -> tuple[int, ...]:
+        """Numbers of the generations in use or before whose private keys are still there."""
+
+    def destroy(self, number: int) -> None:
+        """Destroy the private keys of one before that in use. Idempotent. Raise ConflictError otherwise."""
+
+
+class NextKeys(OwnKeys, Protocol):
+    """How the next generation comes into use; each step is durable on return, and may be repeated."""
+
+    def prepare(self) -> PartyKeys:
+        """The next generation's keys, made now or before; not in use yet."""
+
+    def pending(self) -> str | None:
+        """The signed succession to the next generation, where there is one that is not in use yet."""
+
+    def announce(self, succession: str) -> None:
+        """Keep the signed succession; takes the place of an earlier one that never came into use."""
+
+    def use(self) -> None:
+        """Turn to the next generation. Raise ConfigurationError when its succession does not hold."""
 
 
 class Transport(Protocol):

@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     """Folder of the reviewer's search key where its private half is kept outside the home."""
     searches_per_day: Annotated[int, Field(ge=0, le=10_000)] = 20
     """Searches by subject that one user may make on one day."""
+    confirm_successions: bool = False
+    """Whether a partner's new keys wait until `flagstone partner confirm` has compared their fingerprint."""
     key_backup_days: Annotated[int, Field(ge=0, le=3650)] = 30
     """For how many days a backup of the exchanges' keys may exist; certificates of destruction say it."""
     gateway: str = "http://127.0.0.1:8400"

@@ -24,6 +24,7 @@ from gateway.service.holds import expire
 from gateway.service.probes import forget
 from gateway.service.review_queue import watch
 from gateway.service.signins import log_denials
+from gateway.service.successions import end_overlaps
 from gateway.service.watching import Limits
 
 logger = logging.getLogger(__name__)
@@ -98,6 +99,7 @@ class Workflows:
             clear_up(self._ctx, before=self._ctx.clock() - _LEFTOVER_AGE)
             forget(self._ctx, self._ctx.clock())
             expire(self._ctx)
+            end_overlaps(self._ctx)
             destroy_due(self._ctx)
             log_denials(self._ctx)
             watch(self._ctx, limits)

@@ -22,6 +22,7 @@ from fakes import FakeClock, FakePartyKeys
 from adapters.agent.agreements import AgreementBook
 from adapters.agent.approvals import Approvals
 from adapters.agent.context import Agent
+from adapters.agent.council import Council
 from adapters.agent.journal import Journal
 from adapters.agent.limits import Limits
 from adapters.agent.loop import run_once
@@ -143,15 +144,16 @@ class World:
         log = Log(store, self.signer)
         weakref.finalize(log, store.close)  # as the kernel does for a process that is gone
         entropy = secrets.token_bytes
+        council = Council(Tray(self.folder / "council-keys"), self.council.identity)
         agent = Agent(
             keys=self.partner,
-            council=self.council.identity,
+            council=council,
             prekeys=self.prekeys,
-            agreements=AgreementBook(Tray(self.folder / "agreements"), self.partner, self.council.identity),
+            agreements=AgreementBook(Tray(self.folder / "agreements"), self.partner, council),
             approvals=Approvals(Tray(self.folder / "approvals")),
             inbox=Tray(self.folder / "inbox"),
             outbox=Tray(self.folder / "outbox"),
-            witness=Witness(Tray(self.folder / "witness"), WITNESS, self.council.identity),
+            witness=Witness(Tray(self.folder / "witness"), WITNESS, council),
             certificates=Tray(self.folder / "certificates"),
             journal=Journal(log, Tray(self.folder / "openings"), "trust", self.clock, entropy),
             gateway=MailboxClient(Wire(http, sign_in)),

@@ -10,6 +10,7 @@ from gateway.domain.exchange import Exchange, ExchangeId
 from gateway.domain.retention import Hold, Retention, RetentionClock
 from gateway.ports import AgreementRecord, Partner, PrekeyRecord, Submission, User
 from gateway.review_ports import IndexRow
+from gateway.succession_ports import SuccessionRecord
 from gateway.witness_ports import AlarmRecord, CosignedRecord, WitnessRecord
 
 
@@ -35,6 +36,8 @@ class State:
     alarms: dict[str, AlarmRecord] = field(default_factory=dict)
     cosigned: dict[tuple[str, int, str], CosignedRecord] = field(default_factory=dict)
     deliveries: dict[ExchangeId, tuple[str, int]] = field(default_factory=dict)
+    successions: dict[tuple[str, int], SuccessionRecord] = field(default_factory=dict)
+    keys_taken: dict[tuple[str, str], str] = field(default_factory=dict)
     sign_ins: dict[tuple[datetime, Caller, Denied], int] = field(default_factory=dict)
     marks: dict[str, str] = field(default_factory=dict)
     alerts: dict[UUID, Alert] = field(default_factory=dict)
@@ -61,6 +64,8 @@ def check_references(state: State) -> None:
         or state.mailbox.keys() - state.exchanges.keys()
         or state.witnesses.keys() - state.partners.keys()
         or {each.partner for each in state.alarms.values()} - state.partners.keys()
+        or {partner for partner, _ in state.successions} - state.partners.keys()
+        or {partner for partner, _ in state.keys_taken} - state.partners.keys()
         or state.deliveries.keys() - state.exchanges.keys()
     )
     if missing:

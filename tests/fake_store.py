@@ -13,6 +13,7 @@ from fake_log import FakeDisclosureLog, FakeEarlierLog, FakeLogIndex, FakeSubjec
 from fake_retention import FakeHolds, FakeRetentions
 from fake_review import Alerts, Marks, SignIns
 from fake_state import State, check_references
+from fake_successions import FakeSuccessions
 from fake_witnesses import FakeCosignatures, FakeWitnesses
 
 from audit.checkpoint import NoteSigner
@@ -104,6 +105,7 @@ class FakeUnitOfWork:
         self.policy_sets = _PolicySets(self)
         self.witnesses = FakeWitnesses(self)
         self.cosignatures = FakeCosignatures(self)
+        self.successions = FakeSuccessions(self)
         self.sign_ins = SignIns(self)
         self.marks = Marks(self)
         self.alerts = Alerts(self)
@@ -152,15 +154,20 @@ class _Partners(_Table):
         partners[partner.identity.slug] = partner
 
     def get(self, slug: str) -> Partner:
-        return _found(self.unit.state.partners.get(slug), "partner")
+        return self._succeeded(_found(self.unit.state.partners.get(slug), "partner"))
 
     def all(self) -> list[Partner]:
-        return [partner for _, partner in sorted(self.unit.state.partners.items())]
+        return [self._succeeded(partner) for _, partner in sorted(self.unit.state.partners.items())]
 
     def revoke(self, slug: str, at: datetime) -> None:
         partners = self.unit.write().partners
         partner = _found(partners.get(slug), "partner")
         partners[slug] = replace(partner, revoked_at=partner.revoked_at or at)
+
+    def _succeeded(self, partner: Partner) -> Partner:
+        kept = self.unit.successions.of(partner.identity.slug)
+        chain = [each.document for each in kept if each.confirmed_at is not None]
+        return Partner.enrolled(partner.identity, partner.added_at, partner.revoked_at, chain)
 
 
 class _Agreements(_Table):
@@ -238,6 +245,11 @@ class _Prekeys(_Table):
 
     def available(self, partner: str, at: datetime) -> int:
         return sum(1 for _ in self._free(self.unit.state, partner, at))
+
+    def discard(self, partner: str) -> None:
+        state = self.unit.write()
+        for key in [key for key in state.prekeys if key[0] == partner and key not in state.claims]:
+            del state.prekeys[key]
 
     @staticmethod
     def _free(state: State, partner: str, at: datetime) -> Iterator[PrekeyRecord]:

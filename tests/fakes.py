@@ -21,6 +21,7 @@ from adapters.keys.search import SEARCH, FileSearchSeal, opener_of
 from gateway.domain.errors import ConflictError, NotFoundError, VerificationError
 from gateway.domain.exchange import Exchange, ExchangeId, Granularity, Role, Status
 from gateway.domain.identity import Identity
+from gateway.domain.lineage import Lineage
 from gateway.key_ports import Use
 from gateway.ports import AgreementRecord, Partner, PrekeyRecord, User
 
@@ -146,7 +147,7 @@ class FakeSearchKey:
 
 
 class FakePartyKeys:
-    """`gateway.ports.PartyKeys` with real keys, the same for the same slug."""
+    """`gateway.ports.OwnKeys` of one generation, with real keys, the same for the same slug."""
 
     def __init__(self, slug: str = "council", name: str | None = None) -> None:
         def seed(use: str) -> bytes:
@@ -157,6 +158,26 @@ class FakePartyKeys:
         self._exchange = X25519PrivateKey.from_private_bytes(seed("exchange"))
         self._name = name or slug.title()
         self._slug = slug
+
+    successions = ()
+
+    @property
+    def lineage(self) -> Lineage:
+        return Lineage.of(self.identity)
+
+    def generation(self, number: int) -> "FakePartyKeys":
+        if number:
+            raise NotFoundError("never in use", place="keys")
+        return self
+
+    def pending(self) -> None:
+        return None
+
+    def held(self) -> tuple[int, ...]:
+        return (0,)
+
+    def destroy(self, number: int) -> None:
+        raise ConflictError("these keys are in use", place="keys")
 
     @property
     def identity(self) -> Identity:

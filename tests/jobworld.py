@@ -12,9 +12,10 @@ from fakes import FakeClock, FakeExchangeKeys, FakePartyKeys, FakeSearchKey, Fak
 from gateway.bundle.agreement import countersign, verify_proposal
 from gateway.bundle.format import bundle_digest
 from gateway.bundle.manifest import Attestation
-from gateway.bundle.open import Expected, OpenedRequest, open_request
+from gateway.bundle.open import Expected, OpenedRequest, open_request, read_own_request
 from gateway.bundle.prekey import make_prekey
 from gateway.bundle.seal import answer_header, seal_answer
+from gateway.bundle.succession import by_any
 from gateway.domain.exchange import ExchangeId, Granularity, Role
 from gateway.linkage.secret import exchange_secret
 from gateway.linkage.selftest import self_test
@@ -46,6 +47,8 @@ class RealPartner:
 
     def __init__(self, slug: str) -> None:
         self.keys = FakePartyKeys(slug)
+        self.before: list[FakePartyKeys] = []
+        """Generations of its keys that `keys` has succeeded."""
         self.prekeys: dict[str, X25519PrivateKey] = {}
         self.seen: set[str] = set()
 
@@ -58,18 +61,31 @@ class RealPartner:
             made.append(make_prekey(name, public, self.keys.identity.slug, until, self.keys.sign))
         return made
 
+    def named(self, digest: str) -> FakePartyKeys:
+        """The keys that a request was sent to; those in use where it was sent to none of ours."""
+        known = [self.keys, *self.before]
+        return next((each for each in known if each.identity.digest.hex() == digest), self.keys)
+
     def open(self, job: "Job", exchange: ExchangeId, bundle: bytes) -> OpenedRequest:
-        council = job.context.keys.identity
+        lineage = job.context.keys.lineage
+        told = by_any(lineage.identities, lambda each: read_own_request(bundle, each))
+        council, own = lineage.named(told.sender).identity, self.named(told.recipient)
+        digests = frozenset(each.identity.digest.hex() for each in (self.keys, *self.before))
 
         def derive(manifest):
             shared = self.prekeys[manifest.prekey].exchange(
                 X25519PublicKey.from_public_bytes(manifest.one_time)
             )
-            return exchange_secret(shared, self.keys.agree(council.exchange), manifest.secret_context)
+            return exchange_secret(shared, own.agree(council.exchange), manifest.secret_context)
 
         return open_request(
             bundle,
-            expect=Expected(exchange, self.keys.identity, {job.document.number: job.document}),
+            expect=Expected(
+                exchange,
+                own.identity,
+                {job.document.number: job.document},
+                forebears={**lineage.forebears, own.identity.digest.hex(): digests},
+            ),
             verify_with=council,
             derive=derive,
             seen=self.seen.__contains__,
@@ -95,9 +111,8 @@ class RealPartner:
             issued_at=job.clock(),
             expires_at=job.clock() + timedelta(days=7),
         )
-        return seal_answer(
-            header, flags, secret=opened.secret, sign=self.keys.sign, nonce=secrets.token_bytes(12)
-        )
+        sign = self.named(opened.manifest.recipient).sign
+        return seal_answer(header, flags, secret=opened.secret, sign=sign, nonce=secrets.token_bytes(12))
 
 
 @dataclass

@@ -13,9 +13,12 @@ from gateway.bundle import errors
 from gateway.bundle.manifest import RequestManifest
 from gateway.bundle.open import Expected, OpenedRequest, RequestLimits, open_request
 from gateway.bundle.refusal import RefusalCode
+from gateway.bundle.succession import by_any
 from gateway.domain.errors import FlagstoneError, NotFoundError, VerificationError
+from gateway.domain.identity import Identity
 from gateway.domain.labels import TYP_REQUEST
 from gateway.linkage.secret import exchange_secret
+from gateway.ports import PartyKeys
 
 
 class NoPrekeyError(VerificationError):
@@ -57,8 +60,8 @@ def open_first(agent: Agent, exchange: UUID, bundle: bytes) -> OpenedRequest:
 
     return open_request(
         bundle,
-        expect=_expected(agent, exchange),
-        verify_with=agent.council,
+        expect=_expected(agent, exchange, bundle),
+        verify_with=_sender(agent, bundle),
         derive=derive,
         seen=seen,
         now=agent.clock(),
@@ -73,21 +76,45 @@ def open_again(agent: Agent, exchange: UUID, bundle: bytes) -> OpenedRequest:
     """
     return open_request(
         bundle,
-        expect=_expected(agent, exchange),
-        verify_with=agent.council,
+        expect=_expected(agent, exchange, bundle),
+        verify_with=_sender(agent, bundle),
         derive=lambda manifest: _secret(agent, manifest),
         seen=lambda _: False,
         now=agent.clock(),
     )
 
 
-def read_manifest(agent: Agent, bundle: bytes) -> RequestManifest:
-    """The manifest alone, verified; nothing is decrypted.
+def read_manifest(agent: Agent, bundle: bytes, *, ever: bool = False) -> RequestManifest:
+    """The manifest alone, verified; nothing is decrypted. `ever`: also by keys that are accepted no more.
 
     Raises:
         VerificationError: it is not the pinned council's.
     """
-    return RequestManifest.verify(bundle.partition(b"\n")[0], TYP_REQUEST, agent.council)
+    jws = bundle.partition(b"\n")[0]
+    council = agent.council.lineage
+    signers = council.identities if ever else council.accepted(agent.clock())
+    return by_any(signers, lambda each: RequestManifest.verify(jws, TYP_REQUEST, each))
+
+
+def forebears(agent: Agent) -> dict[str, frozenset[str]]:
+    """Of either side: in whose place each of its identities stands (`check_terms`)."""
+    return {**agent.council.lineage.forebears, **agent.keys.lineage.forebears}
+
+
+def addressed(agent: Agent, manifest: RequestManifest) -> PartyKeys:
+    """Our own keys that a request was sent to, while they are accepted: by them alone it is answered.
+
+    Raises:
+        WrongKeyError: it was sent to others, or to keys of ours whose overlap is over.
+    """
+    generation = agent.keys.lineage.named(manifest.recipient)
+    if generation is None or not generation.accepted(agent.clock()):
+        raise errors.WrongKeyError(
+            "it was made for keys of ours that are accepted no more",
+            place="request",
+            way_out="The council submits the list again",
+        )
+    return agent.keys.generation(generation.number)
 
 
 def digest_of(bundle: bytes) -> str:
@@ -95,9 +122,22 @@ def digest_of(bundle: bytes) -> str:
     return hashlib.sha256(bundle).hexdigest()
 
 
-def _expected(agent: Agent, exchange: UUID) -> Expected:
+def _sender(agent: Agent, bundle: bytes) -> Identity:
+    """The council's identity that signed it; the current one where none of the accepted did."""
+    try:
+        named = agent.council.lineage.named(read_manifest(agent, bundle).sender)
+    except VerificationError:
+        named = None
+    return (named or agent.council.lineage.current).identity
+
+
+def _expected(agent: Agent, exchange: UUID, bundle: bytes) -> Expected:
     limits = RequestLimits(slots=agent.limits.max_people_per_request)
-    return Expected(exchange, agent.keys.identity, agent.agreements.in_force(), limits)
+    try:
+        recipient = addressed(agent, read_manifest(agent, bundle)).identity
+    except VerificationError:
+        recipient = agent.keys.identity  # `open_request` names what does not hold
+    return Expected(exchange, recipient, agent.agreements.in_force(), limits, forebears(agent))
 
 
 def _secret(agent: Agent, manifest: RequestManifest) -> bytes:
@@ -109,5 +149,6 @@ def _secret(agent: Agent, manifest: RequestManifest) -> bytes:
             place="request",
             way_out="The council submits the list again",
         ) from None
-    static = agent.keys.agree(agent.council.exchange)
+    council = agent.council.lineage.named(manifest.sender) or agent.council.lineage.current
+    static = addressed(agent, manifest).agree(council.identity.exchange)
     return exchange_secret(one_time, static, manifest.secret_context)

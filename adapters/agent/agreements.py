@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from adapters.agent.council import Council
 from adapters.agent.tray import Tray
 from gateway.bundle.agreement import (
     AgreementDocument,
@@ -18,10 +19,10 @@ from gateway.bundle.agreement import (
     verify_proposal,
 )
 from gateway.bundle.errors import WrongKeyError
+from gateway.bundle.succession import by_any
 from gateway.domain.errors import NotFoundError, VerificationError
 from gateway.domain.exchange import Release
-from gateway.domain.identity import Identity
-from gateway.ports import PartyKeys
+from gateway.ports import OwnKeys, PartyKeys
 
 _SUFFIX: Final = ".json"
 _APPROVALS: Final = {Release.AUTOMATIC: 0, Release.PARTNER_APPROVES: 1, Release.TWO_APPROVE: 2}
@@ -39,19 +40,24 @@ class KeptAgreement:
 class AgreementBook:
     """One file per agreement."""
 
-    def __init__(self, tray: Tray, keys: PartyKeys, council: Identity) -> None:
+    def __init__(self, tray: Tray, keys: OwnKeys, council: Council) -> None:
         self._tray = tray
         self._keys = keys
         self._council = council
 
-    def verified(self, number: str, council_jws: str) -> AgreementDocument:
-        """The proposal, once the pinned council's signature holds and it names this partner's own keys.
+    def verified(self, number: str, council_jws: str, at: datetime | None = None) -> AgreementDocument:
+        """The proposal, once the council's signature holds and it names this partner's own keys.
+
+        `at`: both by keys that are accepted at this moment; by any of before too, if left out, which is for
+        what lies here.
 
         Raises:
             VerificationError: a signature, a party or the number differs.
         """
-        document = verify_proposal(council_jws, self._council)
-        if document.partner.digest != self._keys.identity.digest:
+        council, own = self._council.lineage, self._keys.lineage
+        signers = council.identities if at is None else council.accepted(at)
+        document = by_any(signers, lambda each: verify_proposal(council_jws, each))
+        if document.partner not in (own.identities if at is None else own.accepted(at)):
             raise WrongKeyError("it names another partner, or other keys of ours", place="agreement")
         if document.number != number:
             raise VerificationError("it has another number than was asked for", place="agreement")
@@ -59,7 +65,7 @@ class AgreementBook:
 
     def sign(self, council_jws: str, document: AgreementDocument) -> str:
         """Countersign; the copy is durable before the signature is handed out."""
-        jws = countersign(document, self._keys.sign)
+        jws = countersign(document, self._keys_of(document).sign)
         self._put(document.number, council_jws, jws, revoked=False)
         return jws
 
@@ -72,11 +78,14 @@ class AgreementBook:
         kept = self.get(number)
         papers = self._papers(number)
         self._put(number, papers["council_jws"], kept.partner_jws, revoked=True)
-        document = kept.document
+        signer = self._keys.generation(self._keys.lineage.current.number)
         notice = Revocation(
-            number=number, agreement_digest=document.digest, by=document.partner.digest.hex(), revoked_at=at
+            number=number,
+            agreement_digest=kept.document.digest,
+            by=signer.identity.digest.hex(),
+            revoked_at=at,
         )
-        return revoke(notice, self._keys.sign)
+        return revoke(notice, signer.sign)
 
     def get(self, number: str) -> KeptAgreement:
         """The copy, both signatures verified.
@@ -97,6 +106,11 @@ class AgreementBook:
         """By number, those not revoked here. Their dates are checked against each request."""
         kept = {number: self.get(number) for number in self.numbers()}
         return {number: each.document for number, each in kept.items() if not each.revoked}
+
+    def _keys_of(self, document: AgreementDocument) -> PartyKeys:
+        """Our keys that the agreement names."""
+        named = self._keys.lineage.named(document.partner.digest.hex())
+        return self._keys.generation(named.number) if named else self._keys
 
     def _papers(self, number: str) -> dict[str, Any]:
         data = self._tray.get(number + _SUFFIX)

@@ -1,6 +1,6 @@
 """The council's certificates of destruction: fetched, verified, kept in the agent's folder and in its log."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -12,8 +12,10 @@ from adapters.transports.mailbox import CertificateLine
 from adapters.transports.wire import GatewayRefusedError
 from audit.entry import Json
 from gateway.bundle.certificate import Certificate, verify_certificate
+from gateway.bundle.succession import by_any
 from gateway.domain.errors import BadInputError, TooLargeError, VerificationError
 from gateway.domain.exchange import ExchangeId
+from gateway.domain.identity import Identity
 from gateway.domain.retention import RetentionClock
 
 _SUFFIX: Final = ".jws"
@@ -58,7 +60,8 @@ def _take(agent: Agent, exchange: UUID, clock: RetentionClock) -> None:
     told = agent.journal.kinds(exchange)
     try:
         jws = agent.gateway.certificate(ExchangeId(exchange), clock.value)
-        certificate = _verified(agent, jws, exchange, clock)
+        accepted = agent.council.lineage.accepted(agent.clock())
+        certificate = _verified(agent, jws, exchange, clock, accepted)
     except GatewayRefusedError as error:
         agent.events.warning("certificate-not-had", exchange=str(exchange), status=error.answered)
         return
@@ -76,9 +79,18 @@ def _take(agent: Agent, exchange: UUID, clock: RetentionClock) -> None:
     agent.gateway.take_certificate(ExchangeId(exchange), clock.value)
 
 
-def _verified(agent: Agent, jws: bytes, exchange: UUID, clock: RetentionClock) -> Certificate:
-    own = agent.keys.identity
-    return verify_certificate(jws, agent.council, own, exchange=exchange, clock=clock)
+def _verified(
+    agent: Agent, jws: bytes, exchange: UUID, clock: RetentionClock, signers: Sequence[Identity]
+) -> Certificate:
+    """`signers`: the council's identities that may have signed it; it is to any of our own."""
+
+    def signed(council: Identity) -> Certificate:
+        return by_any(
+            agent.keys.lineage.identities,
+            lambda own: verify_certificate(jws, council, own, exchange=exchange, clock=clock),
+        )
+
+    return by_any(signers, signed)
 
 
 def _record(
@@ -102,7 +114,8 @@ def _read(agent: Agent, name: str) -> Kept:
     exchange, _, clock = name.removesuffix(_SUFFIX).partition(".")
     jws = agent.certificates.get(name) or b""
     try:
-        return Kept(_verified(agent, jws, UUID(exchange), RetentionClock(clock)), jws.decode())
+        signers = agent.council.lineage.identities
+        return Kept(_verified(agent, jws, UUID(exchange), RetentionClock(clock), signers), jws.decode())
     except ValueError:
         raise BadInputError("a file is not named as a certificate is", place="certificates") from None
 

@@ -11,15 +11,15 @@ from structlog.typing import FilteringBoundLogger
 
 from adapters.agent.agreements import AgreementBook
 from adapters.agent.approvals import Approvals
+from adapters.agent.council import Council
 from adapters.agent.journal import Journal
 from adapters.agent.limits import Limits
 from adapters.agent.tray import Tray
 from adapters.agent.witness import Witness
 from adapters.registers.register import Register
 from adapters.transports.mailbox import MailboxClient
-from gateway.domain.identity import Identity
 from gateway.linkage.scheme import Scheme
-from gateway.ports import Clock, PartyKeys
+from gateway.ports import Clock, NextKeys
 
 
 class Prekeys(Protocol):
@@ -42,8 +42,8 @@ class Prekeys(Protocol):
 class Agent:
     """One partner's agent. `inbox` and `outbox` hold what must survive a kill, by exchange id."""
 
-    keys: PartyKeys
-    council: Identity
+    keys: NextKeys
+    council: Council
     prekeys: Prekeys
     agreements: AgreementBook
     approvals: Approvals
@@ -60,6 +60,8 @@ class Agent:
     entropy: Callable[[int], bytes]
     events: FilteringBoundLogger
     max_clock_offset: timedelta = timedelta(seconds=60)
+    confirm_successions: bool = False
+    """Whether the council's new keys wait until the custodian has compared their fingerprint."""
 
 
 def name_of(exchange: UUID) -> str:

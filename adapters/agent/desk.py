@@ -12,7 +12,7 @@ from adapters.agent.loop import top_up
 from audit.entry import Json
 from gateway.bundle.agreement import AgreementDocument
 from gateway.bundle.manifest import RequestManifest
-from gateway.domain.errors import BadInputError, ConflictError, NotFoundError
+from gateway.domain.errors import BadInputError, ConflictError, NotFoundError, VerificationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def proposal(agent: Agent, number: str) -> Proposal:
         PartnerError: the gateway has none of this number, or can't be reached.
     """
     papers = agent.gateway.agreement(number)
-    return Proposal(agent.agreements.verified(number, papers.council_jws), papers.council_jws)
+    return Proposal(agent.agreements.verified(number, papers.council_jws, agent.clock()), papers.council_jws)
 
 
 def sign(agent: Agent, proposed: Proposal) -> None:
@@ -117,7 +117,10 @@ def _pending(agent: Agent, exchange: UUID) -> Pending | None:
     bundle = agent.inbox.get(name_of(exchange))
     if bundle is None or RECEIVED not in agent.journal.kinds(exchange) or agent.outbox.get(name_of(exchange)):
         return None
-    manifest = read_manifest(agent, bundle)
+    try:
+        manifest = read_manifest(agent, bundle)
+    except VerificationError:
+        return None  # by keys of the council that are accepted no more: the next round refuses it
     document = agent.agreements.in_force().get(manifest.agreement)
     if document is None:
         return None

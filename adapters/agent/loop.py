@@ -8,6 +8,7 @@ from uuid import UUID
 
 from adapters.agent.certificates import collect
 from adapters.agent.context import Agent, exchanges_in
+from adapters.agent.successions import follow, poll
 from adapters.agent.turn import Outcome, take_turn
 from adapters.agent.witnessing import witness
 from adapters.transports.wire import GatewayUnavailableError
@@ -44,11 +45,13 @@ def run_once(agent: Agent) -> Round:
         StaleClockError: the clocks differ too much; nothing was answered.
         PartnerError: the gateway can't be reached, or turned the caller away.
         LogUnavailableError: the own log can't be read or written; nothing was answered.
+        UnconfirmedError: the council's keys wait for the custodian; nothing was answered.
         DivergenceError: the council's log is not the one that was seen before; nothing was answered.
     """
-    state = agent.gateway.state(agent.witness.size())
+    state = poll(agent)
     check_clock(agent, state.time)
     agent.journal.refresh()
+    follow(agent, state.keys)
     witness(agent, state.log)
     top_up(agent, state.prekeys)
     waiting = dict.fromkeys(state.waiting)  # oldest first

@@ -18,16 +18,17 @@ from structlog.typing import FilteringBoundLogger
 from adapters.agent.agreements import AgreementBook
 from adapters.agent.approvals import Approvals
 from adapters.agent.context import Agent
+from adapters.agent.council import Council
 from adapters.agent.journal import Journal
 from adapters.agent.settings import FILE, AgentSettings, read_settings, settings_text
 from adapters.agent.tray import Tray
 from adapters.agent.witness import Witness
 from adapters.keys.files import (
-    FilePartyKeys,
     FilePrekeys,
     create_party_keys,
 )
 from adapters.keys.logkey import create_signer, load_signer, witness_cosigner
+from adapters.keys.rotating import RotatingKeys
 from adapters.keys.settings import read_key_settings
 from adapters.registers.opening import Kind, open_register
 from adapters.registers.register import Register
@@ -50,6 +51,7 @@ class Opened:
     """An agent with what its commands need beside it."""
 
     agent: Agent
+    keys: RotatingKeys
     log: Log
     log_key: str
     """The log's public key, as a trust file has it."""
@@ -113,8 +115,8 @@ def opened(home: Path) -> Iterator[Opened]:
     """
     settings = read_settings(home)
     places = read_key_settings().places(home)
-    keys = FilePartyKeys.load(home / "keys", places)
-    council = _identity((home / _COUNCIL).read_bytes())
+    keys = RotatingKeys(home / "keys", places)
+    council = Council(Tray(home / "council-keys"), _identity((home / _COUNCIL).read_bytes()))
     with _store(home / "log") as store, http_client(settings.gateway.url, settings.gateway.ca_file) as http:
         signer = load_signer(home / "log-key", places)
         log = Log(store, signer)
@@ -144,9 +146,10 @@ def opened(home: Path) -> Iterator[Opened]:
             clock=now,
             entropy=secrets.token_bytes,
             events=events(),
+            confirm_successions=settings.gateway.confirm_successions,
             max_clock_offset=timedelta(seconds=settings.gateway.max_clock_offset_seconds),
         )
-        yield Opened(agent, log, signer.verifier.vkey, settings)
+        yield Opened(agent, keys, log, signer.verifier.vkey, settings)
 
 
 @contextlib.contextmanager

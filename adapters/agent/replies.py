@@ -126,6 +126,6 @@ def _note_not_accepted(agent: Agent, exchange: UUID, status: int) -> None:
 
 def _prekey(agent: Agent, bundle: bytes | None) -> str | None:
     try:
-        return read_manifest(agent, bundle).prekey if bundle else None
+        return read_manifest(agent, bundle, ever=True).prekey if bundle else None
     except VerificationError:
         return None  # not the council's: it may not make us destroy anything

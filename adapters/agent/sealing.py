@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
-from adapters.agent.admission import digest_of
+from adapters.agent.admission import addressed, digest_of
 from adapters.agent.agreements import AgreementBook
 from adapters.agent.answering import answer
 from adapters.agent.context import Agent, name_of
@@ -47,8 +47,8 @@ def seal(agent: Agent, opened: OpenedRequest, *, approved_by: Sequence[str] = ()
         issued_at=agent.clock(),
         expires_at=manifest.expires_at,
     )
-    nonce = agent.entropy(_NONCE_BYTES)
-    bundle = seal_answer(header, answered.flags, secret=opened.secret, sign=agent.keys.sign, nonce=nonce)
+    sign, nonce = addressed(agent, manifest).sign, agent.entropy(_NONCE_BYTES)
+    bundle = seal_answer(header, answered.flags, secret=opened.secret, sign=sign, nonce=nonce)
     private: dict[str, Json] = {"answer": digest_of(bundle)}
     if approved_by:
         private["approved_by"] = list(approved_by)

@@ -23,12 +23,16 @@ class _Table(BaseModel):
 
 
 class GatewaySettings(_Table):
-    """`poll_seconds`: pause between two looks; `ca_file`: a PEM file, when the system's trust won't do."""
+    """`poll_seconds`: pause between two looks; `ca_file`: a PEM file, when the system's trust won't do.
+
+    `confirm_successions`: whether the council's new keys wait for `flagstone agent confirm-keys`.
+    """
 
     url: str
     poll_seconds: float = Field(2.0, ge=0.1, le=3600)
     max_clock_offset_seconds: int = Field(60, ge=1, le=600)
     ca_file: str | None = None
+    confirm_successions: bool = False
 
 
 class RegisterSettings(_Table):

@@ -9,7 +9,15 @@ from enum import StrEnum
 from http import HTTPStatus
 from uuid import UUID
 
-from adapters.agent.admission import digest_of, open_again, open_first, read_manifest, refusal_code
+from adapters.agent.admission import (
+    addressed,
+    digest_of,
+    forebears,
+    open_again,
+    open_first,
+    read_manifest,
+    refusal_code,
+)
 from adapters.agent.agreements import approvals_needed
 from adapters.agent.approvals import Decided, decided
 from adapters.agent.context import Agent, name_of
@@ -118,7 +126,8 @@ def _hold_back(agent: Agent, exchange: UUID) -> None:
     try:
         manifest = read_manifest(agent, bundle)
         check_in_time(agent, manifest)
-        check_terms(manifest, agent.agreements.in_force(), agent.clock())
+        addressed(agent, manifest)
+        check_terms(manifest, agent.agreements.in_force(), agent.clock(), forebears(agent))
     except VerificationError as error:
         agent.events.warning("answer-held-back", exchange=str(exchange), why=error.code)
         refuse(agent, exchange, bundle, refusal_code(error), why=error.code)
@@ -168,6 +177,7 @@ def _about(manifest: RequestManifest) -> dict[str, Json]:
     return {
         "exchange": str(manifest.exchange),
         "council": manifest.sender,
+        "addressed_to": manifest.recipient,
         "agreement": manifest.agreement,
         "agreement_digest": manifest.agreement_digest,
         "dataset": manifest.dataset,

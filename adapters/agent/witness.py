@@ -10,14 +10,15 @@ from typing import Final, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from adapters.agent.council import Council
 from adapters.agent.tray import Tray
 from audit.checkpoint import Checkpoint, open_checkpoint
 from audit.cosignature import Cosigner, open_cosigned
 from audit.errors import NoteError, ProofError
 from audit.merkle import verify_consistency
+from gateway.bundle.succession import by_any
 from gateway.bundle.witness import LogKey, Reason, verify_log_key
 from gateway.domain.errors import ConfigurationError, VerificationError
-from gateway.domain.identity import Identity
 
 _SEEN: Final = "seen.json"
 
@@ -80,7 +81,7 @@ class Seen(KeptFile):
 class Witness:
     """One process at a time looks; others may read at any moment."""
 
-    def __init__(self, tray: Tray, cosigner: Cosigner, council: Identity) -> None:
+    def __init__(self, tray: Tray, cosigner: Cosigner, council: Council) -> None:
         self._tray = tray
         self._cosigner = cosigner
         self._council = council
@@ -111,8 +112,8 @@ class Witness:
         return self._opened(seen) if seen else None
 
     def key(self, token: str) -> LogKey:
-        """The log key that the council signed. Raise VerificationError otherwise."""
-        return verify_log_key(token, self._council)
+        """The log key that the council signed, now or long ago. Raise VerificationError otherwise."""
+        return by_any(self._council.lineage.identities, lambda each: verify_log_key(token, each))
 
     def look(self, shown: Shown, at: datetime) -> str:
         """Verify what is shown, cosign what is new, and keep it; the newest cosigned note, fit to hand out.
@@ -121,7 +122,7 @@ class Witness:
             DivergenceError: it does not extend what was seen; nothing was signed or kept.
         """
         seen = self.seen()
-        key = self._shown_key(shown, seen)
+        key = self._shown_key(shown, seen, at)
         try:
             new = open_checkpoint(shown.checkpoint.encode(), key.verifier)
         except NoteError:
@@ -159,9 +160,10 @@ class Witness:
         """Pin another log, of which nothing has been seen. The caller has seen to its link."""
         self._tray.put(_SEEN, Seen(key=key).to_bytes())
 
-    def _shown_key(self, shown: Shown, seen: Seen | None) -> LogKey:
+    def _shown_key(self, shown: Shown, seen: Seen | None, at: datetime) -> LogKey:
         try:
-            key = self.key(shown.key)
+            accepted = self._council.lineage.accepted(at)
+            key = by_any(accepted, lambda each: verify_log_key(shown.key, each))
         except VerificationError:
             raise DivergenceError(Reason.OTHER_KEY) from None
         if seen and self.key(seen.key).vkey != key.vkey:

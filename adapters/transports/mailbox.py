@@ -4,7 +4,8 @@ Neither end judges or records: they carry bytes.
 """
 
 from collections.abc import Sequence
-from typing import Final, TypeVar
+from contextlib import AbstractContextManager
+from typing import Annotated, Final, TypeVar
 from uuid import UUID
 
 import httpx
@@ -12,13 +13,15 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, V
 
 from adapters.transports.wire import GatewayUnavailableError, SignIn, Wire
 from gateway.bundle.certificate import MAX_CERTIFICATE
+from gateway.bundle.succession import MAX_SUCCESSION
 from gateway.domain.exchange import ExchangeId
-from gateway.ports import Store
+from gateway.ports import PartyKeys, Store
 
 _SMALL: Final = 1 << 20
 _BUNDLE: Final = 132 << 20
 _OCTETS: Final = {"Content-Type": "application/octet-stream"}
 _JOSE: Final = {"Content-Type": "application/jose"}
+_JOSE_JSON: Final = {"Content-Type": "application/jose+json"}
 _TEXT: Final = {"Content-Type": "text/plain; charset=utf-8"}
 
 
@@ -55,6 +58,19 @@ class CertificateLine(_Answer):
     clock: str = Field(max_length=20)
 
 
+class KeysShown(_Answer):
+    """What the gateway says of keys; the signed texts are judged by the agent.
+
+    `successions`: the council's, oldest first, after the keys that were asked about; `taken`: by which digest
+    this agent has said that it knows the council, None where there is but one; `own`: the digest of this
+    partner's keys as the gateway knows them.
+    """
+
+    successions: tuple[Annotated[str, Field(max_length=MAX_SUCCESSION)], ...] = Field(max_length=100)
+    taken: str | None = Field(max_length=64)
+    own: str = Field(max_length=64)
+
+
 class State(_Answer):
     """What waits for this agent. `prekeys`: how many unclaimed ones the gateway holds."""
 
@@ -64,6 +80,7 @@ class State(_Answer):
     waiting: tuple[UUID, ...] = Field(max_length=10_000)
     agreements: tuple[AgreementLine, ...] = Field(max_length=10_000)
     certificates: tuple[CertificateLine, ...] = Field((), max_length=1_000)
+    keys: KeysShown | None = None
 
 
 class AgreementPapers(_Answer):
@@ -88,9 +105,26 @@ class MailboxClient:
     def over(cls, http: httpx.Client, sign_in: SignIn) -> "MailboxClient":
         return cls(Wire(http, sign_in))
 
-    def state(self, seen: int = 0) -> State:
-        """What waits. `seen`: the size of the log that this witness saw last."""
-        return _parse(State, self._wire.call("GET", f"/v1/agent/state?seen={seen}", limit=_SMALL))
+    def state(self, seen: int = 0, council: str = "") -> State:
+        """What waits.
+
+        `seen`: the size of the log that this witness saw last; `council`: hex digest of the identity by
+        which this agent knows the council.
+        """
+        path = f"/v1/agent/state?seen={seen}&council={council}"
+        return _parse(State, self._wire.call("GET", path, limit=_SMALL))
+
+    def signed_in_as(self, keys: PartyKeys) -> AbstractContextManager[None]:
+        """Sign in by other keys of this partner while the block lasts."""
+        return self._wire.signed_in_as(keys)
+
+    def put_succession(self, succession: str) -> None:
+        """Bring this partner's next keys. Idempotent."""
+        self._wire.call("POST", "/v1/agent/succession", succession.encode(), _JOSE_JSON)
+
+    def put_council_keys(self, jws: str) -> None:
+        """Say by which keys this agent knows the council. Idempotent."""
+        self._wire.call("PUT", "/v1/agent/council-keys", jws.encode(), _JOSE)
 
     def publish_prekeys(self, prekeys: Sequence[str]) -> None:
         """Leave signed prekeys, 200 at most, at the gateway."""

@@ -1,9 +1,10 @@
 """One signed-in HTTP call to the gateway: size limits, no redirects, one named error for each way to fail."""
 
+import contextlib
 import json
 import ssl
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Final
@@ -126,6 +127,16 @@ class Wire:
         except GatewaySignInError:
             self._until = None  # the gateway forgot the token: the next call signs in anew
             raise
+
+    @contextlib.contextmanager
+    def signed_in_as(self, keys: PartyKeys) -> Iterator[None]:
+        """Sign in by other keys while the block lasts, and anew by the usual ones after it."""
+        usual = self._sign_in
+        self._sign_in, self._until = replace(usual, keys=keys), None
+        try:
+            yield
+        finally:
+            self._sign_in, self._until = usual, None
 
     def _bearer(self) -> str:
         now = self._sign_in.clock()

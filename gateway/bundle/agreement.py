@@ -2,6 +2,8 @@
 
 import hashlib
 import hmac
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Literal, Self
 
 from pydantic import model_validator
@@ -115,15 +117,23 @@ def revoke(revocation: Revocation, sign: Sign) -> str:
     return sign(revocation.payload, TYP_REVOCATION)
 
 
-def verify_revocation(token: str | bytes, document: AgreementDocument, by: Identity) -> Revocation:
-    """The revocation of `document` by `by`, one of its two parties.
+def verify_revocation(
+    token: str | bytes,
+    document: AgreementDocument,
+    by: Identity,
+    forebears: Mapping[str, Collection[str]] = MappingProxyType({}),
+) -> Revocation:
+    """The revocation of `document` by `by`, one of its two parties or in the place of one.
+
+    `forebears`: for an identity's hex digest, those in whose place it stands (`Lineage.forebears`).
 
     Raises:
         VerificationError: as `Document.verify`.
         WrongKeyError: `by` is no party to the agreement, or not the one named as revoking.
         WrongAgreementError: it revokes another agreement.
     """
-    if by.digest not in (document.council.digest, document.partner.digest):
+    parties = {document.council.digest.hex(), document.partner.digest.hex()}
+    if parties.isdisjoint({by.digest.hex(), *forebears.get(by.digest.hex(), ())}):
         raise WrongKeyError("only a party to the agreement may revoke it", place="revocation")
     revocation = Revocation.verify(token, TYP_REVOCATION, by)
     if revocation.by != by.digest.hex():

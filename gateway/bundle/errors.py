@@ -135,3 +135,35 @@ class FailedSelfTestError(VerificationError):
     """The answering side's scheme computes other tokens than ours, so its answer means nothing."""
 
     code = "self-test-failed"
+
+
+class SupersededError(VerificationError):
+    """A succession of keys that is no newer than what is known: repeated, rolled back, or a second one."""
+
+    code = "superseded"
+    status = 409
+
+
+class MissingLinkError(VerificationError):
+    """A succession of keys whose predecessor is not known here: one before it was left out."""
+
+    code = "missing-link"
+
+
+class WrongPredecessorError(VerificationError):
+    """A succession of keys that follows other keys than those known here."""
+
+    code = "wrong-predecessor"
+
+
+class UsedKeyError(VerificationError):
+    """A succession that brings back a key of an earlier generation, or uses one key twice."""
+
+    code = "used-key"
+
+
+class UnconfirmedError(VerificationError):
+    """Keys whose fingerprint a person has to confirm before anything goes on."""
+
+    code = "unconfirmed-keys"
+    status = 409

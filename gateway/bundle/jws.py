@@ -3,6 +3,8 @@
 The algorithm is ours and the key is the pinned identity's; the header may confirm both and choose neither.
 """
 
+import contextlib
+from collections.abc import Sequence
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -81,6 +83,18 @@ def verify_jws(token: str | bytes, typ: str, public: bytes) -> bytes:
             way_out="Ask the sender to compare fingerprints and send it again",
         )
     return parts.payload
+
+
+def verify_any(token: str | bytes, typ: str, publics: Sequence[bytes]) -> bytes:
+    """As `verify_jws`, under whichever of several keys holds; the errors are those of the first.
+
+    Raises:
+        VerificationError: as `verify_jws`.
+    """
+    for public in publics[1:]:
+        with contextlib.suppress(WrongSignatureError):
+            return verify_jws(token, typ, public)
+    return verify_jws(token, typ, publics[0])
 
 
 def _extract(token: str | bytes) -> CompactSignature:

@@ -6,7 +6,7 @@ only by bytes that the pinned sender signed for this exchange, once, in time.
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -44,13 +44,14 @@ class Expected:
     """What a recipient knows before it opens a request.
 
     `exchange`: the id under which it was fetched; `recipient`: its own identity; `agreements`: by number,
-    those that it countersigned itself and that are not revoked.
+    those that it countersigned itself and that are not revoked; `forebears`: as in `check_terms`.
     """
 
     exchange: UUID
     recipient: Identity
     agreements: Mapping[str, AgreementDocument]
     limits: RequestLimits = field(default_factory=RequestLimits)
+    forebears: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +103,7 @@ def open_request(
     if seen(str(manifest.exchange)):
         raise errors.ReplayError("this exchange was accepted before", place="request")
     # (11) under an agreement in force, within its terms and indicators; (12) of a scheme known here
-    check_terms(manifest, expect.agreements, now)
+    check_terms(manifest, expect.agreements, now, expect.forebears)
     scheme = _scheme(manifest.scheme)
     # (13) within our own limits; (14) ciphertext of the stated length; (15) and digest
     if manifest.slots > expect.limits.slots:

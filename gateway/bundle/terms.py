@@ -1,7 +1,8 @@
 """Whether a request keeps to the agreement that both sides signed."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any
 
 from gateway.bundle.agreement import AgreementDocument
@@ -10,8 +11,16 @@ from gateway.bundle.manifest import RequestHeader
 from gateway.domain.legal_date import legal_date
 
 
-def check_terms(request: RequestHeader, agreements: Mapping[str, AgreementDocument], now: datetime) -> None:
+def check_terms(
+    request: RequestHeader,
+    agreements: Mapping[str, AgreementDocument],
+    now: datetime,
+    forebears: Mapping[str, Collection[str]] = MappingProxyType({}),
+) -> None:
     """Check a verified request against the agreement that it names, one of `agreements` by number.
+
+    `forebears`: for an identity's hex digest, those in whose place it stands (`Lineage.forebears`): what
+    they agreed to holds on for it.
 
     Raises:
         WrongAgreementError: there is none of that number and digest between these parties; it, one of its
@@ -22,10 +31,11 @@ def check_terms(request: RequestHeader, agreements: Mapping[str, AgreementDocume
     agreement = agreements.get(request.agreement)
     if agreement is None or agreement.digest != request.agreement_digest:
         raise _outside("it names no agreement that was countersigned here")
-    if (agreement.council.digest.hex(), agreement.partner.digest.hex()) != (
-        request.sender,
-        request.recipient,
-    ):
+    parties = (
+        (agreement.council, request.sender),
+        (agreement.partner, request.recipient),
+    )
+    if any(party.digest.hex() not in {told, *forebears.get(told, ())} for party, told in parties):
         raise _outside("the agreement is between other parties")
     today = legal_date(now)
     if not agreement.valid_from <= today <= agreement.valid_to:

@@ -22,7 +22,7 @@ from audit.checkpoint import NoteVerifier
 from audit.export import write_export
 from audit.trust import Trust, write_trust
 from gateway.bundle.agreement import AgreementDocument
-from gateway.cli import agent_witness
+from gateway.cli import agent_keys, agent_witness
 from gateway.cli.agent_options import Home
 from gateway.cli.erasure import show_certificate
 from gateway.cli.files import small, write_private
@@ -35,6 +35,9 @@ log = typer.Typer(help="The agent's own log.", no_args_is_help=True)
 app.add_typer(agreements, name="agreement")
 app.add_typer(log, name="log")
 app.add_typer(agent_witness.app, name="witness")
+app.command("rotate-keys")(agent_keys.rotate)
+app.command("confirm-keys")(agent_keys.confirm)
+app.command("keys")(agent_keys.show)
 
 Exchange = Annotated[UUID, typer.Argument(help="The exchange's id")]
 By = Annotated[

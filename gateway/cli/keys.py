@@ -10,13 +10,17 @@ import typer
 from audit import trust as trusted
 from audit.cosignature import WitnessVerifier
 from audit.errors import NoteError, TrustError
-from gateway.bootstrap import council_identity, create_keys, create_search_keys, log_signer
+from gateway.bootstrap import council_identity, create_keys, create_search_keys, log_signer, own_keys
+from gateway.cli import keys_party
 from gateway.cli.output import emit, out, say, table
 from gateway.domain.errors import BadInputError
 from gateway.domain.identity import Identity
 from gateway.settings import read_settings
 
 app = typer.Typer(help="The council's keys.", no_args_is_help=True)
+rotating = typer.Typer(help="New keys in the place of old ones.", no_args_is_help=True)
+app.add_typer(rotating, name="rotate")
+rotating.command("party")(keys_party.rotate)
 
 Public = Annotated[Path | None, typer.Option(help="Write the identity document that partners need")]
 Trust = Annotated[Path | None, typer.Option(help="Write the trust file that auditors verify the log against")]
@@ -65,8 +69,9 @@ def show(
         emit({"fingerprint": identity.fingerprint, "log": log_signer(home).verifier.vkey})
         return
     signer = log_signer(home).verifier
+    generations = own_keys(home).lineage.generations
     rows = [
-        ("signing, exchange, sign-in", identity.fingerprint),
+        *(("signing, exchange, sign-in", each.identity.fingerprint) for each in reversed(generations)),
         ("the disclosure log", signer.vkey),
     ]
     out.print(table(f"Keys of {identity.name}", "For", "Public identity", rows=rows))

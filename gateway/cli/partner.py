@@ -1,18 +1,21 @@
 """`flagstone partner`: the council's side of enrolment."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gateway.bootstrap import opened
+from gateway.cli import keys_party
 from gateway.cli.files import small
 from gateway.cli.output import out, say, table
 from gateway.domain.errors import BadInputError
 from gateway.ports import Partner
-from gateway.service import partners
+from gateway.service import partners, successions
 from gateway.settings import read_settings
+from gateway.succession_ports import SuccessionRecord
 
 app = typer.Typer(help="Partners and their registered keys.", no_args_is_help=True)
 
@@ -38,8 +41,28 @@ def add(
 def show() -> None:
     """List the partners."""
     with opened(read_settings()) as installation:
-        rows = [_row(partner) for partner in partners.listing(installation.operator)]
-    out.print(table("Partners", "Short name", "Name and fingerprint", "Since", "Revoked", rows=rows))
+        ctx = installation.operator
+        listed = [(each, successions.waiting(ctx, each.identity.slug)) for each in partners.listing(ctx)]
+    rows = [row for partner, waits in listed for row in _rows(partner, waits)]
+    columns = ("Short name", "Name", "Generation", "Fingerprint", "Since", "Accepted until", "Revoked")
+    out.print(table("Partners", *columns, rows=rows))
+    for partner, waits in listed:
+        if waits:
+            say(
+                f"New keys of {partner.identity.slug} wait: compare the fingerprint by telephone, then "
+                f"flagstone partner confirm {partner.identity.slug} --fingerprint ..."
+            )
+
+
+@app.command()
+def confirm(
+    slug: Annotated[str, typer.Argument(help="The partner's short name")],
+    fingerprint: Annotated[str, typer.Option(help="Of its new keys, as the partner's staff read it out")],
+) -> None:
+    """Accept a partner's new keys that wait, once their fingerprint was compared."""
+    with opened(read_settings()) as installation:
+        successions.confirm(installation.operator, slug, fingerprint)
+    say(f"The new keys of {slug} are accepted")
 
 
 @app.command()
@@ -50,11 +73,12 @@ def revoke(slug: Annotated[str, typer.Argument(help="The partner's short name")]
     say(f"{slug} is revoked")
 
 
-def _row(partner: Partner) -> tuple[str, ...]:
-    identity, revoked = partner.identity, partner.revoked_at
-    return (
-        identity.slug,
-        f"{identity.name}\n{identity.fingerprint}",
-        partner.added_at.date().isoformat(),
-        revoked.date().isoformat() if revoked else "",
-    )
+def _rows(partner: Partner, waits: SuccessionRecord | None) -> Iterator[tuple[str, ...]]:
+    """A row for each generation of a partner's keys, and one for keys that wait to be confirmed."""
+    who = (partner.identity.slug, partner.identity.name)
+    revoked = partner.revoked_at.date().isoformat() if partner.revoked_at else ""
+    if waits:
+        yield (*who, str(waits.sequence), waits.fingerprint, "waits", "", revoked)
+    for number, fingerprint, since, until in keys_party.rows(partner.lineage):
+        begun = since if number != "0" else partner.added_at.date().isoformat()
+        yield (*who, number, fingerprint, begun, until, revoked)

@@ -5,13 +5,13 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.elements import ColumnElement
 
 from gateway.db.engine import Session
 from gateway.db.rows import add, found
-from gateway.db.tables import agreements, partners, prekeys, users
+from gateway.db.tables import agreements, partners, prekeys, successions, users
 from gateway.domain.errors import ConflictError, NotFoundError
 from gateway.domain.exchange import ExchangeId, Role
 from gateway.domain.identity import Identity
@@ -32,10 +32,11 @@ class PostgresPartners:
 
     def get(self, slug: str) -> Partner:
         chosen = select(partners).where(partners.c.slug == slug)
-        return _partner(found(self._session.run(chosen).one_or_none(), "partner"))
+        return self._partner(found(self._session.run(chosen).one_or_none(), "partner"))
 
     def all(self) -> list[Partner]:
-        return [_partner(row) for row in self._session.run(select(partners).order_by(partners.c.slug))]
+        rows = self._session.run(select(partners).order_by(partners.c.slug)).all()
+        return [self._partner(row) for row in rows]
 
     def revoke(self, slug: str, at: datetime) -> None:
         revoked = (
@@ -46,10 +47,12 @@ class PostgresPartners:
         if not self._session.run(revoked).rowcount:
             raise NotFoundError("there is none", place="partner")
 
-
-def _partner(row: Row[Any]) -> Partner:
-    identity = Identity(row.slug, row.name, signing=row.signing, exchange=row.exchange, auth=row.auth)
-    return Partner(identity, added_at=row.added_at, revoked_at=row.revoked_at)
+    def _partner(self, row: Row[Any]) -> Partner:
+        identity = Identity(row.slug, row.name, signing=row.signing, exchange=row.exchange, auth=row.auth)
+        counting = successions.c.confirmed_at.is_not(None) & (successions.c.partner == row.slug)
+        chosen = select(successions.c.document).where(counting).order_by(successions.c.sequence)
+        chain = self._session.run(chosen).scalars().all()
+        return Partner.enrolled(identity, row.added_at, row.revoked_at, chain)
 
 
 class PostgresAgreements:
@@ -169,6 +172,10 @@ class PostgresPrekeys:
     def available(self, partner: str, at: datetime) -> int:
         counted = select(func.count()).select_from(prekeys).where(_free(partner, at))
         return int(self._session.run(counted).scalar_one())
+
+    def discard(self, partner: str) -> None:
+        unclaimed = (prekeys.c.partner == partner) & prekeys.c.exchange.is_(None)
+        self._session.run(delete(prekeys).where(unclaimed))
 
 
 def _free(partner: str, at: datetime) -> ColumnElement[bool]:

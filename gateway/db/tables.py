@@ -300,6 +300,37 @@ deliveries = Table(
     Column("size", BigInteger, nullable=False),  # of the first checkpoint that covers the delivery's entry
 )
 
+successions = Table(
+    "successions",
+    metadata,
+    Column(
+        "partner",
+        Text,
+        ForeignKey("partners.slug", deferrable=True, initially="DEFERRED"),
+        primary_key=True,
+    ),
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    _text("document"),  # the signed succession: public keys alone
+    _text("fingerprint"),
+    _time("received_at"),
+    _time("confirmed_at", nullable=True),
+)
+
+keys_taken = Table(
+    "keys_taken",
+    metadata,
+    Column(
+        "partner",
+        Text,
+        ForeignKey("partners.slug", deferrable=True, initially="DEFERRED"),
+        primary_key=True,
+    ),
+    Column("council", Text, primary_key=True),
+    _text("jws"),
+    _time("at"),
+    _order(),
+)
+
 sign_ins = Table(
     "sign_ins",
     metadata,

@@ -22,6 +22,7 @@ from gateway.db.parties import PostgresAgreements, PostgresPartners, PostgresPre
 from gateway.db.policysets import PostgresPolicySets
 from gateway.db.retention import PostgresHolds, PostgresRetentions
 from gateway.db.review import PostgresAlerts, PostgresMarks, PostgresSignIns
+from gateway.db.successions import PostgresSuccessions
 from gateway.db.witnesses import PostgresCosignatures, PostgresWitnesses
 from gateway.domain.errors import LogUnavailableError, StoreUnavailableError
 
@@ -45,6 +46,7 @@ class PostgresUnitOfWork:
         self.policy_sets = PostgresPolicySets(session)
         self.witnesses = PostgresWitnesses(session)
         self.cosignatures = PostgresCosignatures(session)
+        self.successions = PostgresSuccessions(session)
         self.sign_ins = PostgresSignIns(session)
         self.marks = PostgresMarks(session)
         self.alerts = PostgresAlerts(session)

@@ -3,13 +3,14 @@
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from joserfc.errors import JoseError
 from joserfc.jwt import JWTClaimsRegistry
 
-from gateway.bundle.jws import verify_jws
+from gateway.bundle.jws import verify_any
 from gateway.domain import labels
 from gateway.domain.alerts import Caller, Denied
 from gateway.domain.errors import (
@@ -88,7 +89,8 @@ def issue_token(ctx: Context, assertion: str) -> str:
     try:
         slug = str(_unverified_claims(assertion)["sub"])
         partner = _partner_in_force(ctx, slug)
-        claims = _verified_claims(ctx, assertion, labels.TYP_ASSERTION, partner.identity.auth, slug)
+        auth = [each.auth for each in partner.lineage.accepted(ctx.clock())]
+        claims = _verified_claims(ctx, assertion, labels.TYP_ASSERTION, auth, slug)
     except (VerificationError, NotFoundError, KeyError):
         text = "the assertion is not signed by a registered partner's key"
         raise denied(ctx, Caller.AGENT, Denied.BAD_ASSERTION, text) from None
@@ -115,7 +117,7 @@ def partner_of(ctx: Context, access_token: str) -> Partner:
         NotSignedInError: not ours, expired, or the partner was revoked since.
     """
     try:
-        own = ctx.keys.identity.auth
+        own = [each.auth for each in ctx.keys.lineage.accepted(ctx.clock())]
         claims = _verified_claims(ctx, access_token, labels.TYP_ACCESS, own, None)
         return _partner_in_force(ctx, str(claims["sub"]))
     except (VerificationError, NotFoundError):
@@ -144,9 +146,11 @@ def _unverified_claims(token: str) -> dict[str, Any]:
     return claims
 
 
-def _verified_claims(ctx: Context, token: str, typ: str, key: bytes, subject: str | None) -> dict[str, Any]:
-    """Signature first, then every claim: issuer and subject, audience, lifetime."""
-    verify_jws(token, typ, key)
+def _verified_claims(
+    ctx: Context, token: str, typ: str, keys: Sequence[bytes], subject: str | None
+) -> dict[str, Any]:
+    """Signature first, by one of `keys`, then every claim: issuer and subject, audience, lifetime."""
+    verify_any(token, typ, keys)
     claims = _unverified_claims(token)
     own = issuer(ctx)
     registry = JWTClaimsRegistry(

@@ -7,12 +7,14 @@ from typing import Any, Final
 from audit.entry import Json
 from gateway.bundle import agreement as signed
 from gateway.bundle.agreement import AgreementDocument, Revocation
+from gateway.bundle.succession import by_any
 from gateway.domain.errors import ConflictError, NotFoundError, StoreAlteredError, VerificationError
-from gateway.domain.identity import Identity
 from gateway.domain.legal_date import legal_date
+from gateway.domain.lineage import Lineage
 from gateway.linkage.scheme import V1
 from gateway.ports import AgreementRecord, Partner, UnitOfWork
 from gateway.service.context import Context
+from gateway.service.generations import heard, in_use, proposal
 from gateway.service.recording import record, the_operator, the_partner
 from policies.decision import AgreementTerms
 from policies.model import PolicySet
@@ -50,6 +52,7 @@ def propose(
         raise NotFoundError(
             "no policy for this dataset", place="agreement propose", way_out="See `flagstone policy check`"
         )
+    keys = in_use(ctx.keys)
     with ctx.store.begin() as uow:
         registered = uow.partners.get(partner)
         if registered.revoked_at is not None:
@@ -57,7 +60,7 @@ def propose(
         reviewed = min(valid_to, valid_from + _REVIEW)
         document = AgreementDocument(
             number=number,
-            council=ctx.keys.identity,
+            council=keys.identity,
             partner=registered.identity,
             dataset=dataset,
             policy=policy.to_json(),
@@ -70,7 +73,7 @@ def propose(
             appropriate_policy_document=appropriate_policy_document,
             appropriate_policy_document_to=appropriate_policy_document_to or reviewed,
         )
-        jws = signed.propose(document, ctx.keys.sign)
+        jws = signed.propose(document, keys.sign)
         uow.agreements.propose(
             AgreementRecord(number, partner, dataset, document.digest, jws, None, ctx.clock())
         )
@@ -86,15 +89,16 @@ def revoke(ctx: Context, number: str) -> None:
     Raises:
         NotFoundError: there is none.
     """
+    keys = in_use(ctx.keys)
     with ctx.store.begin() as uow:
         held = uow.agreements.get(number)
         revocation = Revocation(
             number=number,
             agreement_digest=held.digest,
-            by=ctx.keys.identity.digest.hex(),
+            by=keys.identity.digest.hex(),
             revoked_at=ctx.clock(),
         )
-        notice = signed.revoke(revocation, ctx.keys.sign)
+        notice = signed.revoke(revocation, keys.sign)
         uow.agreements.revoke(number, ctx.clock())
         body = {"agreement": number, "digest": held.digest, "notice": notice}
         record(ctx, uow, "agreement.revoked", actor=the_operator(ctx), body=body, at=ctx.clock())
@@ -105,7 +109,7 @@ def show(ctx: Context, number: str) -> tuple[AgreementDocument, AgreementRecord]
     """The document, its signature checked, and what has happened to it."""
     with ctx.store.begin() as uow:
         held = uow.agreements.get(number)
-    return signed.verify_proposal(held.council_jws, ctx.keys.identity), held
+    return proposal(held.council_jws, ctx.keys.lineage), held
 
 
 def ending(ctx: Context, policies: PolicySet) -> list[str]:
@@ -113,7 +117,7 @@ def ending(ctx: Context, policies: PolicySet) -> list[str]:
     on = legal_date(ctx.clock())
     with ctx.store.begin() as uow:
         held = [record for record in uow.agreements.all() if record.signed_at and not record.revoked_at]
-        agreed = [usable(uow, record, ctx.keys.identity) for record in held]
+        agreed = [usable(uow, record, ctx.keys.lineage) for record in held]
     return [line for terms in agreed if _holds(terms, on) and terms for line in _ending(terms, policies, on)]
 
 
@@ -150,13 +154,15 @@ def countersign(ctx: Context, partner: Partner, number: str, jws: str) -> None:
     """Take the partner's signature; from here on the agreement is in force between its dates.
 
     Raises:
-        VerificationError: the signature is not the partner's, or on another document.
+        VerificationError: the signature is not the partner's, by keys that are accepted still, or on another
+            document.
         ConflictError: signed or revoked already.
     """
     held = _own(ctx, partner, number)
     if held.partner_jws == jws:
         return
-    document = signed.verify_proposal(held.council_jws, ctx.keys.identity)
+    document = proposal(held.council_jws, ctx.keys.lineage)
+    heard(partner, document.partner.digest.hex(), ctx.clock)
     signed.verify_countersignature(jws, document)
     with ctx.store.begin() as uow:
         uow.agreements.countersign(number, jws, ctx.clock())
@@ -175,8 +181,12 @@ def revoke_by_partner(ctx: Context, partner: Partner, number: str, jws: str) -> 
     held = _own(ctx, partner, number)
     if held.revoked_at is not None:
         return
-    document = signed.verify_proposal(held.council_jws, ctx.keys.identity)
-    signed.verify_revocation(jws, document, partner.identity)
+    document = proposal(held.council_jws, ctx.keys.lineage)
+    forebears = partner.lineage.forebears
+    by_any(
+        partner.lineage.accepted(ctx.clock()),
+        lambda each: signed.verify_revocation(jws, document, each, forebears),
+    )
     with ctx.store.begin() as uow:
         uow.agreements.revoke(number, ctx.clock())
         body: dict[str, Json] = {"agreement": number, "digest": held.digest, "notice": jws}
@@ -186,7 +196,7 @@ def revoke_by_partner(ctx: Context, partner: Partner, number: str, jws: str) -> 
 
 
 def standing(
-    uow: UnitOfWork, council: Identity, dataset: str, partner: str | None, on: date
+    uow: UnitOfWork, council: Lineage, dataset: str, partner: str | None, on: date
 ) -> AgreementRecord | None:
     """The agreement that a question on this dataset stands on: one in force on the day before any other.
 
@@ -206,31 +216,34 @@ def standing(
     return next(iter(in_force or signed_ones or held), None)
 
 
-def usable(uow: UnitOfWork, record: AgreementRecord, council: Identity) -> AgreementTerms | None:
+def usable(uow: UnitOfWork, record: AgreementRecord, council: Lineage) -> AgreementTerms | None:
     """The terms of an agreement; None when its partner was revoked.
 
     Raises:
         StoreAlteredError: as `terms`.
     """
     partner = uow.partners.get(record.partner)
-    return None if partner.revoked_at else terms(record, council, partner.identity)
+    return None if partner.revoked_at else terms(record, council, partner.lineage)
 
 
-def terms(record: AgreementRecord, council: Identity, partner: Identity) -> AgreementTerms:
+def terms(record: AgreementRecord, council: Lineage, partner: Lineage) -> AgreementTerms:
     """What `decide` needs to know of an agreement; signatures and parties are verified anew each time.
+
+    It holds on for the generations that come after those which signed it.
 
     Raises:
         StoreAlteredError: a stored signature does not hold, or the document is about something else than the
             record, or names other keys than those of the registered `partner`.
     """
     try:
-        document = signed.verify_proposal(record.council_jws, council)
+        document = proposal(record.council_jws, council)
         if record.partner_jws is not None:
             signed.verify_countersignature(record.partner_jws, document)
     except VerificationError:
         raise _altered(record, "a stored signature does not hold") from None
-    told = (document.number, document.digest, document.dataset, document.partner.digest)
-    if told != (record.number, record.digest, record.dataset, partner.digest):
+    told = (document.number, document.digest, document.dataset)
+    ours = partner.named(document.partner.digest.hex())
+    if told != (record.number, record.digest, record.dataset) or ours is None:
         raise _altered(record, "it is not the one that was signed, or the partner's keys are not")
     return AgreementTerms(
         number=document.number,

@@ -10,6 +10,7 @@ import polars as pl
 from gateway.bundle.format import split
 from gateway.bundle.open import OpenedAnswer, open_answer, read_own_request
 from gateway.bundle.refusal import RefusalCode, verify_refusal
+from gateway.bundle.succession import by_any
 from gateway.domain.errors import ConflictError, NotFoundError
 from gateway.domain.exchange import Exchange, ExchangeId, Status
 from gateway.linkage.scheme import scheme_of
@@ -18,6 +19,7 @@ from gateway.ports import Partner, UnitOfWork
 from gateway.service.closing import close, start_clocks
 from gateway.service.context import Context
 from gateway.service.dispatch import BEFORE_ANSWER, decide_again, decide_or_cancel
+from gateway.service.generations import heard
 from gateway.service.recording import record_exchange, resting_on, the_partner
 from gateway.service.sealing import SECRET, put_sealed
 from policies.decision import Decision
@@ -77,8 +79,10 @@ def receive_refusal(ctx: Context, partner: Partner, exchange_id: ExchangeId, jws
     """
     with ctx.store.begin() as uow:
         exchange = _own(uow, partner, exchange_id)
-        notice = verify_refusal(
-            jws, partner.identity, exchange=exchange_id, request_digest=exchange.request_digest.hex()
+        digest = exchange.request_digest.hex()
+        notice = by_any(
+            partner.lineage.accepted(ctx.clock()),
+            lambda each: verify_refusal(jws, each, exchange=exchange_id, request_digest=digest),
         )
         to = Status.DECLINED if notice.code is RefusalCode.DECLINED else Status.FAILED
         at = ctx.clock()
@@ -130,6 +134,7 @@ def _keep(
         at=decision.at,
         body={
             "register_date": opened.manifest.attestation.register_date.isoformat(),
+            "signed_by": opened.manifest.sender,
             **resting_on(decision),
         },
         accounted={"receipt": split(data, len(data))[0].decode(), "answer": opened.digest.hex()},
@@ -142,13 +147,14 @@ def _open(
     ctx: Context, uow: UnitOfWork, exchange: Exchange, partner: Partner, data: bytes, now: datetime
 ) -> OpenedAnswer:
     """Open an answer against the request that we ourselves signed."""
-    request = read_own_request(uow.vault.get(exchange.id, "request"), ctx.keys.identity)
+    sealed = uow.vault.get(exchange.id, "request")
+    request = by_any(ctx.keys.lineage.identities, lambda each: read_own_request(sealed, each))
     return open_answer(
         data,
         request=request,
         request_digest=exchange.request_digest,
         secret=ctx.exchange_keys.get(exchange.id, SECRET),
-        sender=partner.identity,
+        sender=heard(partner, request.recipient, ctx.clock),
         self_test=self_test(scheme_of(request.scheme)),
         now=now,
     )

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from gateway.ports import Clock, ExchangeKeys, PartyKeys, Store, Transport
+from gateway.ports import Clock, ExchangeKeys, OwnKeys, Store, Transport
 from gateway.review_ports import SearchSeal
 from gateway.witness_ports import CosignedMemory, UnsafeNoMemory
 from policies.model import PolicySet
@@ -15,7 +15,7 @@ class Context:
     """Passed to every use case; built by `gateway.bootstrap`, and by tests from fakes."""
 
     store: Store
-    keys: PartyKeys
+    keys: OwnKeys
     exchange_keys: ExchangeKeys
     search_seal: SearchSeal
     policies: PolicySet
@@ -24,6 +24,8 @@ class Context:
     entropy: Callable[[int], bytes]
     """`entropy(n)` gives n bytes fit for keys (`secrets.token_bytes`)."""
     cosigned: CosignedMemory = UnsafeNoMemory()  # noqa: RUF009 - it has no state
+    confirm_successions: bool = False
+    """Whether a partner's new keys wait until the operator has compared their fingerprint."""
     key_backup_days: int = 30
     """How long the operator's backups of keys live; certificates of destruction say it."""
 

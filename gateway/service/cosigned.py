@@ -4,6 +4,7 @@ from typing import Any
 
 from audit.checkpoint import Checkpoint, open_checkpoint, unsafe_read_checkpoint
 from audit.errors import NoteError
+from gateway.bundle.succession import by_any
 from gateway.bundle.witness import verify_alarm
 from gateway.domain.errors import NotFoundError, StoreAlteredError, VerificationError
 from gateway.domain.exchange import Exchange, Role
@@ -126,7 +127,8 @@ def _witness(uow: UnitOfWork, record: WitnessRecord) -> dict[str, Any]:
 
 
 def _alarm(uow: UnitOfWork, record: AlarmRecord) -> dict[str, Any]:
-    notice = verify_alarm(record.jws, uow.partners.get(record.partner).identity)
+    witness = uow.partners.get(record.partner)
+    notice = by_any(witness.lineage.identities, lambda each: verify_alarm(record.jws, each))
     told = {name: getattr(notice, name) for name in ("seen", "shown", "shown_key")}
     return {
         "partner": record.partner,

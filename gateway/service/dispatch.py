@@ -99,7 +99,7 @@ def decide_again(ctx: Context, uow: UnitOfWork, exchange: Exchange, at: datetime
         dataset=exchange.dataset,
         purpose=exchange.purpose,
         framework=exchange.framework,
-        agreement=agreements.usable(uow, held, ctx.keys.identity),
+        agreement=agreements.usable(uow, held, ctx.keys.lineage),
         households=exchange.households,
         people=exchange.slots,
     )

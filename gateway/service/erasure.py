@@ -24,6 +24,7 @@ from gateway.domain.legal_date import legal_date
 from gateway.domain.retention import Retention, RetentionClock
 from gateway.ports import UnitOfWork
 from gateway.service.context import Context
+from gateway.service.generations import proposal, speaking
 from gateway.service.recording import record_exchange, the_gateway
 from gateway.service.sealing import ACCOUNT_KEY, ACCOUNTING, PROBE_KEY, SEAL_KEY, SECRET, TAGS_KEY
 
@@ -121,10 +122,13 @@ def _certificate(ctx: Context, uow: UnitOfWork, kept: Retention) -> str:
     if kept.entry is None:
         raise FlagstoneError("nothing was destroyed yet", place="certificate")
     exchange = uow.exchanges.get(kept.exchange)
+    partner = uow.partners.get(exchange.partner)
+    agreement = proposal(uow.agreements.get(exchange.agreement).council_jws, ctx.keys.lineage)
+    known = ctx.keys.generation(speaking(ctx.keys, uow, partner, agreement, ctx.clock).number)
     return make_certificate(
-        ctx.keys.identity,
-        uow.partners.get(exchange.partner).identity,
-        ctx.keys.sign,
+        known.identity,
+        partner.identity,
+        known.sign,
         exchange=exchange.id,
         request_digest=exchange.request_digest.hex(),
         clock=kept.clock,

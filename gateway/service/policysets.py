@@ -81,7 +81,7 @@ def agreed_then(ctx: Context, uow: UnitOfWork, held: AgreementRecord, at: dateti
     partner = uow.partners.get(held.partner)
     if partner.revoked_at is not None and partner.revoked_at <= at:
         return None
-    terms = agreements.terms(held, ctx.keys.identity, partner.identity)
+    terms = agreements.terms(held, ctx.keys.lineage, partner.lineage)
     return replace(
         terms,
         signed=held.signed_at is not None and held.signed_at <= at,

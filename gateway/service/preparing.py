@@ -15,7 +15,7 @@ from gateway.domain.people import HouseholdList
 from gateway.linkage.scheme import V1
 from gateway.linkage.secret import exchange_secret, one_time_public, token_keys, x25519
 from gateway.linkage.tokens import tokenise
-from gateway.ports import AgreementRecord, Partner, PrekeyRecord
+from gateway.ports import AgreementRecord, Partner, PartyKeys, PrekeyRecord
 from gateway.service.context import Context
 from gateway.service.sealing import ACCOUNT_KEY, SEAL_KEY, SECRET
 from policies.decision import Decision
@@ -35,6 +35,8 @@ class Prepared:
     slots: int
     slot_map: Mapping[str, Any]
     """`households`: household_id by handle; `people`: [person_id, handle] by slot. To be sealed."""
+    keys: Mapping[str, str]
+    """The fingerprints of the two identities it goes between: `council` and `partner`."""
 
 
 def prepare(
@@ -44,18 +46,22 @@ def prepare(
     partner: Partner,
     prekey: PrekeyRecord,
     agreement: AgreementRecord,
+    keys: PartyKeys,
     decision: Decision,
     policy: DatasetPolicy,
     *,
     at: datetime,
     expires_at: datetime,
 ) -> Prepared:
-    """Shuffle into slots, tokenise under the key of this exchange alone, seal for the partner."""
+    """Shuffle into slots, tokenise under the key of this exchange alone, seal for the partner.
+
+    `keys`: the council's, of the generation that the partner knows.
+    """
     slots, handles = _shuffle(ctx, people.frame)
     one_time = ctx.entropy(_KEY_BYTES)
     header = RequestHeader(
         exchange=exchange,
-        sender=ctx.keys.identity.digest.hex(),
+        sender=keys.identity.digest.hex(),
         recipient=partner.identity.digest.hex(),
         agreement=agreement.number,
         agreement_digest=agreement.digest,
@@ -79,19 +85,21 @@ def prepare(
     )
     secret = exchange_secret(
         x25519(one_time, prekey.public),
-        ctx.keys.agree(partner.identity.exchange),
+        keys.agree(partner.identity.exchange),
         header.secret_context,
     )
     tokens = tokenise(slots, token_keys(secret, V1), V1, policy.identifiers)
     table = tokens.insert_column(0, slots["household"])
-    bundle = seal_request(header, table, secret=secret, sign=ctx.keys.sign, nonce=ctx.entropy(_NONCE_BYTES))
+    bundle = seal_request(header, table, secret=secret, sign=keys.sign, nonce=ctx.entropy(_NONCE_BYTES))
     # durable before the transaction commits: a committed exchange always finds its keys
     # the secret first: by it `clear_up` finds what a crash leaves
     ctx.exchange_keys.put(exchange, SECRET, secret)
     for name in (SEAL_KEY, ACCOUNT_KEY):
         ctx.exchange_keys.put(exchange, name, ctx.entropy(_KEY_BYTES))
     slot_map = {"households": handles, "people": slots.select("person_id", "household").rows()}
-    return Prepared(bundle, hashlib.sha256(bundle).digest(), len(handles), slots.height, slot_map)
+    fingerprints = {"council": keys.identity.fingerprint, "partner": partner.identity.fingerprint}
+    digest = hashlib.sha256(bundle).digest()
+    return Prepared(bundle, digest, len(handles), slots.height, slot_map, fingerprints)
 
 
 def _shuffle(ctx: Context, people: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:

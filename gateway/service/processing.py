@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import date
 
 from audit.entry import Json
-from gateway.bundle.agreement import verify_proposal
 from gateway.domain.errors import BadInputError
 from gateway.domain.exchange import Role
 from gateway.domain.legal_date import legal_date
 from gateway.ports import AgreementRecord, UnitOfWork, User
 from gateway.service.access import require_role
 from gateway.service.context import Context
+from gateway.service.generations import proposal
 from gateway.service.logs import logged
 from gateway.service.recording import actor_of, record
 from policies.model import PolicySet
@@ -82,7 +82,7 @@ def _counted(uow: UnitOfWork, since: date | None, until: date | None) -> dict[st
 
 
 def _agreed(ctx: Context, held: AgreementRecord, on: date) -> Agreed:
-    document = verify_proposal(held.council_jws, ctx.keys.identity)
+    document = proposal(held.council_jws, ctx.keys.lineage)
     if held.revoked_at is not None:
         status = "revoked"
     elif document.valid_to < on:

@@ -15,6 +15,7 @@ import polars as pl
 
 from audit.entry import Json
 from gateway.bundle.prekey import verify_prekey
+from gateway.bundle.succession import by_any
 from gateway.domain.alerts import Rule
 from gateway.domain.errors import (
     ConflictError,
@@ -28,11 +29,11 @@ from gateway.domain.legal_date import legal_date
 from gateway.domain.people import HouseholdList
 from gateway.domain.retention import Retention, RetentionClock
 from gateway.intake import Intake, RowError, read_household_list
-from gateway.linkage.secret import submission_key
 from gateway.ports import AgreementRecord, Partner, PrekeyRecord, Submission, UnitOfWork, User
 from gateway.service import agreements, subject_tags
 from gateway.service.access import require_role
 from gateway.service.context import Context
+from gateway.service.generations import proposal, speaking, submission_keys
 from gateway.service.preparing import Prepared, prepare
 from gateway.service.probes import Asked, asked_of_late, remember
 from gateway.service.recording import SMALL, actor_of, record, record_exchange, split_counts
@@ -108,16 +109,20 @@ def submit(
     """
     require_role(user, Role.PROGRAMME)
     intake = _read(ctx, upload, ctx.policies.datasets.get(dataset), accept_valid=accept_valid)
-    key = submission_key(ctx.keys.agree(ctx.keys.identity.exchange))
-    request = _Request(user, dataset, purpose, framework, partner, idempotency_key, intake, key)
     with ctx.store.begin() as uow:
-        twin = uow.submissions.under_way(user.id, request.digest)  # first: it waits for a twin
-        earlier = uow.submissions.find(user.id, request.key_hash)
-        if earlier is not None:
-            return _repeat(ctx, uow, earlier, request)
-        if twin is not None:
+        # under the keys in use, and those of before: a rotation in between must not let a list go twice
+        asked = [
+            _Request(user, dataset, purpose, framework, partner, idempotency_key, intake, key)
+            for key in submission_keys(ctx.keys)
+        ]
+        twins = [uow.submissions.under_way(user.id, each.digest) for each in asked]  # waits for a twin
+        for request in asked:
+            earlier = uow.submissions.find(user.id, request.key_hash)
+            if earlier is not None:
+                return _repeat(ctx, uow, earlier, request)
+        for twin in filter(None, twins):
             raise _under_way(twin)
-        return _decide_and_keep(ctx, uow, request)
+        return _decide_and_keep(ctx, uow, asked[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +180,7 @@ def _repeat(ctx: Context, uow: UnitOfWork, earlier: Submission, request: _Reques
 def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submitted:
     at = ctx.clock()
     people = request.intake.people
-    council = ctx.keys.identity
+    council = ctx.keys.lineage
     standing = agreements.standing(uow, council, request.dataset, request.partner, legal_date(at))
     agreed = agreements.usable(uow, standing, council) if standing else None
     decision = _decide(ctx, request, agreed, people, at)
@@ -196,9 +201,13 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
         _keep_refusal(ctx, uow, request, decision, at, withheld, standing=standing)
     exchange_id = ExchangeId(ctx.new_id())
     partner, prekey = _recipient(uow, standing, exchange_id, at)
+    speaks = speaking(ctx.keys, uow, partner, proposal(standing.council_jws, council), ctx.clock)
     until = at + timedelta(days=policy.answer_days)
+    if speaks.until:
+        until = min(until, speaks.until)  # no exchange outlives the keys that it is sent under
+    keys = ctx.keys.generation(speaks.number)
     prepared = prepare(
-        ctx, exchange_id, kept, partner, prekey, standing, decision, policy, at=at, expires_at=until
+        ctx, exchange_id, kept, partner, prekey, standing, keys, decision, policy, at=at, expires_at=until
     )
     exchange = Exchange(
         id=exchange_id,
@@ -267,7 +276,8 @@ def _recipient(
 
 def _check_prekey(record: PrekeyRecord, partner: Partner, at: datetime) -> None:
     try:
-        signed = verify_prekey(record.jws, partner.identity, at)
+        signers = partner.lineage.accepted(at)
+        signed = by_any(signers, lambda each: verify_prekey(record.jws, each, at))
     except VerificationError:
         signed = None
     if signed is None or (signed.id, signed.public) != (record.id, record.public):
@@ -370,6 +380,7 @@ def _keep_permit(
             "decision": told,
             "counts": shown,
             "agreement_digest": signed.digest,
+            "keys": dict(prepared.keys),
             "retention_days": _kept_days(ctx.policies.datasets[exchange.dataset]),
         },
         accounted=private | {"list": request.intake.digest.hex(), "request": prepared.digest.hex()},

@@ -15,6 +15,7 @@ from audit.cosignature import WitnessVerifier, open_cosigned
 from audit.entry import Entry, Json
 from audit.errors import NoteError, ProofError
 from audit.merkle import verify_consistency
+from gateway.bundle.succession import by_any
 from gateway.bundle.witness import MAX_NOTE, LogKey, digest_of, verify_alarm, verify_witness_key
 from gateway.domain.errors import ConflictError, TooLargeError, VerificationError
 from gateway.domain.labels import TYP_LOG_KEY
@@ -29,8 +30,10 @@ RELINKED: Final = "log.relinked"
 """The first entry of a log that takes the place of another."""
 
 
-def shown(ctx: Context, uow: UnitOfWork, partner: Partner, seen: int) -> dict[str, Any]:
+def shown(ctx: Context, uow: UnitOfWork, partner: Partner, seen: int, council: str = "") -> dict[str, Any]:
     """The log as its witness sees it: signed key, newest checkpoint, proof from the size that it saw last.
+
+    Signed by the generation of the council's keys whose digest `council` is: the one that the witness knows.
 
     Where the log is not that long there is no proof, and the witness will raise its alarm.
     """
@@ -40,8 +43,9 @@ def shown(ctx: Context, uow: UnitOfWork, partner: Partner, seen: int) -> dict[st
     key = LogKey(council=ctx.keys.identity.slug, vkey=verifier.vkey, follows=predecessors(uow.log))
     witness = uow.witnesses.get(slug)
     newest = _newest_of(uow, witness) if witness else None
+    known = ctx.keys.lineage.serving(council, ctx.clock())
     return {
-        "key": ctx.keys.sign(key.payload, TYP_LOG_KEY),
+        "key": ctx.keys.generation(known.number).sign(key.payload, TYP_LOG_KEY),
         "checkpoint": note.decode(),
         "proof": [node.hex() for node in uow.log.consistency(seen, size)] if 0 < seen < size else [],
         "witness": witness.vkey if witness else "",
@@ -66,7 +70,7 @@ def announce(ctx: Context, partner: Partner, jws: str) -> None:
         ConflictError: the key is the log's own or another witness', which would count twice.
     """
     slug, at = partner.identity.slug, ctx.clock()
-    verifier = verify_witness_key(jws, partner.identity)
+    verifier = by_any(partner.lineage.accepted(at), lambda each: verify_witness_key(jws, each))
     with ctx.store.begin() as uow:
         before = uow.witnesses.get(slug)
         if before and before.vkey == verifier.vkey:
@@ -115,7 +119,7 @@ def receive_alarm(ctx: Context, partner: Partner, jws: str) -> None:
         ConflictError: this partner has raised many today; the log is not there to be filled.
     """
     slug, at = partner.identity.slug, ctx.clock()
-    notice = verify_alarm(jws, partner.identity)
+    notice = by_any(partner.lineage.accepted(at), lambda each: verify_alarm(jws, each))
     digest = digest_of(jws)
     with ctx.store.begin() as uow:
         if not uow.witnesses.alarm(AlarmRecord(digest, slug, jws, at)):

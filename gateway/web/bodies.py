@@ -21,6 +21,7 @@ LISTS: Final = (
 """What a household list may be declared as; its format is found from the bytes."""
 BUNDLE: Final = ("application/octet-stream",)
 JWS: Final = ("application/jose",)
+SIGNED_JSON: Final = ("application/jose+json",)  # RFC 7515 §9.2.2
 NOTE: Final = ("text/plain",)
 JSON: Final = ("application/json",)
 FORM: Final = ("application/x-www-form-urlencoded",)

@@ -315,64 +315,11 @@ class Witnesses(Model):
     alarms: list[WitnessAlarm]
 
 
-class LogShown(Model):
-    """The log as its witness sees it: key (JWS), checkpoint, proof in hex; the witness' own key and size."""
-
-    key: str
-    checkpoint: str
-    proof: list[str]
-    witness: str
-    witnessed: int
-
-
 class Receipts(Model):
     """SHA-256, hex, of what was sent and of what came back; null where there is none, or not any more."""
 
     request: str
     answer: str | None
-
-
-class AgreementState(Model):
-    """`status`: proposed, in-force, revoked or expired."""
-
-    number: str
-    dataset: str
-    status: str
-
-
-class CertificateName(Model):
-    """A certificate that the agent has not taken yet."""
-
-    exchange: UUID
-    clock: RetentionClock
-
-
-class AgentState(Model):
-    """Everything that one poll tells an agent. `waiting`: exchanges whose request may be fetched."""
-
-    time: datetime
-    prekeys: int
-    waiting: list[UUID]
-    log: LogShown
-    agreements: list[AgreementState]
-    certificates: list[CertificateName]
-
-
-class Agreement(Model):
-    """An agreement document as the council signed it, and the partner's signature when there is one."""
-
-    number: str
-    council_jws: str
-    partner_jws: str | None
-    revoked: bool
-
-
-class Prekeys(Model):
-    """Signed one-time keys (compact JWS)."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    prekeys: list[Annotated[str, Field(max_length=4096)]] = Field(min_length=1, max_length=200)
 
 
 class AccessToken(Model):

@@ -8,8 +8,10 @@ import pytest
 from agent_world import ADULT, NOW, REGISTER, World, check_refused, people
 from fakes import FakePartyKeys
 
+from adapters.agent.council import Council
 from adapters.agent.limits import Limits
 from adapters.agent.loop import StaleClockError
+from adapters.agent.tray import Tray
 from adapters.agent.turn import Outcome
 from adapters.registers.files import CsvRegister
 from adapters.registers.register import Columns
@@ -34,9 +36,8 @@ def test_a_request_signed_with_the_wrong_key(world):
 def test_a_request_made_with_a_wrong_static_key(world):
     """A secret that the two sides do not share is found out before anything is decrypted."""
     exchange = world.ask([people(0)])
-    world.agent = replace(
-        world.agent, council=replace(world.agent.council, exchange=one_time_public(bytes(32)))
-    )
+    other = replace(world.council.identity, exchange=one_time_public(bytes(32)))
+    world.agent = replace(world.agent, council=Council(Tray(world.folder / "council-keys"), other))
     check_refused(world, exchange, "rejected")
 
 

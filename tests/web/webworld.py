@@ -302,6 +302,8 @@ _BODIES = {
     "PUT /v1/agent/witness": _JWS,
     "PUT /v1/agent/cosignature": {"type": "text/plain", "content": b"no note"},
     "PUT /v1/agent/alarm": _JWS,
+    "PUT /v1/agent/council-keys": _JWS,
+    "POST /v1/agent/succession": {"type": "application/jose+json", "content": b"{}"},
 }
 
 

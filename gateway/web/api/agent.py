@@ -6,12 +6,13 @@ from fastapi import APIRouter, Query, Request, Response, status
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from gateway.bundle.succession import MAX_SUCCESSION
 from gateway.bundle.witness import MAX_NOTE
 from gateway.domain.errors import BadInputError
 from gateway.domain.exchange import ExchangeId
-from gateway.service import agents, agreements, answers, witnessing
-from gateway.web import models
-from gateway.web.bodies import BUNDLE, JSON, JWS, NOTE, body_of, read_body, read_text
+from gateway.service import agents, agreements, answers, successions, witnessing
+from gateway.web import agent_models as models
+from gateway.web.bodies import BUNDLE, JSON, JWS, NOTE, SIGNED_JSON, body_of, read_body, read_text
 from gateway.web.documented import AGENT, BODY, bytes_of, problems
 from gateway.web.identity import Agent
 from gateway.web.parameters import AgreementNumber, Exchange
@@ -29,10 +30,17 @@ _NO_CONTENT: Final = status.HTTP_204_NO_CONTENT
 
 @router.get("/state", response_model=models.AgentState, responses=problems(*AGENT, 422))
 def agent_state(
-    wired: Wired, agent: Agent, seen: Annotated[int, Query(ge=0, le=_MAX_SIZE)] = 0
+    wired: Wired,
+    agent: Agent,
+    seen: Annotated[int, Query(ge=0, le=_MAX_SIZE)] = 0,
+    council: Annotated[str, Query(pattern=r"^([0-9a-f]{64})?$")] = "",
 ) -> dict[str, Any]:
-    """Everything that one poll tells the agent. `seen`: how large the log was that it cosigned last."""
-    return agents.state(wired.context, agent, seen)
+    """Everything that one poll tells the agent.
+
+    `seen`: how large the log was that it cosigned last; `council`: SHA-256, hex, of the council's identity as
+    the agent knows it.
+    """
+    return agents.state(wired.context, agent, seen, council)
 
 
 @router.post(
@@ -99,6 +107,35 @@ async def bring_refusal(request: Request, wired: Wired, agent: Agent, exchange: 
         wired.on_answered(ExchangeId(exchange))
 
     await run_in_threadpool(commit)
+
+
+@router.post(
+    "/succession",
+    status_code=_NO_CONTENT,
+    response_class=Response,
+    responses=problems(*AGENT, *BODY, 400, 409),
+    openapi_extra=body_of(SIGNED_JSON),
+)
+async def succeed(request: Request, wired: Wired, agent: Agent) -> None:
+    """Bring the partner's new keys, signed by its old ones (JWS JSON serialisation). Idempotent.
+
+    The next poll tells whether they are accepted, or wait for the operator.
+    """
+    token = await read_text(request, SIGNED_JSON, MAX_SUCCESSION)
+    await run_in_threadpool(successions.receive, wired.context, agent, token)
+
+
+@router.put(
+    "/council-keys",
+    status_code=_NO_CONTENT,
+    response_class=Response,
+    responses=problems(*AGENT, *BODY, 400),
+    openapi_extra=body_of(JWS),
+)
+async def take_council_keys(request: Request, wired: Wired, agent: Agent) -> None:
+    """Say, signed, by which keys this agent knows the council from now on. Idempotent."""
+    jws = await read_text(request, JWS, MAX_JWS)
+    await run_in_threadpool(successions.take, wired.context, agent, jws)
 
 
 @router.get("/agreements/{number}", response_model=models.Agreement, responses=problems(*AGENT, 404, 422))
