@@ -8,6 +8,7 @@ from agent_world import World, people
 from succession_world import Keys, succession
 
 from adapters.agent import successions
+from adapters.agent.certificates import kept
 from adapters.agent.tray import Tray
 from adapters.keys.files import create_party_keys
 from adapters.keys.folder import SecretFolder
@@ -15,10 +16,12 @@ from adapters.keys.rotating import RotatingKeys
 from adapters.transports.mailbox import MailboxClient
 from audit.log import Log
 from gateway.bundle import errors
+from gateway.bundle.certificate import make_certificate
 from gateway.bundle.format import bundle_digest
 from gateway.bundle.open import open_answer, read_own_request
 from gateway.bundle.succession import RotationReason, lineage_of
 from gateway.domain.errors import VerificationError
+from gateway.domain.retention import RetentionClock
 from gateway.linkage.scheme import V1
 
 SOON = timedelta(days=2)
@@ -180,6 +183,36 @@ def test_agreements_of_before_hold_on(world):
     assert set(world.agent.agreements.in_force()) == {"A-1"}
     world.agent.agreements.revoke("A-1", world.clock())
     assert world.agent.agreements.in_force() == {}
+
+
+@pytest.mark.parametrize(
+    ("days", "outcome"),
+    [(-1, "certificate.results-kept"), (0, "certificate.results-refused")],
+)
+def test_certificates_of_earlier_keys_verify_for_what_they_destroyed_in_their_time(world, days, outcome):
+    """Fetched long after, one of before the overlap's end is kept; one dated after it is refused."""
+    exchange = world.ask([people(0)])
+    world.round()
+    cut_short(world)
+    world.round()
+    world.gateway.successions.clear()
+    end = world.clock() + SOON
+    world.clock.now = end + timedelta(days=30)
+    world.gateway.log.keys = Keys("council", 1)
+    world.gateway.certificates[exchange, "results"] = make_certificate(
+        world.council.identity,
+        world.partner.identity,
+        world.council.sign,
+        exchange=exchange,
+        request_digest="ab" * 32,
+        clock=RetentionClock.RESULTS,
+        destroyed_at=end + timedelta(days=days),
+        log_entry=41,
+        key_backup_days=30,
+    )
+    world.round()
+    assert outcome in world.kinds(exchange)
+    assert len(kept(world.restarted())) == (days < 0)
 
 
 # --- its own keys --------------------------------------------------------------------------------------
