@@ -11,11 +11,20 @@ from council_log import CouncilLog
 
 from audit.checkpoint import unsafe_read_checkpoint
 from audit.cosignature import WitnessVerifier, open_cosigned
-from gateway.bundle.jws import verify_jws
+from gateway.bundle.errors import WrongSignatureError
+from gateway.bundle.jws import verify_any
 from gateway.bundle.prekey import verify_prekey
+from gateway.bundle.succession import (
+    by_any,
+    extended,
+    read_succession,
+    verify_keys_taken,
+    verify_succession,
+)
 from gateway.bundle.witness import verify_alarm, verify_witness_key
 from gateway.domain.errors import NotFoundError
 from gateway.domain.labels import TYP_ASSERTION
+from gateway.domain.lineage import Lineage
 from gateway.linkage.secret import one_time_public, x25519
 
 
@@ -34,6 +43,8 @@ class FakeGateway:
         self.witness, self.cosigned, self.alarms = "", [], []
         self.proposals, self.signatures, self.revocations = {}, {}, {}
         self.certificates, self.taken = {}, []
+        self.lineage = Lineage.of(partner.identity)
+        self.successions, self.council_taken, self.lose_next_succession = [], None, False
         self.tokens = set()
 
     def __call__(self, request):
@@ -45,7 +56,7 @@ class FakeGateway:
         if request.headers.get("Authorization", "").removeprefix("Bearer ") not in self.tokens:
             return httpx.Response(401, json={"detail": "the access token is not valid"})
         parts = path.removeprefix("/v1/agent/").split("/")
-        response = getattr(self, f"_{parts[0]}")(request, *parts[1:])
+        response = getattr(self, "_" + parts[0].replace("-", "_"))(request, *parts[1:])
         if request.method == "PUT" and self.lose_next_acknowledgement:
             self.lose_next_acknowledgement = False
             raise httpx.ReadTimeout("lost")
@@ -53,7 +64,11 @@ class FakeGateway:
 
     def _token(self, request):
         form = {name: values[0] for name, values in parse_qs(request.content.decode()).items()}
-        claims = json.loads(verify_jws(form["client_assertion"], TYP_ASSERTION, self.partner.identity.auth))
+        try:
+            keys = [each.auth for each in self.accepted()]
+            claims = json.loads(verify_any(form["client_assertion"], TYP_ASSERTION, keys))
+        except WrongSignatureError:
+            return httpx.Response(401, json={"error": "invalid_client"})
         issued = datetime.fromtimestamp(claims["iat"], UTC)
         if abs(issued - self.clock() - self.offset) > timedelta(seconds=3600):
             return httpx.Response(401, json={"error": "invalid_client", "error_description": "clock is off"})
@@ -76,11 +91,32 @@ class FakeGateway:
                 "log": self.log.shown(int(request.url.params.get("seen", 0)))
                 | {"witness": self.witness, "witnessed": self.witnessed},
                 "agreements": lines,
+                "keys": {
+                    "successions": self.successions,
+                    "taken": self.council_taken,
+                    "own": self.lineage.current.digest,
+                },
                 "certificates": [
                     {"exchange": str(exchange), "clock": clock} for exchange, clock in self.certificates
                 ],
             },
         )
+
+    def accepted(self):
+        """The partner's identities as this gateway knows them."""
+        return self.lineage.accepted(self.clock())
+
+    def _succession(self, request):
+        if read_succession(request.content).identity != self.lineage.current.identity:
+            self.lineage = extended(self.lineage, verify_succession(request.content, self.lineage))
+        if self.lose_next_succession:
+            self.lose_next_succession = False
+            raise httpx.ReadTimeout("lost")
+        return httpx.Response(204)
+
+    def _council_keys(self, request):
+        self.council_taken = verify_keys_taken(request.content, self.accepted()).council
+        return httpx.Response(204)
 
     @property
     def witnessed(self):
@@ -88,7 +124,8 @@ class FakeGateway:
         return max((unsafe_read_checkpoint(note).size for note in self.cosigned), default=0)
 
     def _witness(self, request):
-        self.witness = verify_witness_key(request.content, self.partner.identity).vkey
+        key = by_any(self.accepted(), lambda each: verify_witness_key(request.content, each))
+        self.witness = key.vkey
         return httpx.Response(204)
 
     def _cosignature(self, request):
@@ -102,7 +139,7 @@ class FakeGateway:
 
     def _prekeys(self, request):
         for jws in json.loads(request.content)["prekeys"]:
-            prekey = verify_prekey(jws, self.partner.identity, self.clock())
+            prekey = by_any(self.accepted(), lambda each, jws=jws: verify_prekey(jws, each, self.clock()))
             self.prekeys[prekey.id] = prekey.public
         return httpx.Response(204)
 

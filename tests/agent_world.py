@@ -111,7 +111,7 @@ class World:
 
     def __init__(self, folder, *, policy=None, register=REGISTER, **changes):
         self.folder = folder
-        self.council, self.partner = FakePartyKeys("council"), FakePartyKeys("trust")
+        self.council, self.partner = FakePartyKeys("council"), self.own_keys()
         self.clock = FakeClock(NOW)
         self.gateway = FakeGateway(self.council, self.partner, self.clock)
         self.signer = NoteSigner("trust/agent", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
@@ -136,8 +136,13 @@ class World:
         self.gateway.proposals[document.number] = jws
         return jws
 
+    def own_keys(self):
+        """The partner's keys, as a new process finds them."""
+        return FakePartyKeys("trust")
+
     def restarted(self):
         """An agent as a new process would build it: nothing but the folder's files is kept."""
+        self.partner = self.own_keys()
         sign_in = SignIn(self.partner, "council", self.clock, secrets.token_bytes)
         http = httpx.Client(base_url="http://127.0.0.1", transport=httpx.MockTransport(self.gateway))
         store = FileStore(self.folder / "log")
@@ -174,8 +179,11 @@ class World:
         self.events.append(dict(event))
         raise structlog.DropEvent
 
-    def ask(self, households, *, signed_by=None, exchange=None, table=None, **changes):
-        """Seal a request for `households` (frames of people) and put it into the mailbox; its id."""
+    def ask(self, households, *, signed_by=None, exchange=None, table=None, static=None, **changes):
+        """Seal a request for `households` (frames of people) and put it into the mailbox; its id.
+
+        `static`: the partner's exchange key, where it is not that of its current identity.
+        """
         council = signed_by or self.council
         exchange = exchange or uuid4()
         prekey, public = next(iter(self.gateway.prekeys.items()), ("none", one_time_public(bytes(32))))
@@ -213,7 +221,9 @@ class World:
             | changes
         )
         secret = exchange_secret(
-            x25519(one_time, public), council.agree(self.partner.identity.exchange), header.secret_context
+            x25519(one_time, public),
+            council.agree(static or self.partner.identity.exchange),
+            header.secret_context,
         )
         tokens = tokenise(slots, token_keys(secret, V1), V1, header.identifiers)
         table = tokens.insert_column(0, slots["household"])

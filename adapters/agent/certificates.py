@@ -1,6 +1,6 @@
 """The council's certificates of destruction: fetched, verified, kept in the agent's folder and in its log."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -12,6 +12,7 @@ from adapters.transports.mailbox import CertificateLine
 from adapters.transports.wire import GatewayRefusedError
 from audit.entry import Json
 from gateway.bundle.certificate import Certificate, verify_certificate
+from gateway.bundle.errors import WrongKeyError
 from gateway.bundle.succession import by_any
 from gateway.domain.errors import BadInputError, TooLargeError, VerificationError
 from gateway.domain.exchange import ExchangeId
@@ -60,8 +61,7 @@ def _take(agent: Agent, exchange: UUID, clock: RetentionClock) -> None:
     told = agent.journal.kinds(exchange)
     try:
         jws = agent.gateway.certificate(ExchangeId(exchange), clock.value)
-        accepted = agent.council.lineage.accepted(agent.clock())
-        certificate = _verified(agent, jws, exchange, clock, accepted)
+        certificate = _verified(agent, jws, exchange, clock)
     except GatewayRefusedError as error:
         agent.events.warning("certificate-not-had", exchange=str(exchange), status=error.answered)
         return
@@ -79,10 +79,8 @@ def _take(agent: Agent, exchange: UUID, clock: RetentionClock) -> None:
     agent.gateway.take_certificate(ExchangeId(exchange), clock.value)
 
 
-def _verified(
-    agent: Agent, jws: bytes, exchange: UUID, clock: RetentionClock, signers: Sequence[Identity]
-) -> Certificate:
-    """`signers`: the council's identities that may have signed it; it is to any of our own."""
+def _verified(agent: Agent, jws: bytes, exchange: UUID, clock: RetentionClock) -> Certificate:
+    """Signed by keys of the council's that were accepted on the day of the destruction, to any of ours."""
 
     def signed(council: Identity) -> Certificate:
         return by_any(
@@ -90,7 +88,11 @@ def _verified(
             lambda own: verify_certificate(jws, council, own, exchange=exchange, clock=clock),
         )
 
-    return by_any(signers, signed)
+    certificate = by_any(agent.council.lineage.identities, signed)
+    signer = agent.council.lineage.named(certificate.issuer)
+    if signer is None or not signer.accepted(certificate.destroyed_at):
+        raise WrongKeyError("by keys of the council that were accepted no more", place="certificate")
+    return certificate
 
 
 def _record(
@@ -114,8 +116,7 @@ def _read(agent: Agent, name: str) -> Kept:
     exchange, _, clock = name.removesuffix(_SUFFIX).partition(".")
     jws = agent.certificates.get(name) or b""
     try:
-        signers = agent.council.lineage.identities
-        return Kept(_verified(agent, jws, UUID(exchange), RetentionClock(clock), signers), jws.decode())
+        return Kept(_verified(agent, jws, UUID(exchange), RetentionClock(clock)), jws.decode())
     except ValueError:
         raise BadInputError("a file is not named as a certificate is", place="certificates") from None
 

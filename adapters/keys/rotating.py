@@ -43,6 +43,7 @@ class RotatingKeys:
         self._load = load
         self._enrolled: Identity | None = None
         self._loaded: dict[int, PartyKeys] = {}
+        self._kept: dict[int, str] = {}
         self._current()
 
     @property
@@ -167,7 +168,16 @@ class RotatingKeys:
             ) from None
 
     def _tokens(self, numbers: tuple[int, ...]) -> tuple[str, ...]:
-        return tuple(SecretFolder(self._of(each)).get(_SUCCESSION).decode() for each in numbers)
+        return tuple(self._token(each) for each in numbers)
+
+    def _token(self, number: int) -> str:
+        if number in self._kept:
+            return self._kept[number]
+        folder = self._of(number)
+        token = SecretFolder(folder).get(_SUCCESSION).decode()
+        if (folder / _IN_USE).exists():
+            self._kept[number] = token  # from now on it stays as it is
+        return token
 
     def _of(self, number: int) -> Path:
         return self._folder if number == 0 else self._folder / f"generation-{number}"

@@ -3,7 +3,6 @@
 The algorithm is ours and the key is the pinned identity's; the header may confirm both and choose neither.
 """
 
-import contextlib
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -91,10 +90,13 @@ def verify_any(token: str | bytes, typ: str, publics: Sequence[bytes]) -> bytes:
     Raises:
         VerificationError: as `verify_jws`.
     """
-    for public in publics[1:]:
-        with contextlib.suppress(WrongSignatureError):
+    refused: list[WrongSignatureError] = []
+    for public in publics:
+        try:
             return verify_jws(token, typ, public)
-    return verify_jws(token, typ, publics[0])
+        except WrongSignatureError as error:
+            refused.append(error)
+    raise refused[0]
 
 
 def _extract(token: str | bytes) -> CompactSignature:

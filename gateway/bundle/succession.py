@@ -8,6 +8,7 @@ identities.
 """
 
 import base64
+import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -46,7 +47,7 @@ from gateway.domain.lineage import Generation, Lineage
 
 MAX_SUCCESSION: Final = 16 * 1024
 """Bytes of one succession as it travels."""
-MAX_GENERATIONS: Final = 1000
+MAX_GENERATIONS: Final = 200
 LONGEST_OVERLAP: Final = timedelta(days=400)
 LEAST_SCHEDULED: Final = timedelta(days=91)
 """A scheduled overlap outlasts every exchange: a policy grants 90 days for an answer at most."""
@@ -248,7 +249,7 @@ def check_fingerprint(identity: Identity, told: str) -> None:
         VerificationError: it is another one.
     """
     given = told.replace(" ", "").replace("-", "").upper()
-    if given != identity.fingerprint.replace("-", ""):
+    if not hmac.compare_digest(given.encode(), identity.fingerprint.replace("-", "").encode()):
         raise VerificationError(
             "these keys have another fingerprint",
             place="fingerprint",
@@ -281,12 +282,13 @@ def by_any(identities: Sequence[Identity], verify: Callable[[Identity], Found]) 
     Raises:
         VerificationError: as `verify`.
     """
-    for identity in identities[1:]:
+    refused: list[VerificationError] = []
+    for identity in identities:
         try:
             return verify(identity)
-        except (WrongSignatureError, WrongKeyError):
-            continue
-    return verify(identities[0])
+        except (WrongSignatureError, WrongKeyError) as error:
+            refused.append(error)
+    raise refused[0]
 
 
 def _opened(token: str | bytes) -> tuple[SuccessionDocument, list[str]]:

@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from joserfc.errors import JoseError
@@ -117,11 +118,19 @@ def partner_of(ctx: Context, access_token: str) -> Partner:
         NotSignedInError: not ours, expired, or the partner was revoked since.
     """
     try:
-        own = [each.auth for each in ctx.keys.lineage.accepted(ctx.clock())]
-        claims = _verified_claims(ctx, access_token, labels.TYP_ACCESS, own, None)
+        claims = _verified_claims(ctx, access_token, labels.TYP_ACCESS, _issuing_keys(ctx), None)
         return _partner_in_force(ctx, str(claims["sub"]))
     except (VerificationError, NotFoundError):
         raise denied(ctx, Caller.AGENT, Denied.BAD_ACCESS_TOKEN, "the access token is not valid") from None
+
+
+def _issuing_keys(ctx: Context) -> list[bytes]:
+    """The council's sign-in key, and one of before for as long as a token of its may live: no overlap."""
+    lineage = ctx.keys.lineage
+    living = ctx.clock() - timedelta(seconds=ACCESS_SECONDS + LEEWAY_SECONDS)
+    replaced = pairwise(lineage.generations)
+    before = [old.identity.auth for old, new in replaced if new.since and new.since > living]
+    return [lineage.current.identity.auth, *before]
 
 
 def _partner_in_force(ctx: Context, slug: str) -> Partner:

@@ -1,5 +1,6 @@
 """Successions of keys at the gateway: partners' that come in, and what each is told of the council's."""
 
+from datetime import timedelta
 from typing import Any, Final
 
 from audit.entry import Json
@@ -23,6 +24,9 @@ from gateway.succession_ports import SuccessionRecord
 
 MAX_LISTED: Final = 16
 """Of one poll: the others come once the agent has taken these."""
+MAX_A_DAY: Final = 5
+"""Of one partner: neither the log nor the chain is there to be filled."""
+_DAY: Final = timedelta(days=1)
 
 
 def receive(ctx: Context, partner: Partner, token: str) -> None:
@@ -32,7 +36,7 @@ def receive(ctx: Context, partner: Partner, token: str) -> None:
 
     Raises:
         VerificationError: a subclass names what does not hold.
-        ConflictError: another succession of this partner waits already.
+        ConflictError: another succession of this partner waits already, or it has brought many today.
     """
     slug, at = partner.identity.slug, ctx.clock()
     read_succession(token)
@@ -40,6 +44,10 @@ def receive(ctx: Context, partner: Partner, token: str) -> None:
         if any(each.document == token for each in uow.successions.of(slug)):
             return
         document = verify_succession(token, uow.partners.get(slug).lineage)
+        if sum(each.received_at > at - _DAY for each in uow.successions.of(slug)) >= MAX_A_DAY:
+            raise ConflictError(
+                f"more than {MAX_A_DAY} successions in a day", place="succession", way_out="Wait a day"
+            )
         waits = ctx.confirm_successions or _late(ctx, document)
         uow.successions.add(
             SuccessionRecord(

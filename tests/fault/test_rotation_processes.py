@@ -31,11 +31,11 @@ def world(tmp_path_factory):
         yield made
 
 
-def command(world, *argv, code=0):
+def command(world, *argv, code=0, role=None):
     """A command of its own process; what it printed."""
     done = subprocess.run(
         [sys.executable, "-m", "gateway.cli", *argv],
-        env=world.environment(),
+        env=world.environment(world.tokens[role] if role else None),
         capture_output=True,
         text=True,
         timeout=100,
@@ -66,6 +66,16 @@ def keys_of(world, exchange):
     """The fingerprints under which an exchange was permitted."""
     (body,) = [each for each in entries(world, "exchange.permitted") if each["exchange"] == exchange]
     return body["keys"]["council"], body["keys"]["partner"]
+
+
+def check_reconciled(world):
+    """Both sides' logs tell one story of every exchange, whichever keys it went between."""
+    names = ("log.txt", "agent-trust.json", "digests.json")
+    log, trust, digests = (str(world.root / name) for name in names)
+    export = ("agent", "log", "export", "--home", str(world.home), "--out", log, "--trust", trust)
+    command(world, *export, "--digests", digests)
+    told = ("log", "reconcile", "--agent-log", log, "--trust", trust, "--digests", digests, "--json")
+    assert json.loads(command(world, *told, role="reviewer")) == []
 
 
 def released(world, exchange):
@@ -127,6 +137,7 @@ def test_both_sides_rotate_at_once(world):
     after = world.submit(SMALL_LIST, "after both")["exchange"]
     released(world, after)
     assert keys_of(world, after) == fingerprints
+    check_reconciled(world)
 
 
 @pytest.mark.long

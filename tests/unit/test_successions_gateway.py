@@ -25,6 +25,7 @@ from gateway.domain.errors import (
     ConflictError,
     FlagstoneError,
     NotFoundError,
+    NotSignedInError,
     StoreAlteredError,
     VerificationError,
 )
@@ -331,6 +332,35 @@ def test_keys_wait_until_their_fingerprint_is_confirmed(job, why):
     assert len(bodies(job, "partner.keys-succeeded")) == 1
     with pytest.raises(NotFoundError):
         successions.confirm(job.context, "trust", new.identity.fingerprint)
+
+
+def test_a_partner_can_not_fill_the_log_with_successions(job):
+    """A handful in a day is accepted, the next has to wait, and the keys of before stay."""
+    for _ in range(successions.MAX_A_DAY):
+        rotate_partner(job, days=1, reason=RotationReason.SUSPECTED)
+    current = job.registered.identity
+    with pytest.raises(ConflictError, match="in a day"):
+        rotate_partner(job, days=1, reason=RotationReason.SUSPECTED)
+    assert job.registered.identity == current
+
+
+def test_an_access_token_of_the_old_keys_lives_its_five_minutes_and_no_more_are_made(job):
+    """A rotation signs no agent out; the old sign-in key, stolen later, signs nobody in, overlap or not."""
+    keys, issued = job.partner.keys, int(job.clock().timestamp())
+    claims = {"iss": "trust", "sub": "trust", "aud": "urn:flagstone:council", "iat": issued}
+    claims |= {"exp": issued + 60, "jti": "once"}
+    assertion = keys.sign_in(json.dumps(claims).encode(), labels.TYP_ASSERTION)
+    token = access.issue_token(job.context, assertion)
+    old = job.context.keys.generation(0)
+    job.clock.advance(seconds=10)
+    rotate_council(job)
+    job.clock.advance(seconds=200)
+    assert access.partner_of(job.context, token).identity.slug == "trust"
+    job.clock.advance(seconds=200)
+    issued = int(job.clock().timestamp())
+    forged = claims | {"iss": "urn:flagstone:council", "iat": issued, "exp": issued + 300}
+    with pytest.raises(NotSignedInError):
+        access.partner_of(job.context, old.sign_in(json.dumps(forged).encode(), labels.TYP_ACCESS))
 
 
 def test_keys_of_a_later_time_are_refused(job):
