@@ -26,6 +26,7 @@ from adapters.keys.files import (
     FilePartyKeys,
     FilePrekeys,
     create_party_keys,
+    party_ring,
 )
 from adapters.keys.logkey import create_signer, load_signer, witness_cosigner
 from adapters.keys.settings import read_key_settings
@@ -129,7 +130,7 @@ def opened(home: Path) -> Iterator[Opened]:
         agent = Agent(
             keys=keys,
             council=council,
-            prekeys=FilePrekeys(home / "prekeys"),
+            prekeys=FilePrekeys(home / "prekeys", party_ring(home / "keys", places)),
             agreements=AgreementBook(Tray(home / "agreements"), keys, council),
             approvals=Approvals(Tray(home / "approvals")),
             inbox=Tray(home / "inbox"),

@@ -10,13 +10,17 @@ import typer
 from audit import trust as trusted
 from audit.cosignature import WitnessVerifier
 from audit.errors import NoteError, TrustError
-from gateway.bootstrap import council_identity, create_keys, create_search_keys, log_signer
+from gateway.bootstrap import council_identity, create_keys, create_search_keys, key_home, log_signer, now
+from gateway.cli import keyring
 from gateway.cli.output import emit, out, say, table
 from gateway.domain.errors import BadInputError
 from gateway.domain.identity import Identity
 from gateway.settings import read_settings
 
 app = typer.Typer(help="The council's keys.", no_args_is_help=True)
+app.command()(keyring.rotate)
+app.command()(keyring.sweep)
+app.command()(keyring.seal)
 
 Public = Annotated[Path | None, typer.Option(help="Write the identity document that partners need")]
 Trust = Annotated[Path | None, typer.Option(help="Write the trust file that auditors verify the log against")]
@@ -57,12 +61,15 @@ def show(
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
 ) -> None:
-    """List the keys, by fingerprint; never their bytes."""
-    home = read_settings().home
+    """List the keys, by fingerprint, with their age and where they live; never their bytes."""
+    settings = read_settings()
+    home = settings.home
     identity = council_identity(home)
     _write(home, identity, public, trust, witness or [], quorum)
+    keys, at = key_home(settings).known(), now()
     if json_:
-        emit({"fingerprint": identity.fingerprint, "log": log_signer(home).verifier.vkey})
+        told = {"fingerprint": identity.fingerprint, "log": log_signer(home).verifier.vkey}
+        emit(told | {"keys": keyring.documents(keys)})
         return
     signer = log_signer(home).verifier
     rows = [
@@ -70,6 +77,8 @@ def show(
         ("the disclosure log", signer.vkey),
     ]
     out.print(table(f"Keys of {identity.name}", "For", "Public identity", rows=rows))
+    out.print(table("Each key", *keyring.COLUMNS, rows=keyring.rows(keys, at)))
+    keyring.warn_of_due(keys, at)
 
 
 def _write(

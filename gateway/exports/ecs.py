@@ -32,6 +32,8 @@ KINDS: Final[Mapping[str, _Class]] = {
     "agreement.revoked": ("configuration", ("deletion",), _SUCCESS),
     "policies.in-use": ("configuration", ("change",), _SUCCESS),
     "keys.in-use": ("configuration", ("change",), _SUCCESS),
+    "keys.rotated": ("configuration", ("change",), _SUCCESS),
+    "keys.destroyed": ("configuration", ("change",), _SUCCESS),
     "partner.added": ("iam", ("admin", "creation"), _SUCCESS),
     "partner.revoked": ("iam", ("admin", "deletion"), _SUCCESS),
     "user.added": ("iam", ("creation", "user"), _SUCCESS),

@@ -314,10 +314,21 @@ class Witnesses(Model):
     alarms: list[WitnessAlarm]
 
 
+class Succession(Model):
+    """That a log's key took the place of another: the entry's JSON, and its C2SP tlog-proof."""
+
+    leaf: str
+    proof: str
+
+
 class LogShown(Model):
-    """The log as its witness sees it: key (JWS), checkpoint, proof in hex; the witness' own key and size."""
+    """The log as its witness sees it: key (JWS), checkpoint, proof in hex; the witness' own key and size.
+
+    `successions`: how the key came after those before it, oldest first.
+    """
 
     key: str
+    successions: list[Succession]
     checkpoint: str
     proof: list[str]
     witness: str
