@@ -7,7 +7,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -18,12 +18,14 @@ from adapters.keys.files import (
     FileIdentity,
     FilePartyKeys,
     create_party_keys,
+    party_ring,
 )
-from adapters.keys.logkey import LogSigner, create_signer, load_signer
+from adapters.keys.logkey import FileSuccessions, LogSigner, create_signer, load_signer
 from adapters.keys.places import Places
 from adapters.keys.rotating import RotatingKeys
 from adapters.keys.search import FileSearchKey, FileSearchSeal, create_search_key
 from adapters.keys.settings import read_key_settings
+from adapters.keys.upkeep import Home
 from adapters.transports.mailbox import MailboxTransport
 from gateway.db.embedded import EmbeddedPostgres
 from gateway.db.engine import make_engine
@@ -33,9 +35,12 @@ from gateway.db.upgrade import DBOS_SCHEMA, upgrade
 from gateway.domain.errors import ConfigurationError, ConflictError
 from gateway.domain.identity import Identity
 from gateway.domain.legal_date import legal_date
+from gateway.key_ports import KeyInfo
 from gateway.ports import PartyKeys
+from gateway.service import keyrotation
 from gateway.service.context import Context
 from gateway.service.cosigned import check_not_rolled_back
+from gateway.service.keyrotation import USES
 from gateway.service.ownkeys import announce_keys
 from gateway.service.policysets import announce
 from gateway.service.search_context import SearchContext
@@ -120,6 +125,20 @@ def key_places(home: Path) -> Places:
     return read_key_settings().places(home)
 
 
+def key_home(settings: Settings) -> Home:
+    """All keys of a gateway's home."""
+    return Home(settings.home, key_places(settings.home), settings.search_key)
+
+
+def sweep_keys(settings: Settings, operator: Context) -> list[KeyInfo]:
+    """Finish rotations that were cut short, and destroy keys that nothing needs any more."""
+    home, overlap = key_home(settings), timedelta(days=read_key_settings().key_overlap_days)
+    rings = {kind: ring for kind, ring in home.rings().items() if kind in USES}
+    for kind, ring in rings.items():
+        keyrotation.announce(operator, ring, kind)
+    return keyrotation.sweep(operator, rings, home.needed, overlap)
+
+
 def log_signer(home: Path) -> LogSigner:
     return load_signer(home / "log-key", key_places(home))
 
@@ -139,6 +158,7 @@ def opened(
     """
     places = key_places(settings.home)
     keys = RotatingKeys(settings.home / "keys", places, load_keys)
+    sealing = party_ring(settings.home / "keys", places)
     signer = load_signer(settings.home / "log-key", places)
     seal = FileSearchSeal.load(settings.home / _SEARCH_KEY, places)
     search_key = FileSearchKey(settings.search_key or settings.home / _SEARCH_KEY, places)
@@ -153,7 +173,7 @@ def opened(
             wired = Context(
                 store=store,
                 keys=keys,
-                exchange_keys=FileExchangeKeys(settings.home / "exchange-keys"),
+                exchange_keys=FileExchangeKeys(settings.home / "exchange-keys", sealing),
                 search_seal=seal,
                 policies=policies,
                 transport=MailboxTransport(store),
@@ -161,6 +181,7 @@ def opened(
                 entropy=secrets.token_bytes,
                 cosigned=FileCosignedMemory(settings.home / "cosigned"),
                 confirm_successions=settings.confirm_successions,
+                log_successions=FileSuccessions(settings.home / "log-key"),
                 key_backup_days=settings.key_backup_days,
             )
             return decorate(wired)
@@ -206,6 +227,7 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
         upgrade(installation.urls.migrate)
         announce(installation.operator)
         announce_keys(installation.operator)
+        sweep_keys(settings, installation.operator)
         workflows = Workflows(
             installation.worker,
             url=installation.urls.worker,

@@ -104,3 +104,32 @@ def current(provider: KeyProvider, kind: str) -> KeyInfo:
     if not live:
         raise ConfigurationError(f"there is no {kind} key in use", place="keys", way_out="Make the keys")
     return live[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Succession:
+    """That a log's key took the place of another, signed by the one before: an entry of the log (its leaf,
+    canonical JSON) and the C2SP tlog-proof that leads from it to a checkpoint which the former key signed.
+    """
+
+    leaf: str
+    proof: str
+
+
+class LogSuccessions(Protocol):
+    """How the log's present key came after its first, oldest step first; outside the database."""
+
+    def all(self) -> Sequence[Succession]: ...
+
+    def keep(self, generation: int, succession: Succession) -> None:
+        """Durable on return. Idempotent."""
+
+
+class NoLogSuccessions:
+    """Of a log whose key never changed."""
+
+    def all(self) -> Sequence[Succession]:
+        return ()
+
+    def keep(self, generation: int, succession: Succession) -> None:
+        del generation, succession

@@ -179,18 +179,20 @@ def a_job(
     store=None,
     exchange_keys=None,
     transport=None,
+    keys=None,
+    search_seal=None,
 ) -> Job:
     """A council whose one partner, `trust`, is enrolled and (if `sign`) bound by an agreement.
 
-    `store`, `exchange_keys` and `transport` take the places of the fakes.
+    `store` and what follows it take the places of the fakes.
     """
     store, clock, transport = store or FakeStore(), FakeClock(), transport or FakeTransport()
     context = Context(
         store=store,
-        keys=FakePartyKeys("council"),
+        keys=keys or FakePartyKeys("council"),
         exchange_keys=exchange_keys or FakeExchangeKeys(),
         policies=policies or by_indicator(load(builtin())),
-        search_seal=FakeSearchKey(),
+        search_seal=search_seal or FakeSearchKey(),
         transport=transport,
         clock=clock,
         entropy=secrets.token_bytes,

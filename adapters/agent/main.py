@@ -26,6 +26,7 @@ from adapters.agent.witness import Witness
 from adapters.keys.files import (
     FilePrekeys,
     create_party_keys,
+    party_ring,
 )
 from adapters.keys.logkey import create_signer, load_signer, witness_cosigner
 from adapters.keys.rotating import RotatingKeys
@@ -131,7 +132,7 @@ def opened(home: Path) -> Iterator[Opened]:
         agent = Agent(
             keys=keys,
             council=council,
-            prekeys=FilePrekeys(home / "prekeys"),
+            prekeys=FilePrekeys(home / "prekeys", party_ring(home / "keys", places)),
             agreements=AgreementBook(Tray(home / "agreements"), keys, council),
             approvals=Approvals(Tray(home / "approvals")),
             inbox=Tray(home / "inbox"),

@@ -12,15 +12,28 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from adapters.agent.council import Council
 from adapters.agent.tray import Tray
-from audit.checkpoint import Checkpoint, open_checkpoint
+from audit.checkpoint import Checkpoint, NoteVerifier, open_checkpoint
 from audit.cosignature import Cosigner, open_cosigned
-from audit.errors import NoteError, ProofError
+from audit.entry import Entry
+from audit.errors import EntryError, NoteError, ProofError
 from audit.merkle import verify_consistency
+from audit.proof import LogProof
+from audit.trust import Trust
 from gateway.bundle.succession import by_any
-from gateway.bundle.witness import LogKey, Reason, verify_log_key
+from gateway.bundle.witness import ROTATED, LogKey, Reason, verify_log_key
 from gateway.domain.errors import ConfigurationError, VerificationError
 
 _SEEN: Final = "seen.json"
+
+
+class Step(Protocol):
+    """That a key of the log took another's place: the entry's canonical JSON, and its tlog-proof."""
+
+    @property
+    def leaf(self) -> str: ...
+
+    @property
+    def proof(self) -> str: ...
 
 
 class Shown(Protocol):
@@ -34,6 +47,9 @@ class Shown(Protocol):
 
     @property
     def proof(self) -> Sequence[str]: ...
+
+    @property
+    def successions(self) -> Sequence[Step]: ...
 
 
 class DivergenceError(VerificationError):
@@ -130,7 +146,8 @@ class Witness:
         old = self._opened(seen) if seen else None
         if old is not None:
             _check_extends(old, new, shown.proof)
-        if seen and (new.size == 0 or (old and old.size == new.size)):
+        turned = seen is not None and self.key(seen.key).vkey != key.vkey
+        if seen and (new.size == 0 or (old and old.size == new.size)) and not turned:
             return seen.note
         if new.size == 0:
             self.turn_to(shown.key)  # an empty tree says nothing that could be cosigned; its key is pinned
@@ -166,7 +183,7 @@ class Witness:
             key = by_any(accepted, lambda each: verify_log_key(shown.key, each))
         except VerificationError:
             raise DivergenceError(Reason.OTHER_KEY) from None
-        if seen and self.key(seen.key).vkey != key.vkey:
+        if seen and not _follows(self.key(seen.key).verifier, key.verifier, shown.successions):
             raise DivergenceError(Reason.NEW_LOG if self.linked(key) else Reason.OTHER_KEY)
         return key
 
@@ -178,6 +195,30 @@ class Witness:
             return open_cosigned(seen.note.encode(), log, [self._cosigner.verifier], 1)[0]
         except NoteError as error:
             raise ConfigurationError(str(error), place=f"witness/{_SEEN}") from None
+
+
+def _follows(pinned: NoteVerifier, shown: NoteVerifier, steps: Sequence[Step]) -> bool:
+    """Whether the shown key is the pinned one, or each key from the pinned one on announced the next.
+
+    A step counts only as an entry of the log, proved under a checkpoint that the key before it signed: so the
+    council's signature on a new log key is not enough, nor is the new key itself.
+    """
+    key = pinned
+    for step in steps:
+        key = _next(key, step) or key
+    return key.vkey == shown.vkey and shown.name == pinned.name
+
+
+def _next(key: NoteVerifier, step: Step) -> NoteVerifier | None:
+    """The key that `key` announced in this step; None where the step is not of this key."""
+    try:
+        leaf = step.leaf.encode()
+        LogProof.parse(step.proof).verify(leaf, Trust(key))
+        entry = Entry.parse(leaf)
+        told = (entry.kind, entry.body.get("key_kind"), entry.body.get("before"))
+        return NoteVerifier.parse(str(entry.body.get("key"))) if told == (ROTATED, "log", key.vkey) else None
+    except (NoteError, ProofError, EntryError, ValueError):
+        return None
 
 
 def _check_extends(old: Checkpoint, new: Checkpoint, proof: Sequence[str]) -> None:

@@ -12,7 +12,9 @@ from adapters.keys.folder import SecretFolder
 from adapters.keys.held import HeldKey, check_usable
 from adapters.keys.places import Places
 from adapters.keys.ring import Keyring
+from adapters.keys.wrapping import Wrapping, generation_of
 from gateway.bundle.jws import sign_jws
+from gateway.domain import labels
 from gateway.domain.errors import BadInputError, ConfigurationError, ConflictError, NotFoundError
 from gateway.domain.exchange import ExchangeId
 from gateway.domain.identity import Identity
@@ -21,6 +23,7 @@ from gateway.linkage.secret import one_time_public, x25519
 
 _KEY_BYTES: Final = 32
 _IDENTITY: Final = "identity.json"
+_SEALED_BEFORE: Final = frozenset({"tags"})
 _SECRET_NAME: Final = re.compile(r"[a-z0-9-]{1,64}")
 PARTY: Final = {"signing": Use.SIGN, "exchange": Use.AGREE, "auth": Use.SIGN}
 """An organisation's kinds of key: the parts of its identity, each with generations."""
@@ -143,17 +146,29 @@ def create_party_keys(folder: Path, slug: str, name: str, places: Places = Place
 
 
 class FileExchangeKeys:
-    """`ExchangeKeys` over one folder, a file for each exchange and name."""
+    """`ExchangeKeys` over one folder, a file for each exchange and name.
 
-    def __init__(self, folder: Path) -> None:
+    Where `sealing` has a sealing key the files lie sealed for it, but for those of search tags: they are
+    sealed to the search key, and are read where there is no other.
+    """
+
+    def __init__(self, folder: Path, sealing: KeyProvider | None = None) -> None:
         self._secrets = SecretFolder(folder)
         self._secrets.create()
+        self._wrapping = Wrapping(sealing)
 
     def put(self, exchange: ExchangeId, name: str, key: bytes) -> None:
-        self._secrets.put({_exchange_file(exchange, name): key})
+        file = _exchange_file(exchange, name)
+        stored = key if name in _SEALED_BEFORE else self._wrapping.sealed(key, _exchange_aad(file))
+        try:
+            self._secrets.put({file: stored})
+        except ConflictError:
+            if self.get(exchange, name) != key:  # the same key is sealed to other bytes each time
+                raise
 
     def get(self, exchange: ExchangeId, name: str) -> bytes:
-        return self._secrets.get(_exchange_file(exchange, name))
+        file = _exchange_file(exchange, name)
+        return self._wrapping.opened(self._secrets.get(file), _exchange_aad(file))
 
     def destroy(self, exchange: ExchangeId, name: str) -> None:
         self._secrets.destroy(_exchange_file(exchange, name))
@@ -162,18 +177,28 @@ class FileExchangeKeys:
         found = (file.partition(".") for file in self._secrets.older_than(moment))
         return [ExchangeId(uuid.UUID(exchange)) for exchange, _, key in found if key == name]
 
+    def seal_raw(self) -> int:
+        """Seal the files that lie there raw; how many. While nobody else uses the folder."""
+        done = 0
+        for file, stored in self._secrets.contents():
+            if generation_of(stored) is None and file.partition(".")[2] not in _SEALED_BEFORE:
+                self._secrets.replace(file, self._wrapping.sealed(stored, _exchange_aad(file)))
+                done += 1
+        return done
+
 
 class FilePrekeys:
-    """The private halves of an agent's one-time prekeys, by id."""
+    """The private halves of an agent's one-time prekeys, by id; sealed as those of exchanges are."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sealing: KeyProvider | None = None) -> None:
         self._secrets = SecretFolder(folder)
         self._secrets.create()
+        self._wrapping = Wrapping(sealing)
 
     def make(self, count: int) -> list[tuple[str, bytes]]:
         """`count` new pairs, durable on return: (id, X25519 public key)."""
         made = {str(uuid.uuid4()): secrets.token_bytes(_KEY_BYTES) for _ in range(count)}
-        self._secrets.put(made)
+        self._secrets.put({id_: self._wrapping.sealed(key, _prekey_aad(id_)) for id_, key in made.items()})
         return [(prekey, one_time_public(private)) for prekey, private in made.items()]
 
     def agree(self, prekey: str, peer: bytes) -> bytes:
@@ -183,7 +208,7 @@ class FilePrekeys:
             NotFoundError: never made, or destroyed.
             VerificationError: the result is all zero.
         """
-        return x25519(self._secrets.get(prekey), peer)
+        return x25519(self._wrapping.opened(self._secrets.get(prekey), _prekey_aad(prekey)), peer)
 
     def destroy(self, prekey: str) -> None:
         """Idempotent. What was sealed for this prekey opens never again."""
@@ -197,8 +222,25 @@ class FilePrekeys:
     def ids(self) -> list[str]:
         return self._secrets.names()
 
+    def seal_raw(self) -> int:
+        """As `FileExchangeKeys.seal_raw`."""
+        done = 0
+        for prekey, stored in self._secrets.contents():
+            if generation_of(stored) is None:
+                self._secrets.replace(prekey, self._wrapping.sealed(stored, _prekey_aad(prekey)))
+                done += 1
+        return done
+
 
 def _exchange_file(exchange: ExchangeId, name: str) -> str:
     if not _SECRET_NAME.fullmatch(name):
         raise ConfigurationError("not a name for an exchange key", place="exchange keys")
     return f"{exchange}.{name}"
+
+
+def _exchange_aad(file: str) -> bytes:
+    return labels.EXCHANGE_KEY_AAD + file.encode()
+
+
+def _prekey_aad(prekey: str) -> bytes:
+    return labels.PREKEY_AAD + prekey.encode()

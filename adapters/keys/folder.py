@@ -37,6 +37,9 @@ class SecretFolder:
         self._folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         self.check()
 
+    def exists(self) -> bool:
+        return self._folder.exists()
+
     def check(self) -> None:
         """Refuse a folder that others could read or that is not ours.
 
@@ -67,7 +70,7 @@ class SecretFolder:
         draft = self._folder / f".{name}~{os.getpid()}"
         draft.unlink(missing_ok=True)
         try:
-            _write_new(draft, secret)
+            write_new(draft, secret)
             os.link(draft, final)  # commit point: fails, atomically, when the name is taken
         except FileExistsError:
             if self.get(name) != secret:
@@ -75,12 +78,24 @@ class SecretFolder:
         finally:
             draft.unlink(missing_ok=True)
 
+    def contents(self) -> Iterator[tuple[str, bytes]]:
+        """Each secret by name; one that is destroyed meanwhile is left out."""
+        for name in self.names():
+            with contextlib.suppress(NotFoundError):
+                yield name, self.get(name)
+
     def replace(self, name: str, secret: bytes) -> None:
-        """Put a secret into the place of another, in one step: a crash leaves the one or the other."""
+        """Put a secret into the place of another, in one step: a crash leaves the one or the other.
+
+        The moment it was put stays. Nobody may destroy the secret meanwhile: it would be back.
+        """
         final = self._path(name)
         draft = self._folder / f".{name}~{os.getpid()}"
         draft.unlink(missing_ok=True)
-        _write_new(draft, secret)
+        write_new(draft, secret)
+        with contextlib.suppress(FileNotFoundError):
+            status = final.stat()
+            os.utime(draft, ns=(status.st_atime_ns, status.st_mtime_ns))
         draft.rename(final)  # commit point
         self._sync()
 
@@ -171,7 +186,8 @@ def _opened_folder(folder: Path) -> Iterator[int]:
         os.close(handle)
 
 
-def _write_new(path: Path, content: bytes) -> None:
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file of mode 0600, durable on return. Raise FileExistsError where there is one."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(path, flags, FILE_MODE), "wb") as file:
         file.write(content)

@@ -1,6 +1,9 @@
 """The key of a log, and of a witness: their generations, and what signs while one takes another's place."""
 
+import contextlib
 import json
+import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -15,12 +18,13 @@ from audit.checkpoint import NoteSigner, NoteVerifier
 from audit.cosignature import Cosigner
 from audit.errors import NoteError
 from gateway.domain.errors import ConfigurationError, ConflictError, NotFoundError
-from gateway.key_ports import KeyInfo, KeyProvider, KeyRef, Use
+from gateway.key_ports import KeyInfo, KeyProvider, KeyRef, Succession, Use
 
 LOG: Final = "log"
 WITNESS: Final = "witness"
 _DOCUMENT: Final = "log.json"
 _WITH_SEED: Final = {"type", "name", "seed"}
+_SUCCESSION: Final = re.compile(rf"{LOG}\.([1-9][0-9]{{0,3}})\.succession")
 _V1: Final = "flagstone/log-key/v1"
 _V2: Final = "flagstone/log-key/v2"
 
@@ -152,6 +156,29 @@ def witness_cosigner(folder: Path, name: str, places: Places = Places()) -> Cosi
     key = found[-1] if found else ring.create(WITNESS, Use.SIGN, datetime.now(UTC))
     check_usable(ring, key)
     return Cosigner(name, HeldKey(ring, key))
+
+
+class FileSuccessions:
+    """`gateway.key_ports.LogSuccessions` beside the log's key: `log.N.succession`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = SecretFolder(folder)
+
+    def all(self) -> Sequence[Succession]:
+        found = filter(None, map(_SUCCESSION.fullmatch, self._folder.names()))
+        return [self._read(each[0]) for each in sorted(found, key=lambda each: int(each[1]))]
+
+    def keep(self, generation: int, succession: Succession) -> None:
+        told = json.dumps({"leaf": succession.leaf, "proof": succession.proof})
+        with contextlib.suppress(ConflictError):  # kept before: the first stays
+            self._folder.put({f"{LOG}.{generation}.succession": told.encode()})
+
+    def _read(self, name: str) -> Succession:
+        try:
+            told = json.loads(self._folder.get(name))
+            return Succession(str(told["leaf"]), str(told["proof"]))
+        except (ValueError, KeyError, TypeError):
+            raise ConfigurationError("damaged", place=f"log-key/{name}", way_out="Restore it") from None
 
 
 def _document(folder: SecretFolder) -> dict[str, Any]:

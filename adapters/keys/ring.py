@@ -125,6 +125,14 @@ class Keyring:
         for known in self._refreshed().values():
             self._describe(known)
 
+    def seal_at_rest(self, kind: str) -> int:
+        """Seal the raw files of a kind; how many there were."""
+        refs = [each.info.ref for each in self._refreshed().values() if each.scheme == self._files.scheme]
+        here = [ref for ref in refs if ref.kind == kind and self._files.holds(ref)]
+        done = sum(self._files.seal_at_rest(ref) for ref in here)
+        self._names = ()  # where a key lies has changed, though no name has
+        return done
+
     def _of(self, ref: KeyRef, use: Use) -> tuple[Backend, Held]:
         known = self._get(ref)
         if known.info.use is not use:

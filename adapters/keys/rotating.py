@@ -180,4 +180,16 @@ class RotatingKeys:
         return token
 
     def _of(self, number: int) -> Path:
-        return self._folder if number == 0 else self._folder / f"generation-{number}"
+        return self._folder if number == 0 else _later(self._folder, number)
+
+
+def later_generations(folder: Path) -> list[Path]:
+    """The folders of all generations after the enrolled one, in use or made and waiting for it."""
+    found: list[Path] = []
+    while (later := _later(folder, len(found) + 1)).exists():
+        found.append(later)
+    return found
+
+
+def _later(folder: Path, number: int) -> Path:
+    return folder / f"generation-{number}"

@@ -2,12 +2,13 @@
 
 import getpass
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from adapters.keys.backend import Backend
@@ -32,6 +33,10 @@ class KeySettings(BaseSettings):
     """Where new keys are made; keys that are there stay where they are."""
     keys_prefix: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")] = "flagstone"
     """How names in a security module or key service begin."""
+    key_days: str = "log=730,sealing=365,search=730,signing=730,exchange=365,auth=365"
+    """After how many days each kind of key is to be rotated; a kind that is left out never is."""
+    key_overlap_days: Annotated[int, Field(ge=1, le=3650)] = 90
+    """For how long a log's former key goes on signing beside the new one."""
     keyring_passphrase_file: Path | None = None
     keyring_key_file: Path | None = None
     pkcs11_module: Path | None = None
@@ -43,6 +48,19 @@ class KeySettings(BaseSettings):
     vault_mount: str = "transit"
     vault_ca_file: Path | None = None
     vault_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 10.0
+
+    @field_validator("key_days")
+    @classmethod
+    def _kinds_and_days(cls, text: str) -> str:
+        if not re.fullmatch(r"([a-z-]{1,31}=[1-9]\d{0,4}(,|$))*", text):
+            raise ValueError("not kinds with days, like log=730,search=365")
+        return text
+
+    @property
+    def days(self) -> dict[str, int]:
+        """`key_days` by kind."""
+        pairs = (part.split("=") for part in self.key_days.split(",") if part)
+        return {kind: int(days) for kind, days in pairs}
 
     def places(self, home: Path) -> Places:
         """The places that are set up. Nothing is asked of them before a key is used.
@@ -97,6 +115,16 @@ class KeySettings(BaseSettings):
             way_out=f"Set FLAGSTONE_KEYRING_{name}, or hand it over with systemd (docs/keys.md)",
         )
 
+    def new_secret(self, source: str) -> bytes:
+        """As `secret`, for what is sealed from now on: what is typed must be typed twice alike."""
+        first = self.secret(source)
+        typed = source == "passphrase" and not (
+            self.keyring_passphrase_file or _credential(_CREDENTIALS[source])
+        )
+        if typed and getpass.getpass("The same again: ").encode() != first:
+            raise ConfigurationError("not typed alike", place="keyring", way_out="Try again")
+        return first
+
     def _pin(self) -> bytes:
         return _of_file(self.pkcs11_pin_file, "FLAGSTONE_PKCS11_PIN_FILE", "flagstone-pkcs11-pin")
 
@@ -115,7 +143,7 @@ def read_key_settings() -> KeySettings:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = "FLAGSTONE_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise ConfigurationError(first["msg"], place=place) from None
+        raise ConfigurationError(first["msg"].removeprefix("Value error, "), place=place) from None
 
 
 def _of_file(path: Path | None, setting: str, credential: str) -> bytes:

@@ -37,16 +37,25 @@ class AgreementLine(_Answer):
     status: str = Field(max_length=20)
 
 
+class SuccessionShown(_Answer):
+    """That a key took another's place: an entry of the log, and its proof under the key before."""
+
+    leaf: str = Field(max_length=70_000)
+    proof: str = Field(max_length=20_000)
+
+
 class LogShown(_Answer):
     """The gateway's log as it shows it to this witness; the texts are judged by the agent.
 
-    `key`: JWS of the council; `proof`: from the size that was asked about, in hex; `witness`, `witnessed`:
-    the key that the gateway knows of this witness ("": none), and the newest size cosigned with it.
+    `key`: JWS of the council; `successions`: how it came after earlier keys; `proof`: from the size that was
+    asked about, in hex; `witness`, `witnessed`: the key that the gateway knows of this witness ("": none),
+    and the newest size cosigned with it.
     """
 
     key: str = Field(max_length=400_000)
     checkpoint: str = Field(max_length=4096)
     proof: tuple[str, ...] = Field(max_length=64)
+    successions: tuple[SuccessionShown, ...] = Field(default=(), max_length=100)
     witness: str = Field(max_length=300)
     witnessed: int = Field(ge=0)
 

@@ -22,6 +22,8 @@ MAX_NOTE: Final = 8192
 MAX_PROOF: Final = 64
 """Hashes of a consistency proof: more than a log of 2^60 entries needs."""
 MAX_LINKS: Final = 100
+ROTATED: Final = "keys.rotated"
+"""The entry by which a log's key announces the next."""
 
 
 def _utf8(text: str) -> str:

@@ -10,8 +10,16 @@ import typer
 from audit import trust as trusted
 from audit.cosignature import WitnessVerifier
 from audit.errors import NoteError, TrustError
-from gateway.bootstrap import council_identity, create_keys, create_search_keys, log_signer, own_keys
-from gateway.cli import keys_party
+from gateway.bootstrap import (
+    council_identity,
+    create_keys,
+    create_search_keys,
+    key_home,
+    log_signer,
+    now,
+    own_keys,
+)
+from gateway.cli import keyring, keys_party
 from gateway.cli.output import emit, out, say, table
 from gateway.domain.errors import BadInputError
 from gateway.domain.identity import Identity
@@ -21,6 +29,11 @@ app = typer.Typer(help="The council's keys.", no_args_is_help=True)
 rotating = typer.Typer(help="New keys in the place of old ones.", no_args_is_help=True)
 app.add_typer(rotating, name="rotate")
 rotating.command("party")(keys_party.rotate)
+rotating.command("log")(keyring.rotate_log)
+rotating.command("sealing")(keyring.rotate_sealing)
+rotating.command("search")(keyring.rotate_search)
+app.command()(keyring.sweep)
+app.command()(keyring.seal)
 
 Public = Annotated[Path | None, typer.Option(help="Write the identity document that partners need")]
 Trust = Annotated[Path | None, typer.Option(help="Write the trust file that auditors verify the log against")]
@@ -61,12 +74,15 @@ def show(
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
 ) -> None:
-    """List the keys, by fingerprint; never their bytes."""
-    home = read_settings().home
+    """List the keys, by fingerprint, with their age and where they live; never their bytes."""
+    settings = read_settings()
+    home = settings.home
     identity = council_identity(home)
     _write(home, identity, public, trust, witness or [], quorum)
+    keys, at = key_home(settings).known(), now()
     if json_:
-        emit({"fingerprint": identity.fingerprint, "log": log_signer(home).verifier.vkey})
+        told = {"fingerprint": identity.fingerprint, "log": log_signer(home).verifier.vkey}
+        emit(told | {"keys": keyring.documents(keys)})
         return
     signer = log_signer(home).verifier
     generations = own_keys(home).lineage.generations
@@ -75,6 +91,8 @@ def show(
         ("the disclosure log", signer.vkey),
     ]
     out.print(table(f"Keys of {identity.name}", "For", "Public identity", rows=rows))
+    out.print(table("Each key", *keyring.COLUMNS, rows=keyring.rows(keys, at)))
+    keyring.warn_of_due(keys, at)
 
 
 def _write(

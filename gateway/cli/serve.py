@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from gateway.bootstrap import searching, serving
+from gateway.bootstrap import key_home, now, searching, serving
+from gateway.cli.keyring import warn_of_due
 from gateway.cli.output import say
 from gateway.domain.errors import ConfigurationError
 from gateway.settings import read_settings
@@ -29,6 +30,8 @@ def serve(
         # uvicorn raises again what it caught: an exit, unlike a death by signal, stops the embedded database
         signal.signal(number, lambda *_: sys.exit(0))
     application = searching if search_only else serving
+    if not search_only:
+        warn_of_due(key_home(settings).known(), now())
     with contextlib.closing(_bound(settings.host, settings.port)) as listener, application(settings) as app:
         config = uvicorn.Config(
             app,

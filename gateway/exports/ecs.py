@@ -38,6 +38,8 @@ KINDS: Final[Mapping[str, _Class]] = {
     "partner.keys-succeeded": ("iam", ("change",), _SUCCESS),
     "partner.keys-waiting": ("iam", ("info",), _SUCCESS),
     "partner.keys-ended": ("iam", ("change",), _SUCCESS),
+    "keys.rotated": ("configuration", ("change",), _SUCCESS),
+    "keys.destroyed": ("configuration", ("change",), _SUCCESS),
     "partner.added": ("iam", ("admin", "creation"), _SUCCESS),
     "partner.revoked": ("iam", ("admin", "deletion"), _SUCCESS),
     "user.added": ("iam", ("creation", "user"), _SUCCESS),

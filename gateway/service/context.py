@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
+from gateway.key_ports import LogSuccessions, NoLogSuccessions
 from gateway.ports import Clock, ExchangeKeys, OwnKeys, Store, Transport
 from gateway.review_ports import SearchSeal
 from gateway.witness_ports import CosignedMemory, UnsafeNoMemory
@@ -26,6 +27,8 @@ class Context:
     cosigned: CosignedMemory = UnsafeNoMemory()  # noqa: RUF009 - it has no state
     confirm_successions: bool = False
     """Whether a partner's new keys wait until the operator has compared their fingerprint."""
+    log_successions: LogSuccessions = NoLogSuccessions()  # noqa: RUF009 - it has no state
+    """How the log's present key came after its first; witnesses are shown it."""
     key_backup_days: int = 30
     """How long the operator's backups of keys live; certificates of destruction say it."""
 

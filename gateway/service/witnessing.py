@@ -44,8 +44,10 @@ def shown(ctx: Context, uow: UnitOfWork, partner: Partner, seen: int, council: s
     witness = uow.witnesses.get(slug)
     newest = _newest_of(uow, witness) if witness else None
     known = ctx.keys.lineage.serving(council, ctx.clock())
+    followed = ctx.log_successions.all() if verifier.earlier else ()
     return {
         "key": ctx.keys.generation(known.number).sign(key.payload, TYP_LOG_KEY),
+        "successions": [{"leaf": each.leaf, "proof": each.proof} for each in followed],
         "checkpoint": note.decode(),
         "proof": [node.hex() for node in uow.log.consistency(seen, size)] if 0 < seen < size else [],
         "witness": witness.vkey if witness else "",
@@ -167,7 +169,7 @@ def _cosigned(data: bytes, log: NoteVerifier, witness: WitnessVerifier) -> tuple
     """The checkpoint, the note with the log's and this witness' signatures alone, and the time."""
     try:
         checkpoint, (cosignature,) = open_cosigned(data, log, [witness], 1)
-        lines = [signature_line(log, signed) for _, signed in signatures_by(data, [log])[1][:1]]
+        lines = [signature_line(key, signed) for key, signed in signatures_by(data, log.keys)[1]]
         lines += [signature_line(witness, signed) for _, signed in signatures_by(data, [witness])[1][-1:]]
     except NoteError as error:
         raise VerificationError(str(error), place="cosignature") from None

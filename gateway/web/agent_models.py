@@ -10,10 +10,21 @@ from gateway.domain.retention import RetentionClock
 from gateway.web.models import Model
 
 
+class LogSuccession(Model):
+    """That a log's key took the place of another: the entry's JSON, and its C2SP tlog-proof."""
+
+    leaf: str
+    proof: str
+
+
 class LogShown(Model):
-    """The log as its witness sees it: key (JWS), checkpoint, proof in hex; the witness' own key and size."""
+    """The log as its witness sees it: key (JWS), checkpoint, proof in hex; the witness' own key and size.
+
+    `successions`: how the key came after those before it, oldest first.
+    """
 
     key: str
+    successions: list[LogSuccession]
     checkpoint: str
     proof: list[str]
     witness: str
