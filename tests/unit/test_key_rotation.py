@@ -12,6 +12,7 @@ from fake_store import FakeStore
 from fakes import NOON, FakePartyKeys
 from jobworld import a_job
 
+from adapters.agent.council import Council
 from adapters.agent.tray import Tray
 from adapters.agent.witness import DivergenceError, Witness
 from adapters.keys.files import FileExchangeKeys
@@ -60,7 +61,9 @@ class AnAgent:
     def __init__(self, job, folder):
         self.job = job
         cosigner = Cosigner("flagstone/trust/witness", Ed25519PrivateKey.from_private_bytes(b"w" * 32))
-        self.witness = Witness(Tray(folder), cosigner, job.context.keys.identity)
+        self.witness = Witness(
+            Tray(folder), cosigner, Council(Tray(folder / "council"), job.context.keys.identity)
+        )
 
     def shown(self, **changes):
         told = agents.state(self.job.context, self.job.registered, self.witness.size())["log"]
@@ -218,7 +221,7 @@ def test_a_rotation_cut_short_is_finished(job, keys, monkeypatch):
     for _ in range(2):
         announce(job.context, keys, LOG)
     assert len(entries(job, "keys.rotated")) == 1
-    assert len(job.context.successions.all()) == 1
+    assert len(job.context.log_successions.all()) == 1
 
 
 def test_a_former_log_key_signs_till_the_overlap_is_over_and_is_destroyed_then(job, keys):

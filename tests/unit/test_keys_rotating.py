@@ -145,7 +145,7 @@ def test_a_process_without_private_keys_follows_too(folder, tmp_path):
             if (source / name).exists():
                 (place / name).write_bytes((source / name).read_bytes())
                 (place / name).chmod(0o600)
-    followed = RotatingKeys(copy, FileIdentity.load)
+    followed = RotatingKeys(copy, load=lambda place, _: FileIdentity.load(place))
     assert followed.lineage == keys.lineage
     with pytest.raises(ConfigurationError, match="no private key"):
         followed.sign(b"{}", "t+jws")
