@@ -16,7 +16,7 @@ from audit.checkpoint import Checkpoint, open_checkpoint
 from audit.cosignature import Cosigner, open_cosigned
 from audit.errors import NoteError, ProofError
 from audit.merkle import verify_consistency
-from gateway.bundle.succession import by_any
+from gateway.bundle.signers import by_any
 from gateway.bundle.witness import LogKey, Reason, verify_log_key
 from gateway.domain.errors import ConfigurationError, VerificationError
 
