@@ -6,7 +6,7 @@ from jobworld import Job, a_job, by_indicator
 from succession_world import FakeOwnKeys, Keys, succession
 
 from audit.entry import Entry
-from gateway.bundle.succession import RotationReason, keys_taken
+from gateway.bundle.succession import USUAL_OVERLAP, RotationReason, keys_taken
 from gateway.service import ownkeys, successions
 from policies.loader import builtin, load
 
@@ -37,7 +37,7 @@ def rotate_partner(job, *, days=None, reason=RotationReason.SCHEDULED):
     return token
 
 
-def rotate_council(job, *, until=None, reason=RotationReason.SCHEDULED):
+def rotate_council(job, *, until=USUAL_OVERLAP, reason=RotationReason.SCHEDULED):
     return ownkeys.rotate(job.context, job.context.keys, reason, until)
 
 

@@ -4,7 +4,7 @@ Before everything else of a round, so that whatever follows is judged by the key
 leaves a durable mark, and a kill repeats the rest.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from adapters.agent.approvals import CUSTODIAN
@@ -69,7 +69,9 @@ def follow(agent: Agent, shown: KeysShown | None) -> None:
     _tell_taken(agent, shown.taken)
 
 
-def rotate(agent: Agent, reason: RotationReason, overlap_to: datetime | None) -> SuccessionDocument:
+def rotate(
+    agent: Agent, reason: RotationReason, overlap: datetime | timedelta = USUAL_OVERLAP
+) -> SuccessionDocument:
     """Make this partner's next keys and their succession; the running agent brings it to the gateway.
 
     The old keys stay in use until the gateway says that it has accepted the new ones.
@@ -87,7 +89,7 @@ def rotate(agent: Agent, reason: RotationReason, overlap_to: datetime | None) ->
         )
     now, old = agent.clock(), agent.keys.lineage.current
     signer, new = agent.keys.generation(old.number), agent.keys.prepare()
-    document = follow_up(old, new.identity, reason, now, overlap_to or now + USUAL_OVERLAP)
+    document = follow_up(old, new.identity, reason, now, overlap)
     agent.journal.record(ANNOUNCED, facts(document), by=CUSTODIAN)
     # commit point: from here on every round tells the gateway until it knows
     agent.keys.announce(make_succession(document, signer.sign, new.sign, new.sign_in))

@@ -319,9 +319,13 @@ def _check_new(identity: Identity, lineage: Lineage) -> None:
 
 
 def follow_up(
-    old: Generation, new: Identity, reason: RotationReason, now: datetime, overlap_to: datetime
+    old: Generation,
+    new: Identity,
+    reason: RotationReason,
+    now: datetime,
+    overlap: datetime | timedelta = USUAL_OVERLAP,
 ) -> SuccessionDocument:
-    """The document by which `new` succeeds `old` from now on.
+    """The document by which `new` succeeds `old` from now on. `overlap`: its end, or how long it lasts.
 
     Raises:
         BadInputError: the overlap is shorter or longer than allowed.
@@ -335,7 +339,7 @@ def follow_up(
             identity=new,
             reason=reason,
             valid_from=start,
-            overlap_to=overlap_to,
+            overlap_to=start + overlap if isinstance(overlap, timedelta) else overlap,
         )
     except ValidationError:
         raise BadInputError(

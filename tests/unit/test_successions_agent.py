@@ -19,7 +19,7 @@ from gateway.bundle import errors
 from gateway.bundle.certificate import make_certificate
 from gateway.bundle.format import bundle_digest
 from gateway.bundle.open import open_answer, read_own_request
-from gateway.bundle.succession import RotationReason, lineage_of
+from gateway.bundle.succession import USUAL_OVERLAP, RotationReason, lineage_of
 from gateway.domain.errors import ConflictError, VerificationError
 from gateway.domain.retention import RetentionClock
 from gateway.linkage.scheme import V1
@@ -44,7 +44,7 @@ class OwnWorld(World):
 
     def rotate(self, until=None):
         reason = RotationReason.SUSPECTED if until else RotationReason.SCHEDULED
-        return successions.rotate(self.agent, reason, until and self.clock() + until)
+        return successions.rotate(self.agent, reason, until or USUAL_OVERLAP)
 
 
 @pytest.fixture
