@@ -14,8 +14,8 @@ from audit.cosignature import WitnessVerifier, open_cosigned
 from gateway.bundle.errors import WrongSignatureError
 from gateway.bundle.jws import verify_any
 from gateway.bundle.prekey import verify_prekey
+from gateway.bundle.signers import by_any
 from gateway.bundle.succession import (
-    by_any,
     extended,
     read_succession,
     verify_keys_taken,

@@ -15,7 +15,7 @@ from gateway.bundle.manifest import Attestation
 from gateway.bundle.open import Expected, OpenedRequest, open_request, read_own_request
 from gateway.bundle.prekey import make_prekey
 from gateway.bundle.seal import answer_header, seal_answer
-from gateway.bundle.succession import by_any
+from gateway.bundle.signers import by_any
 from gateway.domain.exchange import ExchangeId, Granularity, Role
 from gateway.linkage.secret import exchange_secret
 from gateway.linkage.selftest import self_test

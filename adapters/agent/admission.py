@@ -13,7 +13,7 @@ from gateway.bundle import errors
 from gateway.bundle.manifest import RequestManifest
 from gateway.bundle.open import Expected, OpenedRequest, RequestLimits, open_request
 from gateway.bundle.refusal import RefusalCode
-from gateway.bundle.succession import by_any
+from gateway.bundle.signers import by_any
 from gateway.domain.errors import FlagstoneError, NotFoundError, VerificationError
 from gateway.domain.identity import Identity
 from gateway.domain.labels import TYP_REQUEST

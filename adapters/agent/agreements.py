@@ -19,7 +19,7 @@ from gateway.bundle.agreement import (
     verify_proposal,
 )
 from gateway.bundle.errors import WrongKeyError
-from gateway.bundle.succession import by_any
+from gateway.bundle.signers import by_any
 from gateway.domain.errors import NotFoundError, VerificationError
 from gateway.domain.exchange import Release
 from gateway.ports import OwnKeys, PartyKeys

@@ -13,7 +13,7 @@ from adapters.transports.wire import GatewayRefusedError
 from audit.entry import Json
 from gateway.bundle.certificate import Certificate, verify_certificate
 from gateway.bundle.errors import WrongKeyError
-from gateway.bundle.succession import by_any
+from gateway.bundle.signers import by_any
 from gateway.domain.errors import BadInputError, TooLargeError, VerificationError
 from gateway.domain.exchange import ExchangeId
 from gateway.domain.identity import Identity

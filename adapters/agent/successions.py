@@ -4,7 +4,7 @@ Before everything else of a round, so that whatever follows is judged by the key
 leaves a durable mark, and a kill repeats the rest.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from adapters.agent.approvals import CUSTODIAN
@@ -25,7 +25,7 @@ from gateway.bundle.succession import (
     make_succession,
     read_succession,
 )
-from gateway.domain.errors import NotFoundError
+from gateway.domain.errors import ConflictError, NotFoundError
 
 ANNOUNCED: Final = "keys.succession-announced"
 ACCEPTED: Final = "keys.succession-accepted"
@@ -63,28 +63,33 @@ def follow(agent: Agent, shown: KeysShown | None) -> None:
     """
     if shown is None:
         return  # a gateway of before there were successions
-    _follow_council(agent, shown.successions)
-    known = agent.council.lineage.current.identity
-    if shown.taken is not None and shown.taken != known.digest.hex():
-        told = keys_taken(agent.keys.identity.slug, known, agent.clock(), agent.keys.sign)
-        agent.gateway.put_council_keys(told)
-    _follow_own(agent, shown.own)
+    _follow_own(agent, shown.own)  # first: by these keys the rest of the round signs in
     _end_overlaps(agent)
+    _follow_council(agent, shown.successions)
+    _tell_taken(agent, shown.taken)
 
 
-def rotate(agent: Agent, reason: RotationReason, overlap_to: datetime | None) -> SuccessionDocument:
+def rotate(
+    agent: Agent, reason: RotationReason, overlap: datetime | timedelta = USUAL_OVERLAP
+) -> SuccessionDocument:
     """Make this partner's next keys and their succession; the running agent brings it to the gateway.
 
-    The old keys stay in use until the gateway says that it has accepted the new ones. Repeated before that,
-    the same keys get a succession of today.
+    The old keys stay in use until the gateway says that it has accepted the new ones.
 
     Raises:
+        ConflictError: new keys are on their way already, and the gateway may know them by now.
         BadInputError: the overlap is shorter or longer than allowed.
         LogUnavailableError: the own log can't be written.
     """
+    if agent.keys.pending() is not None:
+        raise ConflictError(
+            "new keys are made already, and the council has not accepted them yet",
+            place="agent rotate-keys",
+            way_out="Let the agent run, and look at flagstone agent keys",
+        )
     now, old = agent.clock(), agent.keys.lineage.current
     signer, new = agent.keys.generation(old.number), agent.keys.prepare()
-    document = follow_up(old, new.identity, reason, now, overlap_to or now + USUAL_OVERLAP)
+    document = follow_up(old, new.identity, reason, now, overlap)
     agent.journal.record(ANNOUNCED, facts(document), by=CUSTODIAN)
     # commit point: from here on every round tells the gateway until it knows
     agent.keys.announce(make_succession(document, signer.sign, new.sign, new.sign_in))
@@ -120,6 +125,18 @@ def _follow_council(agent: Agent, successions: tuple[str, ...]) -> None:
             agent.events.warning("council-keys-wait", fingerprint=document.identity.fingerprint)
             return
         _accept(agent, succession)
+
+
+def _tell_taken(agent: Agent, taken: str | None) -> None:
+    """Say which keys of the council are known here, where the gateway asks and knows another answer."""
+    known = agent.council.lineage.current.identity
+    if taken is None or taken == known.digest.hex():
+        return
+    told = keys_taken(agent.keys.identity.slug, known, agent.clock(), agent.keys.sign)
+    try:
+        agent.gateway.put_council_keys(told)
+    except GatewayRefusedError as error:
+        agent.events.error("council-keys-not-taken", status=error.answered, detail=str(error))
 
 
 def _accept(agent: Agent, succession: str, *, by: str = "agent") -> SuccessionDocument:

@@ -19,7 +19,7 @@ from audit.errors import EntryError, NoteError, ProofError
 from audit.merkle import verify_consistency
 from audit.proof import LogProof
 from audit.trust import Trust
-from gateway.bundle.succession import by_any
+from gateway.bundle.signers import by_any
 from gateway.bundle.witness import ROTATED, LogKey, Reason, verify_log_key
 from gateway.domain.errors import ConfigurationError, VerificationError
 

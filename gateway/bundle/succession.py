@@ -9,12 +9,12 @@ identities.
 
 import base64
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import Annotated, Final, Literal, Self, TypeVar
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -37,7 +37,6 @@ from gateway.bundle.errors import (
     UsedKeyError,
     WrongKeyError,
     WrongPredecessorError,
-    WrongSignatureError,
 )
 from gateway.bundle.jws import verify_any, verify_jws
 from gateway.domain.errors import BadInputError, VerificationError
@@ -55,8 +54,6 @@ USUAL_OVERLAP: Final = timedelta(days=120)
 """So much longer that a succession may also travel for a month."""
 _SKEW: Final = timedelta(minutes=2)
 _TYPES: Final = (TYP_SUCCESSION, TYP_SUCCESSOR, TYP_SUCCESSOR_AUTH)
-
-Found = TypeVar("Found")
 
 
 class RotationReason(StrEnum):
@@ -276,21 +273,6 @@ def verify_keys_taken(token: str | bytes, partners: Sequence[Identity]) -> KeysT
     return document
 
 
-def by_any(identities: Sequence[Identity], verify: Callable[[Identity], Found]) -> Found:
-    """What `verify` gives under the one of several identities that signed; the errors are the first one's.
-
-    Raises:
-        VerificationError: as `verify`.
-    """
-    refused: list[VerificationError] = []
-    for identity in identities:
-        try:
-            return verify(identity)
-        except (WrongSignatureError, WrongKeyError) as error:
-            refused.append(error)
-    raise refused[0]
-
-
 def _opened(token: str | bytes) -> tuple[SuccessionDocument, list[str]]:
     """The document, unverified, and the three signatures as compact JWS."""
     raw = token.encode(errors="replace") if isinstance(token, str) else token
@@ -337,9 +319,13 @@ def _check_new(identity: Identity, lineage: Lineage) -> None:
 
 
 def follow_up(
-    old: Generation, new: Identity, reason: RotationReason, now: datetime, overlap_to: datetime
+    old: Generation,
+    new: Identity,
+    reason: RotationReason,
+    now: datetime,
+    overlap: datetime | timedelta = USUAL_OVERLAP,
 ) -> SuccessionDocument:
-    """The document by which `new` succeeds `old` from now on.
+    """The document by which `new` succeeds `old` from now on. `overlap`: its end, or how long it lasts.
 
     Raises:
         BadInputError: the overlap is shorter or longer than allowed.
@@ -353,7 +339,7 @@ def follow_up(
             identity=new,
             reason=reason,
             valid_from=start,
-            overlap_to=overlap_to,
+            overlap_to=start + overlap if isinstance(overlap, timedelta) else overlap,
         )
     except ValidationError:
         raise BadInputError(

@@ -8,7 +8,7 @@ from adapters.agent import successions
 from adapters.agent.main import opened
 from gateway.bundle.succession import RotationReason
 from gateway.cli.agent_options import Home
-from gateway.cli.keys_party import Overlap, Reason, Until, overlap_end, rows, told
+from gateway.cli.keys_party import Overlap, Reason, Until, overlap_of, rows, told
 from gateway.cli.output import out, say, table
 
 
@@ -20,7 +20,7 @@ def rotate(
 ) -> None:
     """Make new signing, exchange and sign-in keys; the running agent brings them to the council."""
     with opened(home) as agent, agent.keys.alone():
-        document = successions.rotate(agent.agent, reason, overlap_end(overlap_days, overlap_until))
+        document = successions.rotate(agent.agent, reason, overlap_of(overlap_days, overlap_until))
     told(document)
     say("The running agent brings them to the council; the old ones serve until it has accepted them")
 

@@ -85,9 +85,11 @@ def show(
         emit(told | {"keys": keyring.documents(keys)})
         return
     signer = log_signer(home).verifier
-    generations = own_keys(home).lineage.generations
     rows = [
-        *(("signing, exchange, sign-in", each.identity.fingerprint) for each in reversed(generations)),
+        *(
+            (f"signing, exchange, sign-in{f' of before, accepted until {until}' if until else ''}", told)
+            for _, told, _, until in keys_party.rows(own_keys(home).lineage)
+        ),
         ("the disclosure log", signer.vkey),
     ]
     out.print(table(f"Keys of {identity.name}", "For", "Public identity", rows=rows))

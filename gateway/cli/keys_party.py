@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gateway.bootstrap import opened, own_keys
-from gateway.bundle.succession import RotationReason, SuccessionDocument
+from gateway.bundle.succession import USUAL_OVERLAP, RotationReason, SuccessionDocument
 from gateway.cli.output import out, say
 from gateway.domain.errors import BadInputError
 from gateway.domain.lineage import Lineage
@@ -29,14 +29,14 @@ def rotate(
     keys = own_keys(settings.home)
     with keys.alone(), opened(settings) as installation:
         document = ownkeys.rotate(
-            installation.operator, keys, reason, overlap_end(overlap_days, overlap_until)
+            installation.operator, keys, reason, overlap_of(overlap_days, overlap_until)
         )
     told(document)
     say("Partners' agents follow by themselves; those that want to confirm will ask for this fingerprint")
 
 
-def overlap_end(days: int | None, until: datetime | None) -> datetime | None:
-    """What the two options say; None for the usual.
+def overlap_of(days: int | None, until: datetime | None) -> datetime | timedelta:
+    """What the two options say: an end, or how long.
 
     Raises:
         BadInputError: both are given.
@@ -45,7 +45,7 @@ def overlap_end(days: int | None, until: datetime | None) -> datetime | None:
         raise BadInputError("give one of the two", place="--overlap-days, --overlap-until")
     if until is not None:
         return until.replace(tzinfo=UTC)
-    return None if days is None else datetime.now(UTC) + timedelta(days=days)
+    return USUAL_OVERLAP if days is None else timedelta(days=days)
 
 
 def told(document: SuccessionDocument) -> None:

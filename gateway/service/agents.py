@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from gateway.bundle.prekey import verify_prekey
-from gateway.bundle.succession import by_any
+from gateway.bundle.signers import by_any
 from gateway.domain.errors import BadInputError
 from gateway.domain.legal_date import legal_date
 from gateway.ports import AgreementRecord, Partner, PrekeyRecord

@@ -7,7 +7,7 @@ from typing import Any, Final
 from audit.entry import Json
 from gateway.bundle import agreement as signed
 from gateway.bundle.agreement import AgreementDocument, Revocation
-from gateway.bundle.succession import by_any
+from gateway.bundle.signers import by_any
 from gateway.domain.errors import ConflictError, NotFoundError, StoreAlteredError, VerificationError
 from gateway.domain.legal_date import legal_date
 from gateway.domain.lineage import Lineage
@@ -162,7 +162,7 @@ def countersign(ctx: Context, partner: Partner, number: str, jws: str) -> None:
     if held.partner_jws == jws:
         return
     document = proposal(held.council_jws, ctx.keys.lineage)
-    heard(partner, document.partner.digest.hex(), ctx.clock)
+    heard(partner, document.partner.digest.hex(), ctx.clock, place="agreement")
     signed.verify_countersignature(jws, document)
     with ctx.store.begin() as uow:
         uow.agreements.countersign(number, jws, ctx.clock())

@@ -10,7 +10,7 @@ import polars as pl
 from gateway.bundle.format import split
 from gateway.bundle.open import OpenedAnswer, open_answer, read_own_request
 from gateway.bundle.refusal import RefusalCode, verify_refusal
-from gateway.bundle.succession import by_any
+from gateway.bundle.signers import by_any
 from gateway.domain.errors import ConflictError, NotFoundError
 from gateway.domain.exchange import Exchange, ExchangeId, Status
 from gateway.linkage.scheme import scheme_of
@@ -154,7 +154,7 @@ def _open(
         request=request,
         request_digest=exchange.request_digest,
         secret=ctx.exchange_keys.get(exchange.id, SECRET),
-        sender=heard(partner, request.recipient, ctx.clock),
+        sender=heard(partner, request.recipient, ctx.clock, place="answer"),
         self_test=self_test(scheme_of(request.scheme)),
         now=now,
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 from audit.checkpoint import Checkpoint, open_checkpoint, unsafe_read_checkpoint
 from audit.errors import NoteError
-from gateway.bundle.succession import by_any
+from gateway.bundle.signers import by_any
 from gateway.bundle.witness import verify_alarm
 from gateway.domain.errors import NotFoundError, StoreAlteredError, VerificationError
 from gateway.domain.exchange import Exchange, Role

@@ -2,7 +2,7 @@
 
 from gateway.bundle.agreement import AgreementDocument, verify_proposal
 from gateway.bundle.errors import WrongKeyError
-from gateway.bundle.succession import by_any
+from gateway.bundle.signers import by_any
 from gateway.domain.identity import Identity
 from gateway.domain.lineage import Generation, Lineage
 from gateway.linkage.secret import submission_key
@@ -36,7 +36,7 @@ def speaking(
     return max(known, key=lambda each: each.number, default=lineage.current)
 
 
-def heard(partner: Partner, digest: str, clock: Clock) -> Identity:
+def heard(partner: Partner, digest: str, clock: Clock, *, place: str) -> Identity:
     """The partner's identity of this digest, as long as it is accepted.
 
     Raises:
@@ -45,9 +45,9 @@ def heard(partner: Partner, digest: str, clock: Clock) -> Identity:
     found = partner.lineage.named(digest)
     if found is None or not found.accepted(clock()):
         raise WrongKeyError(
-            "it was made for or by keys of the partner that are accepted no more",
-            place="bundle",
-            way_out="The council submits the list again, for the partner's new keys",
+            "it was made for keys of the partner that are accepted no more",
+            place=place,
+            way_out="The council makes it anew, for the partner's new keys",
         )
     return found.identity
 

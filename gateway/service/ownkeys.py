@@ -1,6 +1,6 @@
 """The council's own keys: the log says which are in use, and when others come into use."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gateway.bundle.succession import (
     USUAL_OVERLAP,
@@ -35,12 +35,12 @@ def announce_keys(ctx: Context) -> None:
 
 
 def rotate(
-    ctx: Context, keys: NextKeys, reason: RotationReason, overlap_to: datetime | None
+    ctx: Context, keys: NextKeys, reason: RotationReason, overlap: datetime | timedelta = USUAL_OVERLAP
 ) -> SuccessionDocument:
     """Bring the next generation of the council's keys into use, without a pause; killed, it is repeated.
 
     New keys, log entry, signed succession, in use: until the last of these the old ones are in use, and
-    whoever repeats it takes up the keys that are there. `overlap_to`: 120 days from now, if left out.
+    whoever repeats it takes up the keys that are there. `overlap`: its end, or how long it lasts.
 
     Raises:
         BadInputError: the overlap is shorter or longer than allowed.
@@ -48,7 +48,7 @@ def rotate(
     """
     old, now = keys.lineage.current, ctx.clock()
     signer, new = keys.generation(old.number), keys.prepare()
-    document = follow_up(old, new.identity, reason, now, overlap_to or now + USUAL_OVERLAP)
+    document = follow_up(old, new.identity, reason, now, overlap)
     with ctx.store.begin() as uow:
         record(ctx, uow, "keys.succession-announced", actor=the_operator(ctx), body=facts(document), at=now)
         uow.commit()

@@ -15,7 +15,7 @@ import polars as pl
 
 from audit.entry import Json
 from gateway.bundle.prekey import verify_prekey
-from gateway.bundle.succession import by_any
+from gateway.bundle.signers import by_any
 from gateway.domain.alerts import Rule
 from gateway.domain.errors import (
     ConflictError,

@@ -15,7 +15,7 @@ from audit.cosignature import WitnessVerifier, open_cosigned
 from audit.entry import Entry, Json
 from audit.errors import NoteError, ProofError
 from audit.merkle import verify_consistency
-from gateway.bundle.succession import by_any
+from gateway.bundle.signers import by_any
 from gateway.bundle.witness import MAX_NOTE, LogKey, digest_of, verify_alarm, verify_witness_key
 from gateway.domain.errors import ConflictError, TooLargeError, VerificationError
 from gateway.domain.labels import TYP_LOG_KEY

@@ -19,8 +19,8 @@ from gateway.bundle import errors
 from gateway.bundle.certificate import make_certificate
 from gateway.bundle.format import bundle_digest
 from gateway.bundle.open import open_answer, read_own_request
-from gateway.bundle.succession import RotationReason, lineage_of
-from gateway.domain.errors import VerificationError
+from gateway.bundle.succession import USUAL_OVERLAP, RotationReason, lineage_of
+from gateway.domain.errors import ConflictError, VerificationError
 from gateway.domain.retention import RetentionClock
 from gateway.linkage.scheme import V1
 
@@ -44,7 +44,7 @@ class OwnWorld(World):
 
     def rotate(self, until=None):
         reason = RotationReason.SUSPECTED if until else RotationReason.SCHEDULED
-        return successions.rotate(self.agent, reason, until and self.clock() + until)
+        return successions.rotate(self.agent, reason, until or USUAL_OVERLAP)
 
 
 @pytest.fixture
@@ -349,3 +349,10 @@ def _kill_at(patch, at, *, after):
     for owner, name in effects:
         patch.setattr(owner, name, wrapped(getattr(owner, name)))
     return seen
+
+
+def test_keys_that_are_on_their_way_are_not_made_again(own):
+    """The gateway may have accepted the first succession: a second one would tell the two sides two dates."""
+    own.rotate()
+    with pytest.raises(ConflictError, match="made already"):
+        own.rotate(until=SOON)
