@@ -15,8 +15,8 @@ pytestmark = [pytest.mark.long, pytest.mark.processes, pytest.mark.postgres, pyt
 
 
 def test_keys_rotate_without_downtime(tmp_path):
-    """While gateway and agent run, the log's, the sealing and the search key rotate: the agent follows without
-    an alarm, an exchange goes through, and the log verifies under the new trust file.
+    """While gateway and agent run three kinds of key rotate: the agent follows without an alarm, an
+    exchange goes through, and the log verifies under the new trust file.
     """
     with site(tmp_path) as world:
         before = log_signer(world.council).verifier
