@@ -57,7 +57,7 @@ test: setup $(VENV)/.dev ## pass all tests
 
 # Spark is large: an environment of its own, only for those who want it
 SPARK := build/spark-venv
-SPARK_LOCKS := $(LOCKS) requirements/dev.lock requirements/spark.lock
+SPARK_LOCKS := $(LOCKS) requirements/dev.lock requirements/keys.lock requirements/spark.lock
 
 java:
 	@test -x "$$JAVA_HOME/bin/java" || command -v java >/dev/null || { \

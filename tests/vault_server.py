@@ -5,6 +5,7 @@ refuses whatever the file does not: what is asked in another form stands in `vio
 import base64
 import json
 import secrets
+import ssl
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,7 +22,9 @@ TOKEN = "s.of-the-tests"
 class VaultServer:
     """`status`: what every request is answered with, where not 0; `delay`: seconds before each answer."""
 
-    def __init__(self, mount: str = "transit", namespace: str = "") -> None:
+    def __init__(
+        self, mount: str = "transit", namespace: str = "", tls: ssl.SSLContext | None = None
+    ) -> None:
         self.mount, self.namespace = mount, namespace
         self.tokens = {TOKEN}
         self.keys: dict[str, dict] = {}
@@ -30,6 +33,8 @@ class VaultServer:
         self.status, self.delay, self.ttl = 0, 0.0, 3600
         self.answer: dict | None = None
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"vault": self}))
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     @property

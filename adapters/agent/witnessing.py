@@ -10,7 +10,7 @@ from typing import Final
 from adapters.agent.approvals import CUSTODIAN
 from adapters.agent.context import Agent
 from adapters.agent.journal import PINNED
-from adapters.agent.witness import DivergenceError, KeptFile
+from adapters.agent.witness import DivergenceError, KeptFile, Seen
 from adapters.transports.mailbox import LogShown
 from adapters.transports.wire import GatewayRefusedError
 from audit.entry import Entry, Json
@@ -58,11 +58,13 @@ def witness(agent: Agent, shown: LogShown) -> None:
     evidence = alarm(agent)
     if evidence is None:
         _check_memory(agent)
+        before = agent.witness.seen()
         try:
             note = agent.witness.look(shown, agent.clock())
         except DivergenceError as error:
             evidence = _raise_alarm(agent, shown, error.why)
         else:
+            _note_followed(agent, before)
             _hand_out(agent, shown, note)
             return
     _sound(agent, evidence)
@@ -198,6 +200,15 @@ def _check_memory(agent: Agent) -> None:
             place="witness/seen.json",
             way_out="Restore the file as it was last; nothing is answered without it",
         )
+
+
+def _note_followed(agent: Agent, before: Seen | None) -> None:
+    """An entry where the log's key is another than it was, and was announced by it."""
+    after = agent.witness.seen()
+    if before and after and before.key != after.key:
+        old, new = agent.witness.key(before.key).vkey, agent.witness.key(after.key).vkey
+        if old != new:
+            agent.journal.record("witness.log-key-followed", {"log": new, "before": old})
 
 
 def _hand_out(agent: Agent, shown: LogShown, note: str) -> None:

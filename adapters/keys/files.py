@@ -12,7 +12,7 @@ from adapters.keys.folder import SecretFolder
 from adapters.keys.held import HeldKey, check_usable
 from adapters.keys.places import Places
 from adapters.keys.ring import Keyring
-from adapters.keys.wrapping import Wrapping, generation_of
+from adapters.keys.wrapping import SEALING, Wrapping, generation_of
 from gateway.bundle.jws import sign_jws
 from gateway.domain import labels
 from gateway.domain.errors import BadInputError, ConfigurationError, ConflictError, NotFoundError
@@ -136,9 +136,11 @@ def create_party_keys(folder: Path, slug: str, name: str, places: Places = Place
     ring = party_ring(folder, places)
     for left in ring.known():
         # without an identity document a key is the leftover of a creation that never ended
-        if left.ref.kind in PARTY:
+        if left.ref.kind in {*PARTY, SEALING}:
             ring.destroy(left.ref, datetime.now(UTC))
     public = {kind: ring.create(kind, use, datetime.now(UTC)).public for kind, use in PARTY.items()}
+    if places.protected:
+        ring.create(SEALING, Use.SEAL, datetime.now(UTC))
     identity = Identity(slug=slug, name=name, **public)
     # commit point: the identity comes last, so that a folder that has one has all its keys
     files.put({_IDENTITY: json.dumps(identity.to_json(), indent=1).encode()})

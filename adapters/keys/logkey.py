@@ -55,10 +55,11 @@ class LogSigner:
     def _now(self) -> NoteSigner:
         keys = tuple(self._provider.known(LOG))
         if self._signer is None or keys != self._keys:
-            live = [HeldKey(self._provider, key) for key in reversed(keys) if not key.retired]
+            used = [key for key in reversed(keys) if not key.retired and not key.destroyed]
+            live = [HeldKey(self._provider, key) for key in used]
             if not live:
                 raise ConfigurationError("the log's key is missing", place="keys", way_out="Make it first")
-            earlier = [NoteVerifier(self._name, key.public) for key in reversed(keys) if key.retired]
+            earlier = [NoteVerifier(self._name, key.public) for key in reversed(keys) if key not in used]
             self._signer, self._keys = NoteSigner(self._name, *live, earlier=earlier), keys
         return self._signer
 

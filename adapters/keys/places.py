@@ -23,6 +23,11 @@ class Places:
     others: Mapping[str, Backend] = field(default_factory=dict)
     new: str = FileBackend.scheme
 
+    @property
+    def protected(self) -> bool:
+        """Whether a new key lies better here than in a raw file: then small secrets are sealed as well."""
+        return self.lock is not None or self.new != FileBackend.scheme
+
     def ring(self, folder: Path, first: Mapping[str, Use], stems: Mapping[str, str] | None = None) -> Keyring:
         """The keys of a folder; `first` and `stems` as `Keyring` and `FileBackend` have them."""
         files = SecretFolder(folder)

@@ -106,9 +106,10 @@ class FileBackend:
         return True
 
     def _key(self, ref: KeyRef) -> bytes:
-        if ref not in self._read:
-            self._read[ref] = self._opened(ref)
-        return self._read[ref]
+        key = self._read.get(ref)  # one look: another thread may forget meanwhile
+        if key is None:
+            key = self._read[ref] = self._opened(ref)
+        return key
 
     def _opened(self, ref: KeyRef) -> bytes:
         stored = self._stored(ref)

@@ -18,7 +18,7 @@ from adapters.keys.settings import KEYRING, read_key_settings
 from adapters.keys.upkeep import Home, due
 from gateway.bootstrap import key_home, now, only_one, opened, sweep_keys
 from gateway.cli.output import say
-from gateway.domain.errors import BadInputError
+from gateway.domain.errors import BadInputError, ConfigurationError
 from gateway.key_ports import KeyInfo
 from gateway.service.keyrotation import rotate as rotated
 from gateway.settings import read_settings
@@ -59,7 +59,9 @@ def rotate_search() -> None:
 
 def _rotate(kind: Kind) -> None:
     settings = read_settings()
-    ring = key_home(settings).rings()[kind.value]
+    ring = key_home(settings).rings().get(kind.value)
+    if ring is None:
+        raise ConfigurationError(f"there is no {kind.value} key", place="keys", way_out="Make it first")
     with opened(settings) as installation:
         made = rotated(installation.operator, ring, kind.value)
     say(f"Generation {made.ref.generation} of the {kind.value} key is in use. It lives in: {made.place}")

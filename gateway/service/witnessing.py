@@ -1,5 +1,6 @@
 """Partners' agents as witnesses of the log: what each is shown, and what it brings (DESIGN.md §6)."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from gateway.bundle.signers import by_any
 from gateway.bundle.witness import MAX_NOTE, LogKey, digest_of, verify_alarm, verify_witness_key
 from gateway.domain.errors import ConflictError, TooLargeError, VerificationError
 from gateway.domain.labels import TYP_LOG_KEY
+from gateway.key_ports import Succession
 from gateway.ports import DisclosureLog, Partner, UnitOfWork
 from gateway.service.context import Context
 from gateway.service.recording import record, the_partner
@@ -39,12 +41,12 @@ def shown(ctx: Context, uow: UnitOfWork, partner: Partner, seen: int, council: s
     """
     note = uow.log.checkpoint()
     size = unsafe_read_checkpoint(note).size
-    slug, verifier = partner.identity.slug, uow.log.verifier
+    slug, followed = partner.identity.slug, ctx.log_successions.all()
+    verifier = _announced(uow.log.verifier, followed)
     key = LogKey(council=ctx.keys.identity.slug, vkey=verifier.vkey, follows=predecessors(uow.log))
     witness = uow.witnesses.get(slug)
     newest = _newest_of(uow, witness) if witness else None
     known = ctx.keys.lineage.serving(council, ctx.clock())
-    followed = ctx.log_successions.all() if verifier.earlier else ()
     return {
         "key": ctx.keys.generation(known.number).sign(key.payload, TYP_LOG_KEY),
         "successions": [{"leaf": each.leaf, "proof": each.proof} for each in followed],
@@ -53,6 +55,18 @@ def shown(ctx: Context, uow: UnitOfWork, partner: Partner, seen: int, council: s
         "witness": witness.vkey if witness else "",
         "witnessed": newest.size if newest else 0,
     }
+
+
+def _announced(verifier: NoteVerifier, followed: Sequence[Succession]) -> NoteVerifier:
+    """The newest key of the log that witnesses can be shown to be announced.
+
+    Between a rotation's first step and its entry there is a newer one, which no witness would follow; the
+    former signs as well then.
+    """
+    if not followed:
+        return verifier.keys[-1]
+    told = Entry.parse(followed[-1].leaf.encode()).body.get("key")
+    return next((key for key in verifier.keys if key.vkey == told), verifier)
 
 
 def predecessors(log: DisclosureLog) -> tuple[str, ...]:

@@ -16,7 +16,6 @@ from adapters.keys.hsm import HsmBackend
 from adapters.keys.logkey import create_signer
 from adapters.keys.places import Places
 from adapters.keys.search import FileSearchKey, FileSearchSeal, create_search_key
-from adapters.keys.wrapping import SEALING
 from audit.checkpoint import open_checkpoint
 from gateway.cli.main import run
 from gateway.domain.errors import ConfigurationError, KeyPlaceError, NotFoundError
@@ -38,7 +37,6 @@ def test_a_whole_exchange_is_signed_agreed_and_sealed_in_the_token(tmp_path: Pat
     token, none in a file, and the log's checkpoints verify under the key there.
     """
     keys = create_party_keys(tmp_path / "keys", "council", "Council", places)
-    party_ring(tmp_path / "keys", places).create(SEALING, Use.SEAL, AT)
     signer = create_signer(tmp_path / "log-key", "flagstone/council", places)
     create_search_key(tmp_path / "search-key", places)
     exchange_keys = FileExchangeKeys(tmp_path / "exchange-keys", party_ring(tmp_path / "keys", places))
@@ -159,7 +157,7 @@ def test_the_commands_make_and_list_keys_in_the_token(tmp_path, softhsm, monkeyp
     capsys.readouterr()
     assert run(["keys", "list"]) == 0
     said = capsys.readouterr().out
-    assert said.count(f"PKCS#11 token {softhsm.token}") == 5
+    assert said.count(f"PKCS#11 token {softhsm.token}") == 6
     assert not list((tmp_path / "home").rglob("*.key"))
     softhsm.pin_file.chmod(0o640)
     try:

@@ -1,5 +1,7 @@
 """What goes wrong between here and Vault becomes one clear refusal; nothing goes on without the key."""
 
+import ssl
+import subprocess
 from datetime import UTC, datetime
 
 import pytest
@@ -109,6 +111,41 @@ def test_the_namespace_is_named(tmp_path):
         backend = VaultBackend.open(server.url, TOKEN.encode, prefix="x", namespace="council", mount="keys")
         assert backend.create(SIGNING, Use.SIGN)[1]
         assert server.violations == []
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate that signed itself, for 127.0.0.1: its file, and that of its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    command += [
+        "-keyout",
+        folder / "key.pem",
+        "-out",
+        folder / "cert.pem",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=vault",
+    ]
+    subprocess.run([*command, "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+    return folder / "cert.pem", folder / "key.pem"
+
+
+def test_a_server_that_nobody_vouches_for_gets_no_token(certificate):
+    """TLS is verified against the authority that is named, else the system's, before the token is sent."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    server = VaultServer(tls=context)
+    url = server.url.replace("http:", "https:")
+    try:
+        with pytest.raises(KeyPlaceError, match="SSLError"):
+            VaultBackend.open(url, TOKEN.encode, prefix="x").create(SIGNING, Use.SIGN)
+        assert server.asked == []
+        vouched = VaultBackend.open(url, TOKEN.encode, prefix="x", ca_file=certificate[0])
+        assert vouched.create(SIGNING, Use.SIGN)[1]
     finally:
         server.close()
 

@@ -150,6 +150,22 @@ def test_a_witness_that_slept_through_several_rotations_follows(job, keys, agent
     assert agent.pinned == job.store.signer.verifier.vkey
 
 
+def test_a_key_that_is_not_announced_yet_is_shown_to_no_witness(job, keys, agent):
+    """Between the new key and its entry a poll finds the former, which signs too: no alarm."""
+    pinned = agent.pinned
+    keys.create(LOG, Use.SIGN, job.clock())
+    job.sent()
+    agent.poll()
+    assert agent.pinned == pinned
+    announce(job.context, keys, LOG)
+    keys.create(LOG, Use.SIGN, job.clock())
+    agent.poll()
+    assert agent.pinned == job.store.signer.verifier.earlier[0].vkey != pinned
+    announce(job.context, keys, LOG)
+    agent.poll()
+    assert agent.pinned == job.store.signer.verifier.vkey
+
+
 def _without(shown, _):
     return {"successions": ()}
 
