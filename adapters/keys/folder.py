@@ -1,6 +1,7 @@
 """A folder of small secret files, each written whole or not at all, readable by its owner alone."""
 
 import contextlib
+import hmac
 import os
 import re
 import stat
@@ -69,7 +70,7 @@ class SecretFolder:
             _write_new(draft, secret)
             os.link(draft, final)  # commit point: fails, atomically, when the name is taken
         except FileExistsError:
-            if self.get(name) != secret:
+            if not hmac.compare_digest(self.get(name), secret):
                 raise ConflictError("another secret stands under this name", place="key folder") from None
         finally:
             draft.unlink(missing_ok=True)
