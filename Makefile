@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	&& { echo $$p; break; }; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes
 
-.PHONY: help setup demo demo-febrl test test-long test-spark fuzz fuzz-api mutmut java check bench bench-linkage bench-attacks bench-spark policy-docs audit-wheel openapi clean
+.PHONY: help setup demo demo-febrl test test-long test-spark fuzz fuzz-api mutmut java check bench bench-linkage bench-attacks bench-spark policy-docs audit-wheel sbom openapi clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
@@ -94,11 +94,12 @@ mutmut: setup $(VENV)/.dev ## mutants of policies/decision.py, texts too; fails 
 	@$(BIN)/mutmut run
 	@survived="$$($(BIN)/mutmut results)"; echo "$$survived"; test -z "$$survived"
 
-check: setup $(VENV)/.dev ## style, types, architecture, known vulnerabilities
+check: setup $(VENV)/.dev ## style, types, architecture, licences, known vulnerabilities
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python .ci/licences.py
 	@$(BIN)/python .ci/audit.py
 
 bench: setup $(VENV)/.dev ## the benches, as ratios; results in bench/RESULTS.md
@@ -141,6 +142,9 @@ audit-wheel: setup ## a wheel of the verifier alone, into dist
 	@$(BIN)/python -m pip --disable-pip-version-check --quiet wheel --no-index --no-deps --no-build-isolation \
 		--wheel-dir $(AUDIT_WHEEL) $(AUDIT_BUILD)
 	@ls $(AUDIT_WHEEL)/flagstone_audit-*.whl
+
+sbom: setup $(VENV)/.dev ## what an installation consists of, as CycloneDX; dist/flagstone.cdx.json
+	@$(BIN)/python .ci/sbom.py
 
 openapi: setup ## write openapi/gateway.v1.json anew
 	@$(BIN)/python -m gateway.web.openapi

@@ -10,11 +10,13 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from gateway.bootstrap import serving
+from gateway.dumps import forbid_core_dumps
 from gateway.settings import read_settings
 
 
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    forbid_core_dumps()
     with serving(read_settings()) as served:
         app.routes.append(Mount("/", served))
         yield

@@ -34,7 +34,7 @@ def from_document(document: bytes, digest: str) -> PolicySet:
     try:
         told = json.loads(document)
         policies: PolicySet = _made(PolicySet, told)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise VerificationError("not a policy set that this version reads", place="policy set") from None
     policies.__dict__["digest"] = digest
     for name, dataset in policies.datasets.items():

@@ -18,6 +18,7 @@ from policies.reading import PolicyFileError, Problem, Table, whole
 _ROOMS: Final = ("law", "frameworks", "datasets")
 _DEPTHS: Final = ("*.toml", "*/*.toml")  # a room may be a symbolic link, which `rglob` does not follow
 _MAX_FILE: Final = 1_000_000  # bytes; a policy file is read by people
+_MAX_LINE: Final = 2_000  # bytes; what tomllib does with a dotted key grows with the square of its parts
 
 T = TypeVar("T")
 P = TypeVar("P", Regime, Purpose, Framework, DatasetPolicy)
@@ -177,8 +178,12 @@ def _toml(path: Path, name: str) -> dict[str, Any]:
         raise PolicyFileError((Problem(name, "(file)", "can't be read"),)) from None
     if len(data) > _MAX_FILE:
         raise PolicyFileError((Problem(name, "(file)", f"is larger than {_MAX_FILE} bytes"),))
+    if any(len(line) > _MAX_LINE for line in data.splitlines()):
+        raise PolicyFileError((Problem(name, "(file)", f"has a line of more than {_MAX_LINE} bytes"),))
     try:
         return tomllib.loads(data.decode())
+    except RecursionError:
+        raise PolicyFileError((Problem(name, "(file)", "is nested too deeply"),)) from None
     except ValueError as error:  # both UnicodeDecodeError and TOMLDecodeError
         where = str(error).rpartition("(")[2].rstrip(")") if "(at" in str(error) else "not UTF-8"
         raise PolicyFileError((Problem(name, "(file)", f"is not TOML: {where}"),)) from None

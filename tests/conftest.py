@@ -4,9 +4,11 @@ import os
 import resource
 from pathlib import Path
 
+import canary
 import pytest
 import pytest_socket
 from hypothesis import HealthCheck, settings
+from people import EVERYBODY
 
 os.environ.pop("COLUMNS", None)  # Rich keeps the width it was imported under; tests set their own
 
@@ -38,10 +40,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         raise pytest.UsageError(f"tests without a docstring that states their property: {silent}")
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Keep what a test prints, to be looked through for people; not failures, which quote values."""
+    if report.passed:
+        for _, text in report.sections:
+            canary.tell(report.nodeid, text.encode(errors="replace"))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """In CI a test that is skipped for want of a package fails the run."""
+    """People in what tests put out fail the run; so does, in CI, a test skipped for a package."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    found = canary.leaks(canary.Marks(EVERYBODY)) if canary.TOLD else {}
+    if found:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if reporter:
+            reporter.write_line(f"people of the tests stand where nobody may: {found}", red=True)
     if not os.environ.get("FLAGSTONE_TESTS_ALL") or reporter is None:
         return
     skipped = [report.longrepr[2] for report in reporter.stats.get("skipped", [])]

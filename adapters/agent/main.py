@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import hmac
 import json
 import os
 import secrets
@@ -84,7 +85,8 @@ def initialise(
         ConflictError: there is an agent in this folder.
     """
     pinned = _identity(council)
-    if pinned.fingerprint.replace("-", "") != fingerprint.replace("-", "").replace(" ", "").upper():
+    told = fingerprint.replace("-", "").replace(" ", "").upper()
+    if not hmac.compare_digest(pinned.fingerprint.replace("-", "").encode(), told.encode()):
         raise VerificationError(
             "not the fingerprint of this council's identity",
             place=_COUNCIL,

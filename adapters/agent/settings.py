@@ -87,7 +87,7 @@ def read_settings(home: Path) -> AgentSettings:
         ) from None
     except ValidationError as error:
         raise ConfigurationError(f"missing or not valid: {_places(error)}", place=FILE) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
         raise ConfigurationError("not TOML", place=FILE) from None
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import hmac
 import os
 import re
 import stat
@@ -73,7 +74,7 @@ class SecretFolder:
             write_new(draft, secret)
             os.link(draft, final)  # commit point: fails, atomically, when the name is taken
         except FileExistsError:
-            if self.get(name) != secret:
+            if not hmac.compare_digest(self.get(name), secret):
                 raise ConflictError("another secret stands under this name", place="key folder") from None
         finally:
             draft.unlink(missing_ok=True)

@@ -28,6 +28,7 @@ from gateway.cli.erasure import show_certificate
 from gateway.cli.files import small, write_private
 from gateway.cli.output import emit, err, out, say, table
 from gateway.domain.errors import BadInputError
+from gateway.dumps import forbid_core_dumps
 
 app = typer.Typer(help="A partner's agent: answers requests beside the register.", no_args_is_help=True)
 agreements = typer.Typer(help="Agreements with the council.", no_args_is_help=True)
@@ -101,6 +102,7 @@ def run(
     once: Annotated[bool, typer.Option("--once", help="Do what waits now, and stop")] = False,
 ) -> None:
     """Answer requests until stopped; with --once, those that wait now."""
+    forbid_core_dumps()
     with opened(home) as agent, only_one(home):
         if once:
             if run_once(agent.agent).failed:

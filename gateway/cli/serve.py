@@ -13,6 +13,7 @@ from gateway.bootstrap import key_home, now, searching, serving
 from gateway.cli.keyring import warn_of_due
 from gateway.cli.output import say
 from gateway.domain.errors import ConfigurationError
+from gateway.dumps import forbid_core_dumps
 from gateway.settings import read_settings
 from gateway.web.app import SERVER_OPTIONS
 
@@ -25,6 +26,7 @@ def serve(
     ] = False,
 ) -> None:
     """Run the gateway: API and workflows."""
+    forbid_core_dumps()
     settings = read_settings(**{k: v for k, v in {"host": host, "port": port}.items() if v is not None})
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises again what it caught: an exit, unlike a death by signal, stops the embedded database

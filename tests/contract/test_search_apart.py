@@ -11,7 +11,10 @@ from processes import eventually, free_port, site
 
 from gateway.bootstrap import opened
 
-QUESTION = {"reason": "audit", "person": {"forename": "Abel", "surname": "Quilter", "dob": "1981-03-02"}}
+QUESTION = {
+    "reason": "audit",
+    "person": {"forename": "Abelquist", "surname": "Quilterwick", "dob": "1981-03-02"},
+}
 NEEDED = {
     "keys": "identity.json",
     "log-key": "*",

@@ -148,7 +148,7 @@ BAD_FILES = {
     "empty": (b"", "the file is empty"),
     "header alone": (HEADER, "not one row"),
     "no header": (FIRST, "no known column name"),
-    "formula": (SMALL_LIST.replace("Abel", "=HYPERLINK(1)"), "formula"),
+    "formula": (SMALL_LIST.replace("Abelquist", "=HYPERLINK(1)"), "formula"),
     "duplicate ids": (SMALL_LIST.replace("a2,", "a1,"), "person_id"),
     "noise": (os.urandom(2 * MEBIBYTE), "not a text file"),
     "born tomorrow": (SMALL_LIST.replace("1981-03-02", "2981-03-02"), "dob"),
@@ -171,7 +171,7 @@ def test_a_bad_file_is_refused_where_it_is_and_at_the_gateway(world, flagstone, 
         code, said = flagstone(*command, content=content)
         assert code == 3
         assert reason in said
-        assert not re.search("Abel|Quilter|HYPERLINK|1981|2981", said)
+        assert not re.search("Abelquist|Quilterwick|HYPERLINK|1981|2981", said)
     nothing_came_of_it(world)
 
 

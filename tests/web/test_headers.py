@@ -102,7 +102,7 @@ def hsts(world: World, scheme: str) -> str | None:
 def test_only_tls_is_asked_for_where_there_is_tls(world):
     """HSTS is said by TLS and behind a declared proxy: over plain loopback it would be a lie."""
     assert hsts(world, "http") is None
-    assert hsts(world, "https") == "max-age=31536000"
+    assert hsts(world, "https") == "max-age=31536000; includeSubDomains"
     world.app = create_app(
         world.context,
         review=None,
@@ -112,7 +112,7 @@ def test_only_tls_is_asked_for_where_there_is_tls(world):
         observer=world.observer,
         behind_tls=True,
     )
-    assert hsts(world, "http") == "max-age=31536000"
+    assert hsts(world, "http") == "max-age=31536000; includeSubDomains"
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,19 @@ import asyncio
 import io
 import itertools
 import json
+import os
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cache
 from urllib.parse import urlencode
 from uuid import UUID
 
+import canary
 import httpx
 from fakes import FakeClock, FakeExchangeKeys, FakePartyKeys, FakeSearchKey, FakeStore
 from fastapi import FastAPI
 from jobworld import by_indicator
+from people import WEB_LIST
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -33,15 +36,11 @@ from policies.loader import builtin, load
 from policies.model import PolicySet
 
 MAX_UPLOAD = 200_000
-LIST = b"""person_id,household_id,forename,surname,dob,sex,postcode,met_indicators,consent,in_education
-1,h1,Ann,Example,1985-03-02,f,LS1 4AP,crime.asb_intervention_12m,yes,no
-2,h1,Ben,Example,2014-05-06,m,LS1 4AP,crime.asb_intervention_12m,yes,yes
-3,h1,Cat,Example,2016-07-08,f,LS1 4AP,crime.asb_intervention_12m,yes,yes
-"""
+LIST = WEB_LIST.encode()
 QUERY = {"dataset": "health-trust", "purpose": "identify", "framework": "local"}
 QUESTION = {
     "reason": "subject-access",
-    "person": {"forename": "Ann", "surname": "Example", "dob": "1985-03-02"},
+    "person": {"forename": "Annquill", "surname": "Marchquill", "dob": "1985-03-02"},
 }
 FORM = {
     "grant_type": "client_credentials",
@@ -82,8 +81,14 @@ class World:
 
     async def _call(self, method: str, path: str, headers: dict, options: dict) -> httpx.Response:
         transport = httpx.ASGITransport(self.app)
+        written = self.lines.tell()
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-            return await client.request(method, path, headers=headers, **options)
+            answer = await client.request(method, path, headers=headers, **options)
+        test = os.environ.get("PYTEST_CURRENT_TEST", "").partition(" ")[0]
+        canary.tell(test, self.lines.getvalue()[written:].encode())
+        if answer.is_error:
+            canary.tell(test, str(answer.headers).encode() + answer.content)
+        return answer
 
     def submit(self, caller: str = "programme", key: str = "key-00000001", **changes):
         return self.call(
@@ -283,7 +288,8 @@ _BODIES = {
     "POST /v1/lists/check": {"type": "text/csv", "content": LIST},
     "POST /v1/exchanges": {
         "type": "text/csv",
-        "content": LIST + b"4,h1,Dan,Example,2018-09-10,m,LS1 4AP,crime.asb_intervention_12m,yes,yes\n",
+        "content": LIST
+        + b"4,h1,Danquill,Marchquill,2018-09-10,m,LS1 4AP,crime.asb_intervention_12m,yes,yes\n",
         "params": QUERY,
         "headers": {"Idempotency-Key": "key-00000002"},
     },
