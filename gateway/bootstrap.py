@@ -201,6 +201,7 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
                 on_answered=workflows.answered,
                 max_upload=settings.max_upload_mib * MEBIBYTE,
                 observer=telemetry,
+                public_url=settings.public_url,
             )
         finally:
             workflows.stop()

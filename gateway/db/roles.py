@@ -78,7 +78,7 @@ GRANTS: Final[dict[str, dict[str, str]]] = {
         submissions.name: "SELECT, INSERT",
         retentions.name: "SELECT, INSERT, UPDATE (due, taken)",  # never `days`: nobody lengthens a clock
         holds.name: "SELECT, INSERT, UPDATE (until, reason), DELETE",
-        replays.name: "SELECT, INSERT, DELETE",
+        replays.name: "SELECT, INSERT, UPDATE (until), DELETE",
         policy_sets.name: "SELECT",
         witnesses.name: "SELECT, INSERT, UPDATE (vkey, jws, announced_at)",
         witness_alarms.name: "SELECT, INSERT",

@@ -55,13 +55,15 @@ def create_app(
     on_answered: Callable[[ExchangeId], None],
     max_upload: int,
     observer: Observer,
+    public_url: str | None = None,
 ) -> FastAPI:
     """The application, wired. Run it with `SERVER_OPTIONS`.
 
     `on_submitted` and `on_answered` (an answer or a refusal came) run in a worker thread after the commit,
-    also when a request is repeated. `max_upload` bounds a household list, in bytes.
+    also when a request is repeated. `max_upload` bounds a household list, in bytes. `public_url`: `Wiring`.
     """
-    return _wired(bare_app(), Wiring(context, review, on_submitted, on_answered, max_upload, observer))
+    wiring = Wiring(context, review, on_submitted, on_answered, max_upload, observer, public_url)
+    return _wired(bare_app(), wiring)
 
 
 def create_review_app(context: Context, *, review: SearchContext, observer: Observer) -> FastAPI:

@@ -45,7 +45,8 @@ class Envelope:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message).update(HEADERS | {"X-Correlation-Id": correlation})
+                own = HEADERS | {"X-Correlation-Id": correlation} | scope["state"].get("headers", {})
+                MutableHeaders(scope=message).update(own)
             await send(message)
 
         try:

@@ -14,6 +14,7 @@ import httpx
 from fakes import FakeClock, FakeExchangeKeys, FakePartyKeys, FakeSearchKey, FakeStore
 from fastapi import FastAPI
 from jobworld import by_indicator
+from proofs import URL, Holder, signed_in
 
 from adapters.transports.mailbox import MailboxTransport
 from gateway import telemetry
@@ -22,7 +23,7 @@ from gateway.bundle.prekey import make_prekey
 from gateway.domain import labels
 from gateway.domain.exchange import ExchangeId, Role
 from gateway.ports import Partner
-from gateway.service import access, agreements, dispatch, users
+from gateway.service import agreements, dispatch, users
 from gateway.service.context import Context
 from gateway.service.search_context import SearchContext
 from gateway.web.app import create_app
@@ -70,17 +71,33 @@ class World:
     submitted: list[ExchangeId] = field(default_factory=list)
     answered: list[ExchangeId] = field(default_factory=list)
     tokens: dict[str, str] = field(default_factory=dict)
+    holders: dict[str, Holder] = field(default_factory=dict)
     app: FastAPI = None
 
     def call(self, caller: str | None, method: str, path: str, **options):
+        """One request as a user of `tokens` or an agent of `holders`, which takes a new nonce by itself."""
         headers = dict(options.pop("headers", {}))
-        if caller is not None:
-            headers["Authorization"] = f"Bearer {self.tokens[caller]}"
-        return asyncio.run(self._call(method, path, headers, options))
+        answer = self._once(caller, method, path, headers, options)
+        if caller in self.holders and "DPoP-Nonce" in answer.headers:
+            self.holders[caller].nonce = answer.headers["DPoP-Nonce"]
+            if "use_dpop_nonce" in answer.headers.get("WWW-Authenticate", ""):
+                return self._once(caller, method, path, headers, options)
+        return answer
+
+    def _once(self, caller, method, path, headers, options) -> httpx.Response:
+        return asyncio.run(
+            self._call(method, path, headers | self.credentials(caller, method, path), options)
+        )
+
+    def credentials(self, caller: str | None, method: str, path: str) -> dict[str, str]:
+        """The headers by which a caller signs in."""
+        if caller in self.holders:
+            return self.holders[caller].headers(method, URL + path)
+        return {"Authorization": f"Bearer {self.tokens[caller]}"} if caller is not None else {}
 
     async def _call(self, method: str, path: str, headers: dict, options: dict) -> httpx.Response:
         transport = httpx.ASGITransport(self.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        async with httpx.AsyncClient(transport=transport, base_url=URL) as client:
             return await client.request(method, path, headers=headers, **options)
 
     def submit(self, caller: str = "programme", key: str = "key-00000001", **changes):
@@ -141,6 +158,7 @@ def a_world() -> World:
         on_answered=world.answered.append,
         max_upload=MAX_UPLOAD,
         observer=world.observer,
+        public_url=URL,
     )
     _add_users(world)
     for slug, dataset in (("health", "health-trust"), ("police", "police-force"), ("former", "police-force")):
@@ -178,7 +196,7 @@ def _add_partner(world: World, slug: str, dataset: str) -> None:
         dpia="DPIA 1",
         appropriate_policy_document="APD 1",
     )
-    world.tokens[f"agent {slug}"] = access.issue_token(context, world.assertion(slug))
+    world.holders[f"agent {slug}"] = signed_in(context, world.assertion(slug))
     if slug != "health":
         return
     with world.store.begin() as uow:
@@ -233,7 +251,8 @@ class Call:
         """Send the body in chunks of our own, without a declared length, and see how many were taken."""
         headers = {"host": "gateway"} | {name.lower(): value for name, value in self.headers.items()}
         headers |= {"content-type": self.type} if self.type else {}
-        headers |= {"authorization": f"Bearer {world.tokens[caller]}"} if caller else {}
+        signed = world.credentials(caller, self.method, self.path)
+        headers |= {name.lower(): value for name, value in signed.items()}
         scope = {
             "type": "http",
             "asgi": {"version": "3.0"},
