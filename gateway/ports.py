@@ -14,6 +14,7 @@ from audit.checkpoint import NoteVerifier
 from audit.entry import Entry
 from gateway.domain.exchange import Exchange, ExchangeId, Role, Status
 from gateway.domain.identity import Identity
+from gateway.machine_ports import Invitations, TlsCertificates
 from gateway.retention_ports import Holds, Retentions
 from gateway.review_ports import Alerts, LogIndex, Marks, SignIns, SubjectTags
 from gateway.witness_ports import Cosignatures, Witnesses
@@ -294,6 +295,12 @@ class UnitOfWork(Protocol):
 
     @property
     def replays(self) -> Replays: ...
+
+    @property
+    def tls_certificates(self) -> TlsCertificates: ...
+
+    @property
+    def invitations(self) -> Invitations: ...
 
     @property
     def policy_sets(self) -> PolicySets: ...

@@ -114,10 +114,15 @@ def opened(home: Path) -> Iterator[Opened]:
     settings = read_settings(home)
     keys = FilePartyKeys.load(home / "keys")
     council = _identity((home / _COUNCIL).read_bytes())
-    with _store(home / "log") as store, http_client(settings.gateway.url, settings.gateway.ca_file) as http:
+    own = settings.gateway.certificate(home)
+    with (
+        _store(home / "log") as store,
+        http_client(settings.gateway.url, settings.gateway.ca_file, own) as http,
+    ):
         signer = load_signer(home / "log-key")
         log = Log(store, signer)
-        wire = Wire(http, SignIn(keys, council.slug, now, secrets.token_bytes))
+        sign_in = SignIn(keys, council.slug, now, secrets.token_bytes)
+        wire = Wire(http, sign_in, certified=own is not None)
         journal = Journal(log, Tray(home / "openings"), keys.identity.slug, now, secrets.token_bytes)
         cosigner = witness_cosigner(home / "witness-key", witness_name(keys.identity.slug))
         register = settings.source(home)

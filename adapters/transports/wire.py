@@ -1,7 +1,8 @@
 """One signed-in HTTP call to the gateway: size limits, no redirects, one named error for each way to fail.
 
-Each call proves that its sender has the key to which the access token is bound (RFC 9449). That key is made
-when the process starts and dies with it: nothing on disk is worth stealing beside the agent's own keys.
+Each call proves that its sender has the key to which the access token is bound: that of the connection's
+client certificate where there is one (RFC 8705), else a proof key (RFC 9449), which is made when the process
+starts and dies with it, so that nothing more on disk is worth stealing.
 """
 
 import json
@@ -10,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -54,27 +55,42 @@ class GatewayRefusedError(PartnerError):
         super().__init__(reason, place="gateway")
 
 
-def http_client(url: str, ca_file: str | None = None) -> httpx.Client:
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """Paths of a TLS client certificate and its private key, PEM; None where one file has both."""
+
+    certificate: str
+    key: str | None = None
+
+
+def http_client(url: str, ca_file: str | None = None, own: ClientCertificate | None = None) -> httpx.Client:
     """A client that speaks TLS, or plain HTTP to this very machine only.
 
     Raises:
-        ConfigurationError: the URL would send bundles and tokens over a network in the clear.
+        ConfigurationError: the URL would send bundles and tokens over a network in the clear, or a file can't
+            be read.
     """
     parts = urlsplit(url)
     local = parts.hostname in _LOOPBACK
     if parts.scheme != "https" and not (parts.scheme == "http" and local):
         raise ConfigurationError("the gateway's URL must begin with https://", place="agent.toml, [gateway]")
     # the proxy settings of the environment are for the world outside, not for this machine
-    return httpx.Client(base_url=url, timeout=_TIMEOUT, verify=_trust(ca_file), trust_env=not local)
+    return httpx.Client(base_url=url, timeout=_TIMEOUT, verify=_tls(ca_file, own), trust_env=not local)
 
 
-def _trust(ca_file: str | None) -> Any:
-    if ca_file is None:
-        return True
+def _tls(ca_file: str | None, own: ClientCertificate | None) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cafile=ca_file)
+        context = ssl.create_default_context(cafile=ca_file) if ca_file else httpx.create_ssl_context()
     except OSError:
         raise ConfigurationError("the CA file can't be read", place="agent.toml, [gateway]") from None
+    try:
+        if own is not None:
+            context.load_cert_chain(own.certificate, own.key)
+    except OSError:
+        raise ConfigurationError(
+            "the client certificate or its key can't be read", place="agent.toml, [gateway]"
+        ) from None
+    return context
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +123,10 @@ class SignIn:
 class Wire:
     """Signed-in calls. Token and proof key are kept in memory, the token until shortly before it ends."""
 
-    def __init__(self, http: httpx.Client, sign_in: SignIn) -> None:
+    def __init__(self, http: httpx.Client, sign_in: SignIn, *, certified: bool = False) -> None:
+        """`certified`: `http` has a client certificate; tokens are bound to that, and no proof is needed."""
         self._http = http
+        self._certified = certified
         self._sign_in = sign_in
         self._prover = Prover(Ed25519PrivateKey.from_private_bytes(sign_in.entropy(32)))
         self._nonce: str | None = None
@@ -133,7 +151,7 @@ class Wire:
             TooLargeError: the answer is longer than `limit` bytes.
         """
         token = self._signed_in()
-        signed = dict(headers or {}) | {"Authorization": f"DPoP {token}"}
+        signed = dict(headers or {}) | {"Authorization": f"{'Bearer' if self._certified else 'DPoP'} {token}"}
         try:
             return self._proved(method, path, body, signed, limit, token)
         except GatewaySignInError:
@@ -169,7 +187,8 @@ class Wire:
         """Send with a proof; once more where the gateway hands out the nonce that the proof lacks."""
         for _ in range(2):
             request = self._http.build_request(method, path, content=body, headers=headers)
-            request.headers["DPoP"] = self._proof(request, token)
+            if not self._certified:
+                request.headers["DPoP"] = self._proof(request, token)
             response, data = self._send(request, limit)
             given = response.headers.get("DPoP-Nonce", "")
             if given:

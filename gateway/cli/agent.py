@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from adapters.agent import certificates as certificates_
-from adapters.agent import desk
+from adapters.agent import client_tls, desk
 from adapters.agent.approvals import CUSTODIAN
 from adapters.agent.loop import run_forever, run_once
 from adapters.agent.main import initialise, only_one, opened
@@ -173,6 +173,15 @@ def certificates(
         show_certificate(each.certificate.model_dump(mode="json"))
     if not kept:
         say("None yet: the running agent fetches each by itself")
+
+
+@app.command("client-certificate")
+def client_certificate(home: Home) -> None:
+    """Make a new TLS client certificate and announce it: for gateways that end TLS themselves (RFC 8705)."""
+    with opened(home) as agent:
+        thumbprint = client_tls.renew(agent.agent, home)
+    say(f"The gateway knows the certificate {thumbprint}")
+    say(f'To use it: client_certificate = "{client_tls.FILE}" under [gateway] in agent.toml, and a restart')
 
 
 @agreements.command("list")

@@ -4,16 +4,20 @@ import contextlib
 import signal
 import socket
 import sys
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
 import typer
 import uvicorn
+from fastapi import FastAPI
 
 from gateway.bootstrap import searching, serving
 from gateway.cli.output import say
 from gateway.domain.errors import ConfigurationError
-from gateway.settings import read_settings
+from gateway.service.client_certificates import trusted
+from gateway.settings import Settings, read_settings
 from gateway.web.app import SERVER_OPTIONS
+from gateway.web.tls import ClientTrust, H11WithCertificate
 
 
 def serve(
@@ -33,8 +37,8 @@ def serve(
         config = uvicorn.Config(
             app,
             **SERVER_OPTIONS,
-            ssl_certfile=settings.tls_certificate,
-            ssl_keyfile=settings.tls_key,
+            **_tls(settings, app),
+            http=H11WithCertificate,
             timeout_keep_alive=30,
             h11_max_incomplete_event_size=1 << 16,
         )
@@ -42,6 +46,18 @@ def serve(
             say("UNSAFE: plain HTTP (FLAGSTONE_UNSAFE_PLAIN_HTTP). A proxy before it must terminate TLS")
         say(f"Flagstone listens on {settings.host}:{listener.getsockname()[1]}")
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _tls(settings: Settings, app: FastAPI) -> dict[str, Any]:
+    """Uvicorn's options for TLS with the certificates of partners' agents, if this process ends TLS."""
+    if not settings.tls_certificate:
+        return {}
+    trust = ClientTrust(partial(trusted, app.state.wiring.context))
+    return {
+        "ssl_certfile": settings.tls_certificate,
+        "ssl_keyfile": settings.tls_key,
+        "ssl_context_factory": trust.context,
+    }
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -38,4 +38,5 @@ TYP_CERTIFICATE: Final = "flagstone-destruction+jws"
 TYP_ASSERTION: Final = "client-authentication+jwt"  # RFC 7523 assertion of an agent
 TYP_ACCESS: Final = "at+jwt"  # RFC 9068 §2.1
 TYP_PROOF: Final = "dpop+jwt"  # RFC 9449 §4.2
+TYP_CLIENT_CERTIFICATE: Final = "flagstone-client-certificate+jws"
 TYP_NONCE: Final = "flagstone-nonce+jws"  # what the gateway has agents put into proofs

@@ -33,6 +33,7 @@ KINDS: Final[Mapping[str, _Class]] = {
     "policies.in-use": ("configuration", ("change",), _SUCCESS),
     "keys.in-use": ("configuration", ("change",), _SUCCESS),
     "partner.added": ("iam", ("admin", "creation"), _SUCCESS),
+    "partner.certificate-announced": ("configuration", ("change",), _SUCCESS),
     "partner.revoked": ("iam", ("admin", "deletion"), _SUCCESS),
     "user.added": ("iam", ("creation", "user"), _SUCCESS),
     "user.token-replaced": ("iam", ("change", "user"), _SUCCESS),

@@ -120,11 +120,15 @@ def issue_token(ctx: Context, assertion: str, presented: Presented) -> Issued:
     bound = constraint.prove(ctx, presented, None)
     try:
         with ctx.store.begin() as uow:
+            bound.require_in_force(uow, slug, ctx.clock())
             for each in filter(None, (_one_time(slug, claims), bound.one_time)):
                 each.use(uow, ctx.clock())
             uow.commit()
     except ReplayError as replay:
         raise replay.answer(ctx) from None
+    except NotFoundError:
+        text = "the connection's client certificate is not one that the partner's agent announced"
+        raise denied(ctx, Caller.AGENT, Denied.BAD_PROOF, text) from None
     return Issued(_access_token(ctx, partner, bound.cnf), bound.token_type, bound.nonce)
 
 
@@ -164,6 +168,7 @@ def partner_of(ctx: Context, access_token: str, presented: Presented) -> Admitte
         with ctx.store.begin() as uow:
             partner = _partner_in_force(uow, str(claims["sub"]))
             _require_key(partner, claims.get("key"))
+            bound.require_in_force(uow, partner.identity.slug, ctx.clock())
             if bound.one_time:
                 bound.one_time.use(uow, ctx.clock())
                 uow.commit()

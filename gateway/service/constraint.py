@@ -17,10 +17,12 @@ from gateway.domain.alerts import Caller, Denied
 from gateway.domain.errors import ConflictError, NotSignedInError, VerificationError
 from gateway.domain.labels import TYP_NONCE
 from gateway.ports import UnitOfWork
+from gateway.service.client_certificates import digest_of, require_registered
 from gateway.service.context import Context
 from gateway.service.signins import denied
 
 PROOF_KEY: Final = "jkt"  # RFC 9449 §6.1
+CERTIFICATE: Final = "x5t#S256"  # RFC 8705 §3.1
 NONCE_SECONDS: Final = 60
 NONCES_ACCEPTED: Final = 3
 """A nonce holds for this many times `NONCE_SECONDS`; from the second on the agent is given a new one."""
@@ -43,13 +45,14 @@ class Presented:
     """What a request brings beside its token.
 
     `url`: as the sender addressed it; `scheme`: of its Authorization header, in lower case; `proofs`: its
-    DPoP headers.
+    DPoP headers; `certificate`: of the TLS connection, DER, where it was verified by this very process.
     """
 
     method: str
     url: str
     scheme: str = ""
     proofs: tuple[str, ...] = ()
+    certificate: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +60,17 @@ class Bound:
     """What a request proved: the token's `cnf`, an id to use up, and the nonce to hand out ("": none)."""
 
     cnf: Mapping[str, str]
-    one_time: "OneTime | None"
-    nonce: str
+    one_time: "OneTime | None" = None
+    nonce: str = ""
 
     @property
     def token_type(self) -> str:
         return "DPoP" if PROOF_KEY in self.cnf else "Bearer"
+
+    def require_in_force(self, uow: UnitOfWork, partner: str, now: datetime) -> None:
+        """Raise NotFoundError where it is a certificate that is the partner's no more."""
+        if CERTIFICATE in self.cnf:
+            require_registered(uow, partner, self.cnf[CERTIFICATE], now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +102,15 @@ class ReplayError(Exception):
 
 
 def prove(ctx: Context, presented: Presented, token: str | None) -> Bound:
-    """What the request proves to have.
+    """What the request proves to have: its connection's certificate, or where it has none, a proof key.
 
     Raises:
         ProofError: nothing, or its proof does not hold, or it lacks a nonce of ours (`use_dpop_nonce`).
     """
+    if presented.certificate is not None:
+        if presented.proofs:
+            raise _bad(ctx, "the connection has a client certificate: send no DPoP header beside it")
+        return Bound({CERTIFICATE: digest_of(presented.certificate)})
     if len(presented.proofs) != 1:
         raise _bad(ctx, "send one DPoP header, a proof for this request")
     now = int(ctx.clock().timestamp())
@@ -123,13 +135,16 @@ def check(ctx: Context, cnf: object, presented: Presented, token: str) -> Bound:
         ProofError: not so.
         VerificationError: the token is bound to nothing that is known here.
     """
-    if not isinstance(cnf, dict) or cnf.keys() != {PROOF_KEY} or not isinstance(cnf[PROOF_KEY], str):
+    if not isinstance(cnf, dict) or cnf.keys() not in ({PROOF_KEY}, {CERTIFICATE}):
         raise VerificationError("the token is bound to nothing known")
-    if presented.scheme != "dpop":
+    ((kind, digest),) = cnf.items()
+    if kind == PROOF_KEY and presented.scheme != "dpop":
         raise _bad(ctx, "the token is bound to a key: send it as Authorization: DPoP, with a proof")
+    if kind == CERTIFICATE and presented.scheme != "bearer":
+        raise _bad(ctx, "the token is bound to a client certificate: send it as Authorization: Bearer")
     bound = prove(ctx, presented, token)
-    if not hmac.compare_digest(bound.cnf[PROOF_KEY].encode(), cnf[PROOF_KEY].encode()):
-        raise _bad(ctx, "the proof is of another key than the token")
+    if not hmac.compare_digest(bound.cnf.get(kind, "").encode(), str(digest).encode()):
+        raise _bad(ctx, "the token is bound to another key or certificate")
     return bound
 
 

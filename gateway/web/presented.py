@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from fastapi import Request
 
 from gateway.service.constraint import Presented
+from gateway.web.tls import certificate_of
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -18,6 +19,7 @@ def presented(request: Request, public_url: str | None) -> Presented:
         url=_base(request, public_url) + path.decode("latin-1"),
         scheme=request.headers.get("authorization", "").partition(" ")[0].lower(),
         proofs=tuple(request.headers.getlist("dpop")),
+        certificate=certificate_of(request.scope),
     )
 
 

@@ -67,7 +67,7 @@ def office(tmp_path, monkeypatch):
     world.document = world.agreement(policy=POLICY | {"release": "partner-approves"})
     world.propose(world.document)
 
-    def client(url, ca_file=None):
+    def client(url, ca_file=None, own=None):
         return httpx.Client(base_url=url, transport=httpx.MockTransport(world.gateway))
 
     monkeypatch.setattr("adapters.agent.main.http_client", client)

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from gateway.bundle.witness import MAX_NOTE
 from gateway.domain.errors import BadInputError
 from gateway.domain.exchange import ExchangeId
-from gateway.service import agents, agreements, answers, witnessing
+from gateway.service import agents, agreements, answers, client_certificates, witnessing
 from gateway.web import models
 from gateway.web.bodies import BUNDLE, JSON, JWS, NOTE, body_of, read_body, read_text
 from gateway.web.documented import AGENT, BODY, bytes_of, problems
@@ -144,6 +144,19 @@ async def announce_witness(request: Request, wired: Wired, agent: Agent) -> None
     """Announce the key that this partner's agent cosigns checkpoints with."""
     jws = await read_text(request, JWS, MAX_JWS)
     await run_in_threadpool(witnessing.announce, wired.context, agent, jws)
+
+
+@router.put(
+    "/certificate",
+    status_code=_NO_CONTENT,
+    response_class=Response,
+    responses=problems(*AGENT, *BODY, 400, 409),
+    openapi_extra=body_of(JWS),
+)
+async def announce_certificate(request: Request, wired: Wired, agent: Agent) -> None:
+    """Announce a TLS client certificate that this partner's agent will use (RFC 8705). Idempotent."""
+    jws = await read_text(request, JWS, MAX_JWS)
+    await run_in_threadpool(client_certificates.announce, wired.context, agent, jws)
 
 
 @router.put(
