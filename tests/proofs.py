@@ -1,11 +1,13 @@
 """An agent's access token with what it is bound to, for tests that send requests themselves."""
 
+import json
 import secrets
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.bundle.dpop import Prover
+from gateway.domain import labels
 from gateway.service import access
 from gateway.service.constraint import Presented, ProofError
 from gateway.service.context import Context
@@ -58,6 +60,14 @@ class Holder:
             else:
                 self.token, self.nonce = issued.token, issued.nonce or self.nonce
                 return self
+
+
+def an_assertion(context: Context, keys) -> str:
+    """What the agent with these keys signs in with."""
+    slug, now = keys.identity.slug, int(context.clock().timestamp())
+    us = f"urn:flagstone:{context.keys.identity.slug}"
+    claims = {"iss": slug, "sub": slug, "aud": us, "iat": now, "exp": now + 60, "jti": secrets.token_hex(16)}
+    return keys.sign_in(json.dumps(claims).encode(), labels.TYP_ASSERTION)
 
 
 def signed_in(context: Context, assertion: str) -> Holder:

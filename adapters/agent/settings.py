@@ -107,13 +107,14 @@ def read_settings(home: Path) -> AgentSettings:
         raise ConfigurationError("not TOML", place=FILE) from None
 
 
-def settings_text(url: str, kind: Kind, source: str, query: str) -> str:
+def settings_text(url: str, kind: Kind, source: str, query: str, ca_file: str | None = None) -> str:
     """A first `agent.toml`. JSON strings without control characters are TOML strings."""
     lines = [
         "# The partner's agent. Every field: docs/running-an-agent.md",
         "[gateway]",
         f"url = {_quoted(url)}",
         "poll_seconds = 2.0",
+        *([f"ca_file = {_quoted(ca_file)}"] if ca_file else []),
         "",
         "[register]",
         f"kind = {_quoted(kind)}",

@@ -189,7 +189,7 @@ class Wire:
             request = self._http.build_request(method, path, content=body, headers=headers)
             if not self._certified:
                 request.headers["DPoP"] = self._proof(request, token)
-            response, data = self._send(request, limit)
+            response, data = _send(self._http, request, limit)
             given = response.headers.get("DPoP-Nonce", "")
             if given:
                 self._nonce = given
@@ -209,20 +209,35 @@ class Wire:
             nonce=self._nonce,
         )
 
-    def _send(self, request: httpx.Request, limit: int) -> tuple[httpx.Response, bytes]:
+
+def call_openly(
+    http: httpx.Client,
+    method: str,
+    path: str,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> bytes:
+    """The body of the answer to a call that needs no sign-in. Raises what `Wire.call` raises."""
+    response, data = _send(http, http.build_request(method, path, content=body, headers=headers), _SMALL)
+    if not response.is_success:
+        raise _failure(response, data)
+    return data
+
+
+def _send(http: httpx.Client, request: httpx.Request, limit: int) -> tuple[httpx.Response, bytes]:
+    try:
+        response = http.send(request, stream=True)
         try:
-            response = self._http.send(request, stream=True)
-            try:
-                return response, _read(response, limit)
-            finally:
-                response.close()
-        except httpx.HTTPError as error:
-            # httpx's message may quote the URL and headers: its kind says enough
-            raise GatewayUnavailableError(
-                f"no connection ({type(error).__name__})",
-                place="gateway",
-                way_out="Look at [gateway] in agent.toml, the network, and whether the gateway runs",
-            ) from None
+            return response, _read(response, limit)
+        finally:
+            response.close()
+    except httpx.HTTPError as error:
+        # httpx's message may quote the URL and headers: its kind says enough
+        raise GatewayUnavailableError(
+            f"no connection ({type(error).__name__})",
+            place="gateway",
+            way_out="Look at [gateway] in agent.toml, the network, and whether the gateway runs",
+        ) from None
 
 
 def _read(response: httpx.Response, limit: int) -> bytes:

@@ -17,17 +17,16 @@ from adapters.agent.approvals import CUSTODIAN
 from adapters.agent.loop import run_forever, run_once
 from adapters.agent.main import initialise, only_one, opened
 from adapters.agent.witnessing import alarm
-from adapters.registers.opening import Kind
 from audit.checkpoint import NoteVerifier
 from audit.export import write_export
 from audit.trust import Trust, write_trust
 from gateway.bundle.agreement import AgreementDocument
 from gateway.cli import agent_witness
-from gateway.cli.agent_options import Home
+from gateway.cli.agent_enrol import enrol_
+from gateway.cli.agent_options import Home, register_kind
 from gateway.cli.erasure import show_certificate
 from gateway.cli.files import small, write_private
 from gateway.cli.output import emit, err, out, say, table
-from gateway.domain.errors import BadInputError
 
 app = typer.Typer(help="A partner's agent: answers requests beside the register.", no_args_is_help=True)
 agreements = typer.Typer(help="Agreements with the council.", no_args_is_help=True)
@@ -35,6 +34,7 @@ log = typer.Typer(help="The agent's own log.", no_args_is_help=True)
 app.add_typer(agreements, name="agreement")
 app.add_typer(log, name="log")
 app.add_typer(agent_witness.app, name="witness")
+app.command("enrol")(enrol_)
 
 Exchange = Annotated[UUID, typer.Argument(help="The exchange's id")]
 By = Annotated[
@@ -46,7 +46,6 @@ By = Annotated[
     ),
 ]
 Number = Annotated[str, typer.Argument(help="The agreement's number")]
-_SUFFIXES: dict[str, Kind] = {".csv": "csv", ".parquet": "parquet"}
 
 
 @app.command()
@@ -68,13 +67,7 @@ def init(
     query: Annotated[str, typer.Option(help="The SQL query that gives the register's rows")] = "",
 ) -> None:
     """Make the keys and the folder; print the fingerprint to read out to the council."""
-    kind_ = _kind(kind, register)
-    if kind_ != "sql" and query:
-        raise BadInputError("only an SQL register has a query", place="--query")
-    if kind_ == "sql" and not query:
-        raise BadInputError(
-            "missing", place="--query", way_out='An SQL register needs one, such as --query "SELECT * FROM v"'
-        )
+    kind_ = register_kind(kind, register, query)
     identity = initialise(
         home,
         slug=slug,
@@ -247,17 +240,6 @@ def export(
             openings = agent.agent.journal.openings(("request", "answer"))
             write_private(digests, json.dumps({"type": "flagstone/agent-digests/v1", "openings": openings}))
     say(f"Check it with: python -m audit verify {out_file} --trust {trust}")
-
-
-def _kind(told: str | None, register: str) -> Kind:
-    kinds: dict[str, Kind] = {"csv": "csv", "parquet": "parquet", "sql": "sql"}
-    found = "sql" if "://" in register else _SUFFIXES.get(Path(register).suffix.lower())
-    kind = kinds.get(told) if told else found
-    if kind is None:
-        raise BadInputError(
-            "not one of csv, parquet and sql, and the register's name does not tell", place="--kind"
-        )
-    return kind
 
 
 def _request(waiting: desk.Pending) -> Table:

@@ -11,7 +11,7 @@ from gateway.cli.files import small
 from gateway.cli.output import out, say, table
 from gateway.domain.errors import BadInputError
 from gateway.ports import Partner
-from gateway.service import partners
+from gateway.service import enrolment, partners
 from gateway.settings import read_settings
 
 app = typer.Typer(help="Partners and their registered keys.", no_args_is_help=True)
@@ -31,6 +31,32 @@ def add(
         raise BadInputError("not an identity document", place=document.name)
     with opened(read_settings()) as installation:
         identity = partners.add(installation.operator, content, fingerprint)
+    say(f"{identity.name} is registered as {identity.slug}")
+
+
+@app.command()
+def invite(
+    slug: Annotated[str, typer.Argument(help="The partner's short name")],
+    name: Annotated[str, typer.Option(help="The organisation's name, for your own list")],
+) -> None:
+    """Print a code to read out to the partner; it dies in 15 minutes, or of 5 wrong tries."""
+    with opened(read_settings()) as installation:
+        code = enrolment.invite(installation.operator, slug, name)
+        own = installation.operator.keys.identity.fingerprint
+    out.print(code)
+    say("Read it out by telephone, once; and this fingerprint of the council, for the partner to compare:")
+    out.print(own)
+    say(f"Then: flagstone partner confirm {slug} --fingerprint (as the partner's staff read theirs out)")
+
+
+@app.command()
+def confirm(
+    slug: Annotated[str, typer.Argument(help="The partner's short name")],
+    fingerprint: Annotated[str, typer.Option(help="As the partner's staff read it out")],
+) -> None:
+    """Compare the fingerprint and put the keys in force that the partner's agent brought with the code."""
+    with opened(read_settings()) as installation:
+        identity = enrolment.confirm(installation.operator, slug, fingerprint)
     say(f"{identity.name} is registered as {identity.slug}")
 
 

@@ -8,8 +8,8 @@ from sqlalchemy import Select, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.db.engine import Session
+from gateway.db.machine_tables import invitations, tls_certificates
 from gateway.db.rows import add_unless_there
-from gateway.db.tables import invitations, tls_certificates
 from gateway.domain.errors import ConflictError
 from gateway.machine_ports import Invitation, TlsCertificate
 

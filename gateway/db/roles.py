@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 from sqlalchemy.dialects import postgresql
 
+from gateway.db.machine_tables import invitations, tls_certificates
 from gateway.db.tables import (
     LOG_TABLES,
     SCHEMA,
@@ -15,7 +16,6 @@ from gateway.db.tables import (
     deliveries,
     exchanges,
     holds,
-    invitations,
     log_index,
     mailbox,
     marks,
@@ -27,7 +27,6 @@ from gateway.db.tables import (
     sign_ins,
     subject_tags,
     submissions,
-    tls_certificates,
     users,
     vault,
     witness_alarms,

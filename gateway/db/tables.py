@@ -249,29 +249,6 @@ replays = Table(
     Index("ix_replays_until", "until"),
 )
 
-tls_certificates = Table(
-    "tls_certificates",
-    metadata,
-    _partner(),
-    Column("thumbprint", LargeBinary, primary_key=True),
-    Column("der", LargeBinary, nullable=False),
-    _time("expires_at"),
-    _time("announced_at"),
-    Index("ix_tls_certificates_partner", "partner"),
-)
-
-invitations = Table(
-    "invitations",
-    metadata,
-    Column("partner", Text, primary_key=True),
-    _text("name"),
-    *_bytes("key", 32),
-    _time("expires_at"),
-    *_number("failed"),
-    Column("document", Text),
-)
-"""Open enrolments: `key` is made slowly from a code that is kept nowhere; `document` holds public keys."""
-
 policy_sets = Table(
     "policy_sets",
     metadata,

@@ -9,7 +9,7 @@ from gateway.domain.exchange import ExchangeId
 from gateway.service.context import Context
 from gateway.service.search_context import SearchContext
 from gateway.web import problems
-from gateway.web.api import agent, erasure, exchanges, log, operations, review, token
+from gateway.web.api import agent, enrolment, erasure, exchanges, log, operations, review, token
 from gateway.web.documented import Documented
 from gateway.web.envelope import Envelope
 from gateway.web.observer import Observer
@@ -41,7 +41,7 @@ def bare_app(*routers: APIRouter) -> FastAPI:
             "auto_configure": False,
         },
     )
-    modules = (exchanges, erasure, log, review, token, agent, operations)
+    modules = (exchanges, erasure, log, review, token, enrolment, agent, operations)
     for router in routers or [module.router for module in modules]:
         app.include_router(router)
     return app

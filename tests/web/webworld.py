@@ -319,6 +319,7 @@ _BODIES = {
     "PUT /v1/agent/agreements/{number}/revocation": _JWS,
     "PUT /v1/agent/witness": _JWS,
     "PUT /v1/agent/certificate": _JWS,
+    "POST /v1/enrolment": _JWS,
     "PUT /v1/agent/cosignature": {"type": "text/plain", "content": b"no note"},
     "PUT /v1/agent/alarm": _JWS,
 }
