@@ -56,6 +56,9 @@ class Invitations(Protocol):
     def get(self, partner: str) -> Invitation | None:
         """Holds the row until the unit of work ends, so that tries are counted one after the other."""
 
+    def all(self) -> list[Invitation]:
+        """By short name."""
+
     def failed(self, partner: str) -> None:
         """One more wrong try."""
 

@@ -35,6 +35,7 @@ class FakeGateway:
         self.witness, self.cosigned, self.alarms = "", [], []
         self.proposals, self.signatures, self.revocations = {}, {}, {}
         self.certificates, self.taken = {}, []
+        self.certified = []
         self.tokens, self.nonce = {}, secrets.token_hex(8)
 
     def __call__(self, request):
@@ -101,6 +102,10 @@ class FakeGateway:
 
     def _witness(self, request):
         self.witness = verify_witness_key(request.content, self.partner.identity).vkey
+        return httpx.Response(204)
+
+    def _certificate(self, request):
+        self.certified.append(request.content)
         return httpx.Response(204)
 
     def _cosignature(self, request):

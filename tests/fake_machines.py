@@ -43,6 +43,9 @@ class FakeInvitations:
     def get(self, partner: str) -> Invitation | None:
         return self.unit.write().invitations.get(partner)
 
+    def all(self) -> list[Invitation]:
+        return [invitation for _, invitation in sorted(self.unit.state.invitations.items())]
+
     def failed(self, partner: str) -> None:
         known = self.unit.write().invitations
         if partner in known:

@@ -10,6 +10,7 @@ from gateway.bootstrap import opened
 from gateway.cli.files import small
 from gateway.cli.output import out, say, table
 from gateway.domain.errors import BadInputError
+from gateway.machine_ports import Invitation
 from gateway.ports import Partner
 from gateway.service import enrolment, partners
 from gateway.settings import read_settings
@@ -62,10 +63,13 @@ def confirm(
 
 @app.command("list")
 def show() -> None:
-    """List the partners."""
+    """List the partners, and the enrolments that are open."""
     with opened(read_settings()) as installation:
         rows = [_row(partner) for partner in partners.listing(installation.operator)]
+        waiting = [_waiting(each) for each in enrolment.waiting(installation.operator)]
     out.print(table("Partners", "Short name", "Name and fingerprint", "Since", "Revoked", rows=rows))
+    if waiting:
+        out.print(table("Not in force", "Short name", "Name and fingerprint brought", "Until", rows=waiting))
 
 
 @app.command()
@@ -74,6 +78,14 @@ def revoke(slug: Annotated[str, typer.Argument(help="The partner's short name")]
     with opened(read_settings()) as installation:
         partners.revoke(installation.operator, slug)
     say(f"{slug} is revoked")
+
+
+def _waiting(invitation: Invitation) -> tuple[str, ...]:
+    identity = enrolment.brought_by(invitation)
+    brought = (
+        f"{identity.name}\n{identity.fingerprint}" if identity else f"{invitation.name}\nnobody came yet"
+    )
+    return invitation.partner, brought, invitation.expires_at.isoformat(timespec="minutes")
 
 
 def _row(partner: Partner) -> tuple[str, ...]:

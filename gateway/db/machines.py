@@ -59,6 +59,10 @@ class PostgresInvitations:
         row = self._session.run(chosen).one_or_none()
         return Invitation(**row._mapping) if row else None  # noqa: SLF001
 
+    def all(self) -> list[Invitation]:
+        rows = self._session.run(select(invitations).order_by(invitations.c.partner))
+        return [Invitation(**row._mapping) for row in rows]  # noqa: SLF001
+
     def failed(self, partner: str) -> None:
         self._change(partner, failed=invitations.c.failed + 1)
 

@@ -120,12 +120,15 @@ def prove(ctx: Context, presented: Presented, token: str | None) -> Bound:
         )
     except VerificationError as error:
         raise _bad(ctx, error.reason, error.way_out) from None
-    fresh = _nonce(ctx, now // NONCE_SECONDS)
-    if not _accepted(ctx, proof.nonce, now // NONCE_SECONDS):
+    window = now // NONCE_SECONDS
+    age = _age(ctx, proof.nonce, window)
+    # signed anew only where it is needed: the key may lie in a slow device
+    fresh = "" if age == 0 else _nonce(ctx, window)
+    if age is None:
         raise ProofError(
             "use the nonce of this answer", way_out="Try again", error="use_dpop_nonce", nonce=fresh
         )
-    return Bound({PROOF_KEY: proof.thumbprint}, _one_time(proof), "" if proof.nonce == fresh else fresh)
+    return Bound({PROOF_KEY: proof.thumbprint}, _one_time(proof), fresh)
 
 
 def check(ctx: Context, cnf: object, presented: Presented, token: str) -> Bound:
@@ -162,11 +165,13 @@ def _nonce(ctx: Context, window: int) -> str:
     return ctx.keys.sign_in(json.dumps({"window": window}).encode(), TYP_NONCE)
 
 
-def _accepted(ctx: Context, nonce: str | None, window: int) -> bool:
+def _age(ctx: Context, nonce: str | None, window: int) -> int | None:
+    """How many minutes ago the nonce was new; None where it is none of ours, or holds no more."""
     if nonce is None:
-        return False
+        return None
     try:
         content: Any = json.loads(verify_jws(nonce, TYP_NONCE, ctx.keys.identity.auth))
     except VerificationError:
-        return False  # of a key that has been changed since, or not ours: a new one is handed out
-    return 0 <= window - int(content["window"]) < NONCES_ACCEPTED
+        return None  # of a key that has been changed since, or not ours: a new one is handed out
+    age = window - int(content["window"])
+    return age if 0 <= age < NONCES_ACCEPTED else None

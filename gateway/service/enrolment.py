@@ -91,6 +91,18 @@ def _taken(ctx: Context, uow: UnitOfWork, invitation: Invitation, identity: Iden
     return True
 
 
+def waiting(ctx: Context) -> list[Invitation]:
+    """Enrolments that are open now, whether somebody came already or not."""
+    now = ctx.clock()
+    with ctx.store.begin() as uow:
+        return [each for each in uow.invitations.all() if each.expires_at > now]
+
+
+def brought_by(invitation: Invitation) -> Identity | None:
+    """The identity that waits for its confirmation, if one was brought."""
+    return Identity.from_json(json.loads(invitation.document)) if invitation.document else None
+
+
 def confirm(ctx: Context, slug: str, fingerprint: str) -> Identity:
     """Put in force what the agent brought, after comparing the fingerprint that the partner's staff read out.
 
@@ -101,13 +113,13 @@ def confirm(ctx: Context, slug: str, fingerprint: str) -> Identity:
     at = ctx.clock()
     with ctx.store.begin() as uow:
         invitation = uow.invitations.get(slug)
-        if invitation is None or invitation.document is None or invitation.expires_at <= at:
+        identity = brought_by(invitation) if invitation and invitation.expires_at > at else None
+        if identity is None:
             raise NotFoundError(
                 "no agent has enrolled under this short name",
                 place="partner confirm",
                 way_out="Invite it anew: flagstone partner invite",
             )
-        identity = Identity.from_json(json.loads(invitation.document))
         compare(identity, fingerprint, "partner confirm")
         uow.partners.add(Partner(identity, at))
         uow.invitations.close(slug)

@@ -26,7 +26,8 @@ _USER_SCHEME: Final = HTTPBearer(
 _AGENT_SCHEME: Final = HTTPBase(
     scheme="DPoP",
     scheme_name="agent",
-    description="Access token of a partner's agent, from /v1/token, and a proof in header DPoP (RFC 9449)",
+    description="Access token of a partner's agent, from /v1/token, with a proof in header DPoP (RFC 9449); "
+    "as a bearer token over mutual TLS (RFC 8705) where it is bound to a client certificate",
     auto_error=False,
 )
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]{1,4096}=*")  # b64token, RFC 6750 §2.1

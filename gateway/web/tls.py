@@ -87,10 +87,12 @@ class ClientTrust:
     def _look(self) -> None:
         try:
             known = self._load()
-        except FlagstoneError:
-            return  # the store is away: what was trusted stays so, and each request is checked all the same
-        if known != self._known:
-            self._current, self._known = self._made(known), known
+            if known != self._known:
+                self._current, self._known = self._made(known), known
+        except (FlagstoneError, OSError):
+            # the store is away, or the server's own certificate is being replaced: what was trusted stays so
+            # until the next look, and each request is checked all the same
+            return
 
     def _made(self, known: frozenset[bytes]) -> ssl.SSLContext:
         context = self._make()

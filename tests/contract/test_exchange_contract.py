@@ -308,7 +308,7 @@ def test_what_is_forgotten_of_ids_is_what_counts_no_more(store):
     later = NOON + timedelta(seconds=60)
     for number in range(3):
         with store.begin() as unit:
-            unit.replays.use(b"new %d" % number, later + timedelta(seconds=60), later)
+            unit.replays.use(b"\0new %d" % number, later + timedelta(seconds=60), later)
             unit.commit()
     with store.begin() as unit:
         for number in range(30):
