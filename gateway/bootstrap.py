@@ -246,6 +246,7 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
                 max_upload=settings.max_upload_mib * MEBIBYTE,
                 observer=telemetry,
                 behind_tls=settings.behind_tls,
+                public_url=settings.public_url,
             )
         finally:
             workflows.stop()

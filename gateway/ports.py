@@ -17,6 +17,7 @@ from gateway.domain.errors import StoreAlteredError, VerificationError
 from gateway.domain.exchange import Exchange, ExchangeId, Role, Status
 from gateway.domain.identity import Identity
 from gateway.domain.lineage import Lineage
+from gateway.machine_ports import Invitations, TlsCertificates
 from gateway.retention_ports import Holds, Retentions
 from gateway.review_ports import Alerts, EarlierLog, LogIndex, Marks, SignIns, SubjectTags
 from gateway.succession_ports import Successions
@@ -326,6 +327,12 @@ class UnitOfWork(Protocol):
 
     @property
     def replays(self) -> Replays: ...
+
+    @property
+    def tls_certificates(self) -> TlsCertificates: ...
+
+    @property
+    def invitations(self) -> Invitations: ...
 
     @property
     def policy_sets(self) -> PolicySets: ...

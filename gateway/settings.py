@@ -12,6 +12,8 @@ from gateway.domain.errors import ConfigurationError
 MEBIBYTE = 1 << 20
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
+_URL = r"^https?://[a-zA-Z0-9.:\[\]-]+(/[a-zA-Z0-9._~/-]*)?$"
+
 
 class Settings(BaseSettings):
     """What an operator may set. README and docs/database.md describe each."""
@@ -33,6 +35,10 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     unsafe_plain_http: bool = False
     """Serve a non-loopback address without TLS: only behind a proxy that terminates it."""
+    public_url: (
+        Annotated[str, Field(pattern=r"^https?://[a-zA-Z0-9.:\[\]-]+(/[a-zA-Z0-9._~/-]*)?$")] | None
+    ) = None
+    """Under which agents reach the gateway, as their agent.toml has it; their proofs name it (RFC 9449)."""
     policies: Path | None = None
     """The council's own policy folder, laid over the packaged one."""
     working_hours: Annotated[str, Field(pattern=r"^[0-2]\d:[0-5]\d-[0-2]\d:[0-5]\d$")] = "07:00-19:00"
@@ -82,6 +88,11 @@ class Settings(BaseSettings):
         if not (local or self.unsafe_plain_http or (self.tls_certificate and self.tls_key)):
             raise ValueError(
                 "a non-loopback FLAGSTONE_HOST needs FLAGSTONE_TLS_CERTIFICATE and FLAGSTONE_TLS_KEY"
+            )
+        if not (local or self.public_url):
+            raise ValueError(
+                "a non-loopback FLAGSTONE_HOST needs FLAGSTONE_PUBLIC_URL, the URL that agents are given: "
+                "what they send must have been made for this gateway"
             )
         return self
 

@@ -11,6 +11,7 @@ from council_log import CouncilLog
 
 from audit.checkpoint import unsafe_read_checkpoint
 from audit.cosignature import WitnessVerifier, open_cosigned
+from gateway.bundle.dpop import verify_proof
 from gateway.bundle.errors import WrongSignatureError
 from gateway.bundle.jws import verify_any
 from gateway.bundle.prekey import verify_prekey
@@ -46,6 +47,8 @@ class FakeGateway:
         self.lineage = Lineage.of(partner.identity)
         self.successions, self.council_taken, self.lose_next_succession = [], None, False
         self.tokens = set()
+        self.certified = []
+        self.tokens, self.nonce = {}, secrets.token_hex(8)
 
     def __call__(self, request):
         if self.down:
@@ -53,14 +56,25 @@ class FakeGateway:
         path = request.url.path
         if path == "/v1/token":
             return self._token(request)
-        if request.headers.get("Authorization", "").removeprefix("Bearer ") not in self.tokens:
+        token = request.headers.get("Authorization", "").removeprefix("DPoP ")
+        if token not in self.tokens:
             return httpx.Response(401, json={"detail": "the access token is not valid"})
+        proof = self._proof(request, token)
+        if proof.nonce != self.nonce:
+            wanted = {"WWW-Authenticate": 'DPoP error="use_dpop_nonce"', "DPoP-Nonce": self.nonce}
+            return httpx.Response(401, headers=wanted)
+        assert proof.thumbprint == self.tokens[token]
         parts = path.removeprefix("/v1/agent/").split("/")
         response = getattr(self, "_" + parts[0].replace("-", "_"))(request, *parts[1:])
         if request.method == "PUT" and self.lose_next_acknowledgement:
             self.lose_next_acknowledgement = False
             raise httpx.ReadTimeout("lost")
         return response
+
+    def _proof(self, request, token):
+        now = int(self.clock().timestamp())
+        (proof,) = request.headers.get_list("DPoP")
+        return verify_proof(proof, method=request.method, url=str(request.url), token=token, now=now)
 
     def _token(self, request):
         form = {name: values[0] for name, values in parse_qs(request.content.decode()).items()}
@@ -75,8 +89,8 @@ class FakeGateway:
         assert claims["aud"] == "urn:flagstone:council"
         assert claims["exp"] - claims["iat"] <= 60
         token = secrets.token_hex(8)
-        self.tokens.add(token)
-        return httpx.Response(200, json={"access_token": token, "token_type": "Bearer", "expires_in": 300})
+        self.tokens[token] = self._proof(request, None).thumbprint
+        return httpx.Response(200, json={"access_token": token, "token_type": "DPoP", "expires_in": 300})
 
     def _state(self, request):
         lines = [
@@ -126,6 +140,10 @@ class FakeGateway:
     def _witness(self, request):
         key = by_any(self.accepted(), lambda each: verify_witness_key(request.content, each))
         self.witness = key.vkey
+        return httpx.Response(204)
+
+    def _certificate(self, request):
+        self.certified.append(request.content)
         return httpx.Response(204)
 
     def _cosignature(self, request):

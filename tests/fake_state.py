@@ -8,6 +8,7 @@ from gateway.domain.alerts import Alert, Caller, Denied
 from gateway.domain.errors import ConflictError
 from gateway.domain.exchange import Exchange, ExchangeId
 from gateway.domain.retention import Hold, Retention, RetentionClock
+from gateway.machine_ports import Invitation, TlsCertificate
 from gateway.ports import AgreementRecord, Partner, PrekeyRecord, Submission, User
 from gateway.review_ports import IndexRow
 from gateway.succession_ports import SuccessionRecord
@@ -31,6 +32,8 @@ class State:
     taken: dict[tuple[ExchangeId, RetentionClock], bool] = field(default_factory=dict)
     holds: dict[ExchangeId, Hold] = field(default_factory=dict)
     replays: dict[bytes, datetime] = field(default_factory=dict)
+    tls_certificates: dict[bytes, TlsCertificate] = field(default_factory=dict)
+    invitations: dict[str, Invitation] = field(default_factory=dict)
     policy_sets: dict[str, bytes] = field(default_factory=dict)
     witnesses: dict[str, WitnessRecord] = field(default_factory=dict)
     alarms: dict[str, AlarmRecord] = field(default_factory=dict)
@@ -63,6 +66,7 @@ def check_references(state: State) -> None:
         or state.holds.keys() - state.exchanges.keys()
         or state.mailbox.keys() - state.exchanges.keys()
         or state.witnesses.keys() - state.partners.keys()
+        or {each.partner for each in state.tls_certificates.values()} - state.partners.keys()
         or {each.partner for each in state.alarms.values()} - state.partners.keys()
         or {partner for partner, _ in state.successions} - state.partners.keys()
         or {partner for partner, _ in state.keys_taken} - state.partners.keys()

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fake_log import FakeDisclosureLog, FakeEarlierLog, FakeLogIndex, FakeSubjectTags
+from fake_machines import FakeInvitations, FakeTlsCertificates
 from fake_retention import FakeHolds, FakeRetentions
 from fake_review import Alerts, Marks, SignIns
 from fake_state import State, check_references
@@ -102,6 +103,8 @@ class FakeUnitOfWork:
         self.retentions = FakeRetentions(self)
         self.holds = FakeHolds(self)
         self.replays = _Replays(self)
+        self.tls_certificates = FakeTlsCertificates(self)
+        self.invitations = FakeInvitations(self)
         self.policy_sets = _PolicySets(self)
         self.witnesses = FakeWitnesses(self)
         self.cosignatures = FakeCosignatures(self)

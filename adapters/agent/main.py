@@ -44,7 +44,7 @@ from gateway.domain.errors import BadInputError, ConfigurationError, ConflictErr
 from gateway.domain.identity import Identity
 from gateway.linkage.selftest import self_test
 
-_COUNCIL: Final = "council.json"
+COUNCIL: Final = "council.json"
 _MAX_DOCUMENT: Final = 1 << 16
 
 
@@ -75,6 +75,7 @@ def initialise(
     kind: Kind,
     source: str,
     query: str = "",
+    ca_file: str | None = None,
 ) -> Identity:
     """Make a partner's folder: keys, log, the pinned council and `agent.toml`.
 
@@ -84,16 +85,16 @@ def initialise(
         VerificationError: the document is not the one of the fingerprint; nothing was made.
         ConflictError: there is an agent in this folder.
     """
-    pinned = _identity(council)
+    pinned = identity_of(council)
     told = fingerprint.replace("-", "").replace(" ", "").upper()
     if not hmac.compare_digest(pinned.fingerprint.replace("-", "").encode(), told.encode()):
         raise VerificationError(
             "not the fingerprint of this council's identity",
-            place=_COUNCIL,
+            place=COUNCIL,
             way_out="Compare both by telephone; do not go on until they agree",
         )
     http_client(gateway).close()  # refuses a URL that would send tokens in the clear
-    text = settings_text(gateway, kind, source, query)
+    text = settings_text(gateway, kind, source, query, ca_file)
     if (home / FILE).exists():
         raise ConflictError("there is an agent in this folder", place=FILE, way_out="Use another folder")
     _make_folder(home)
@@ -103,7 +104,7 @@ def initialise(
     witness_cosigner(home / "witness-key", witness_name(slug), places)
     FileStore.create(home / "log").close()
     _write_new(home / "identity.json", json.dumps(identity.to_json(), indent=1))
-    _write_new(home / _COUNCIL, json.dumps(pinned.to_json(), indent=1))
+    _write_new(home / COUNCIL, json.dumps(pinned.to_json(), indent=1))
     # commit point: a folder without it is a creation that never ended
     _write_new(home / FILE, text)
     return identity
@@ -119,11 +120,16 @@ def opened(home: Path) -> Iterator[Opened]:
     settings = read_settings(home)
     places = read_key_settings().places(home)
     keys = RotatingKeys(home / "keys", places)
-    council = Council(Tray(home / "council-keys"), _identity((home / _COUNCIL).read_bytes()))
-    with _store(home / "log") as store, http_client(settings.gateway.url, settings.gateway.ca_file) as http:
+    council = Council(Tray(home / "council-keys"), identity_of((home / COUNCIL).read_bytes()))
+    own = settings.gateway.certificate(home)
+    with (
+        _store(home / "log") as store,
+        http_client(settings.gateway.url, settings.gateway.ca_file, own) as http,
+    ):
         signer = load_signer(home / "log-key", places)
         log = Log(store, signer)
-        wire = Wire(http, SignIn(keys, council.slug, now, secrets.token_bytes))
+        sign_in = SignIn(keys, council.slug, now, secrets.token_bytes)
+        wire = Wire(http, sign_in, certified=own is not None)
         journal = Journal(log, Tray(home / "openings"), keys.identity.slug, now, secrets.token_bytes)
         cosigner = witness_cosigner(home / "witness-key", witness_name(keys.identity.slug), places)
         register = settings.source(home)
@@ -186,15 +192,20 @@ def events() -> FilteringBoundLogger:
     return logger
 
 
-def _identity(document: bytes) -> Identity:
+def identity_of(document: bytes) -> Identity:
+    """The identity in a document.
+
+    Raises:
+        BadInputError: there is none.
+    """
     if len(document) > _MAX_DOCUMENT:
-        raise BadInputError("larger than an identity document", place=_COUNCIL)
+        raise BadInputError("larger than an identity document", place=COUNCIL)
     try:
         content = json.loads(document)
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
-        raise BadInputError("not an identity document", place=_COUNCIL)
+        raise BadInputError("not an identity document", place=COUNCIL)
     return Identity.from_json(content)
 
 

@@ -5,13 +5,14 @@ import stat
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from adapters.agent.limits import Limits
 from adapters.registers.opening import Kind, Source
 from adapters.registers.register import Columns
+from adapters.transports.wire import ClientCertificate
 from gateway.domain.errors import ConfigurationError
 
 FILE: Final = "agent.toml"
@@ -26,6 +27,8 @@ class GatewaySettings(_Table):
     """`poll_seconds`: pause between two looks; `ca_file`: a PEM file, when the system's trust won't do.
 
     `confirm_successions`: whether the council's new keys wait for `flagstone agent confirm-keys`.
+    `client_certificate`: a PEM file for mutual TLS, relative to the agent's folder, where the gateway itself
+    ends TLS; `client_key`: of its private key, when that is not in the same file.
     """
 
     url: str
@@ -33,6 +36,21 @@ class GatewaySettings(_Table):
     max_clock_offset_seconds: int = Field(60, ge=1, le=600)
     ca_file: str | None = None
     confirm_successions: bool = False
+    client_certificate: str | None = None
+    client_key: str | None = None
+
+    @model_validator(mode="after")
+    def _no_key_alone(self) -> Self:
+        if self.client_key and not self.client_certificate:
+            raise ValueError("client_key needs client_certificate")
+        return self
+
+    def certificate(self, home: Path) -> ClientCertificate | None:
+        """Where the TLS client certificate is, if one is to be used."""
+        if not self.client_certificate:
+            return None
+        key = str(home / self.client_key) if self.client_key else None
+        return ClientCertificate(str(home / self.client_certificate), key)
 
 
 class RegisterSettings(_Table):
@@ -91,13 +109,14 @@ def read_settings(home: Path) -> AgentSettings:
         raise ConfigurationError("not TOML", place=FILE) from None
 
 
-def settings_text(url: str, kind: Kind, source: str, query: str) -> str:
+def settings_text(url: str, kind: Kind, source: str, query: str, ca_file: str | None = None) -> str:
     """A first `agent.toml`. JSON strings without control characters are TOML strings."""
     lines = [
         "# The partner's agent. Every field: docs/running-an-agent.md",
         "[gateway]",
         f"url = {_quoted(url)}",
         "poll_seconds = 2.0",
+        *([f"ca_file = {_quoted(ca_file)}"] if ca_file else []),
         "",
         "[register]",
         f"kind = {_quoted(kind)}",

@@ -172,6 +172,10 @@ class MailboxClient:
         """Announce the key that this agent cosigns with."""
         self._wire.call("PUT", "/v1/agent/witness", jws.encode(), _JOSE)
 
+    def put_certificate(self, jws: str) -> None:
+        """Announce a TLS client certificate. Idempotent."""
+        self._wire.call("PUT", "/v1/agent/certificate", jws.encode(), _JOSE)
+
     def put_cosignature(self, note: str) -> None:
         """Hand out a checkpoint with this witness' cosignature on it. Idempotent."""
         self._wire.call("PUT", "/v1/agent/cosignature", note.encode(), _TEXT)

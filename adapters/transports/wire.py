@@ -1,4 +1,9 @@
-"""One signed-in HTTP call to the gateway: size limits, no redirects, one named error for each way to fail."""
+"""One signed-in HTTP call to the gateway: size limits, no redirects, one named error for each way to fail.
+
+Each call proves that its sender has the key to which the access token is bound: that of the connection's
+client certificate where there is one (RFC 8705), else a proof key (RFC 9449), which is made when the process
+starts and dies with it, so that nothing more on disk is worth stealing.
+"""
 
 import contextlib
 import json
@@ -7,12 +12,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gateway.bundle.dpop import Prover
 from gateway.domain import labels
 from gateway.domain.errors import ConfigurationError, PartnerError, TooLargeError
 from gateway.ports import Clock, PartyKeys
@@ -49,27 +56,42 @@ class GatewayRefusedError(PartnerError):
         super().__init__(reason, place="gateway")
 
 
-def http_client(url: str, ca_file: str | None = None) -> httpx.Client:
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """Paths of a TLS client certificate and its private key, PEM; None where one file has both."""
+
+    certificate: str
+    key: str | None = None
+
+
+def http_client(url: str, ca_file: str | None = None, own: ClientCertificate | None = None) -> httpx.Client:
     """A client that speaks TLS, or plain HTTP to this very machine only.
 
     Raises:
-        ConfigurationError: the URL would send bundles and tokens over a network in the clear.
+        ConfigurationError: the URL would send bundles and tokens over a network in the clear, or a file can't
+            be read.
     """
     parts = urlsplit(url)
     local = parts.hostname in _LOOPBACK
     if parts.scheme != "https" and not (parts.scheme == "http" and local):
         raise ConfigurationError("the gateway's URL must begin with https://", place="agent.toml, [gateway]")
     # the proxy settings of the environment are for the world outside, not for this machine
-    return httpx.Client(base_url=url, timeout=_TIMEOUT, verify=_trust(ca_file), trust_env=not local)
+    return httpx.Client(base_url=url, timeout=_TIMEOUT, verify=_tls(ca_file, own), trust_env=not local)
 
 
-def _trust(ca_file: str | None) -> Any:
-    if ca_file is None:
-        return True
+def _tls(ca_file: str | None, own: ClientCertificate | None) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cafile=ca_file)
+        context = ssl.create_default_context(cafile=ca_file) if ca_file else httpx.create_ssl_context()
     except OSError:
         raise ConfigurationError("the CA file can't be read", place="agent.toml, [gateway]") from None
+    try:
+        if own is not None:
+            context.load_cert_chain(own.certificate, own.key)
+    except OSError:
+        raise ConfigurationError(
+            "the client certificate or its key can't be read", place="agent.toml, [gateway]"
+        ) from None
+    return context
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +112,26 @@ class SignIn:
             "aud": f"urn:flagstone:{self.council}",
             "iat": issued,
             "exp": issued + _ASSERTION_SECONDS,
-            "jti": str(UUID(bytes=self.entropy(16), version=4)),
+            "jti": self.new_id(),
         }
         return self.keys.sign_in(json.dumps(claims).encode(), labels.TYP_ASSERTION)
 
+    def new_id(self) -> str:
+        """A random UUID (RFC 9562 §5.4): each assertion and proof counts once."""
+        return str(UUID(bytes=self.entropy(16), version=4))
+
 
 class Wire:
-    """Signed-in calls. The access token is kept in memory until shortly before it ends."""
+    """Signed-in calls. Token and proof key are kept in memory, the token until shortly before it ends."""
 
-    def __init__(self, http: httpx.Client, sign_in: SignIn) -> None:
+    def __init__(self, http: httpx.Client, sign_in: SignIn, *, certified: bool = False) -> None:
+        """`certified`: `http` has a client certificate; tokens are bound to that, and no proof is needed."""
         self._http = http
+        self._certified = certified
         self._sign_in = sign_in
-        self._token = ""
+        self._prover = Prover(Ed25519PrivateKey.from_private_bytes(sign_in.entropy(32)))
+        self._nonce: str | None = None
+        self._token: str | None = None
         self._until: datetime | None = None
 
     def call(
@@ -121,9 +151,10 @@ class Wire:
             GatewayRefusedError: any other answer than success.
             TooLargeError: the answer is longer than `limit` bytes.
         """
-        extra = dict(headers or {}) | {"Authorization": f"Bearer {self._bearer()}"}
+        token = self._signed_in()
+        signed = dict(headers or {}) | {"Authorization": f"{'Bearer' if self._certified else 'DPoP'} {token}"}
         try:
-            return self._send(method, path, body, extra, limit)
+            return self._proved(method, path, body, signed, limit, token)
         except GatewaySignInError:
             self._until = None  # the gateway forgot the token: the next call signs in anew
             raise
@@ -138,37 +169,86 @@ class Wire:
         finally:
             self._sign_in, self._until = usual, None
 
-    def _bearer(self) -> str:
+    def _signed_in(self) -> str:
         now = self._sign_in.clock()
-        if self._until is None or now >= self._until:
-            form = {
-                "grant_type": "client_credentials",
-                "client_assertion_type": _ASSERTION_TYPE,
-                "client_assertion": self._sign_in.assertion(),
-            }
-            body = str(httpx.QueryParams(form)).encode()
+        if self._token is None or self._until is None or now >= self._until:
             kind = {"Content-Type": "application/x-www-form-urlencoded"}
-            answer = self._send("POST", "/v1/token", body, kind, _SMALL)
+            answer = self._proved("POST", "/v1/token", self._form(), kind, _SMALL, None)
             self._token, seconds = _token(answer)
             self._until = now + timedelta(seconds=seconds) - _TOKEN_MARGIN
         return self._token
 
-    def _send(
-        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], limit: int
+    def _form(self) -> bytes:
+        form = {
+            "grant_type": "client_credentials",
+            "client_assertion_type": _ASSERTION_TYPE,
+            "client_assertion": self._sign_in.assertion(),
+        }
+        return str(httpx.QueryParams(form)).encode()
+
+    def _proved(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        limit: int,
+        token: str | None,
     ) -> bytes:
-        try:
-            with self._http.stream(method, path, content=body, headers=headers) as response:
-                data = _read(response, limit)
-        except httpx.HTTPError as error:
-            # httpx's message may quote the URL and headers: its kind says enough
-            raise GatewayUnavailableError(
-                f"no connection ({type(error).__name__})",
-                place="gateway",
-                way_out="Look at [gateway] in agent.toml, the network, and whether the gateway runs",
-            ) from None
-        if response.is_success:
-            return data
+        """Send with a proof; once more where the gateway hands out the nonce that the proof lacks."""
+        for _ in range(2):
+            request = self._http.build_request(method, path, content=body, headers=headers)
+            if not self._certified:
+                request.headers["DPoP"] = self._proof(request, token)
+            response, data = _send(self._http, request, limit)
+            given = response.headers.get("DPoP-Nonce", "")
+            if given:
+                self._nonce = given
+            if response.is_success:
+                return data
+            if not (given and _wants_nonce(response, data)):
+                break
         raise _failure(response, data)
+
+    def _proof(self, request: httpx.Request, token: str | None) -> str:
+        return self._prover.prove(
+            request.method,
+            str(request.url),
+            id=self._sign_in.new_id(),
+            now=int(self._sign_in.clock().timestamp()),
+            token=token,
+            nonce=self._nonce,
+        )
+
+
+def call_openly(
+    http: httpx.Client,
+    method: str,
+    path: str,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> bytes:
+    """The body of the answer to a call that needs no sign-in. Raises what `Wire.call` raises."""
+    response, data = _send(http, http.build_request(method, path, content=body, headers=headers), _SMALL)
+    if not response.is_success:
+        raise _failure(response, data)
+    return data
+
+
+def _send(http: httpx.Client, request: httpx.Request, limit: int) -> tuple[httpx.Response, bytes]:
+    try:
+        response = http.send(request, stream=True)
+        try:
+            return response, _read(response, limit)
+        finally:
+            response.close()
+    except httpx.HTTPError as error:
+        # httpx's message may quote the URL and headers: its kind says enough
+        raise GatewayUnavailableError(
+            f"no connection ({type(error).__name__})",
+            place="gateway",
+            way_out="Look at [gateway] in agent.toml, the network, and whether the gateway runs",
+        ) from None
 
 
 def _read(response: httpx.Response, limit: int) -> bytes:
@@ -180,11 +260,19 @@ def _read(response: httpx.Response, limit: int) -> bytes:
     return bytes(data)
 
 
+def _wants_nonce(response: httpx.Response, data: bytes) -> bool:
+    """RFC 9449 §8 at the token endpoint, §9 elsewhere."""
+    if response.status_code == HTTPStatus.UNAUTHORIZED:
+        return 'error="use_dpop_nonce"' in response.headers.get("WWW-Authenticate", "")
+    return response.status_code == HTTPStatus.BAD_REQUEST and b'"use_dpop_nonce"' in data
+
+
 def _failure(response: httpx.Response, data: bytes) -> PartnerError:
     status = response.status_code
     if status >= _SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
         return GatewayUnavailableError(f"it answered with status {status}", place="gateway")
-    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+    unproved = status == HTTPStatus.BAD_REQUEST and b"_dpop_" in data  # RFC 9449 §5, of the token endpoint
+    if unproved or status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return GatewaySignInError(f"it turned this agent away{_detail(data)}", place="gateway")
     return GatewayRefusedError(f"it answered with status {status}{_detail(data)}", status)
 

@@ -88,6 +88,12 @@ Key32 = Annotated[
     Field(min_length=32, max_length=32),
     PlainSerializer(_encode),
 ]
+Der = Annotated[
+    bytes,
+    BeforeValidator(_decode),
+    Field(min_length=1, max_length=4096),
+    PlainSerializer(_encode),
+]
 Instant = Annotated[
     datetime,
     AfterValidator(_whole_utc_second),

@@ -68,14 +68,9 @@ def verify_jws(token: str | bytes, typ: str, public: bytes) -> bytes:
         WrongTypeError: `typ` differs.
         WrongSignatureError: the signature does not hold.
     """
-    parts = _extract(token)
+    parts = extract_jws(token)
     _check_header(parts.protected, typ)
-    key = OKPKey.import_key(Ed25519PublicKey.from_public_bytes(public))
-    try:
-        good = validate_compact(parts, key, registry=_REGISTRY)
-    except (JoseError, ValueError):
-        good = False
-    if not good:
+    if not signed_by(parts, public):
         raise WrongSignatureError(
             "the signature does not hold under the pinned key",
             place="signed document",
@@ -99,7 +94,22 @@ def verify_any(token: str | bytes, typ: str, publics: Sequence[bytes]) -> bytes:
     raise refused[0]
 
 
-def _extract(token: str | bytes) -> CompactSignature:
+def signed_by(parts: CompactSignature, public: bytes) -> bool:
+    """Whether the signature holds under `public`; for the functions here that raise when it does not."""
+    key = OKPKey.import_key(Ed25519PublicKey.from_public_bytes(public))
+    try:
+        return validate_compact(parts, key, registry=_REGISTRY)
+    except (JoseError, ValueError):
+        return False
+
+
+def extract_jws(token: str | bytes) -> CompactSignature:
+    """The parts of a compact JWS, unverified.
+
+    Raises:
+        OversizeError: longer than `MAX_JWS`.
+        MalformedError: not three base64url parts with a JSON header.
+    """
     try:
         raw = token.encode("ascii") if isinstance(token, str) else token
         return extract_compact(raw, registry=_REGISTRY)

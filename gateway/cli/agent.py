@@ -12,22 +12,21 @@ import typer
 from rich.table import Table
 
 from adapters.agent import certificates as certificates_
-from adapters.agent import desk
+from adapters.agent import client_tls, desk
 from adapters.agent.approvals import CUSTODIAN
 from adapters.agent.loop import run_forever, run_once
 from adapters.agent.main import initialise, only_one, opened
 from adapters.agent.witnessing import alarm
-from adapters.registers.opening import Kind
 from audit.checkpoint import NoteVerifier
 from audit.export import write_export
 from audit.trust import Trust, write_trust
 from gateway.bundle.agreement import AgreementDocument
 from gateway.cli import agent_keys, agent_witness
-from gateway.cli.agent_options import Home
+from gateway.cli.agent_enrol import enrol_
+from gateway.cli.agent_options import Home, register_kind
 from gateway.cli.erasure import show_certificate
 from gateway.cli.files import small, write_private
 from gateway.cli.output import emit, err, out, say, table
-from gateway.domain.errors import BadInputError
 from gateway.dumps import forbid_core_dumps
 
 app = typer.Typer(help="A partner's agent: answers requests beside the register.", no_args_is_help=True)
@@ -39,6 +38,7 @@ app.add_typer(agent_witness.app, name="witness")
 app.command("rotate-keys")(agent_keys.rotate)
 app.command("confirm-keys")(agent_keys.confirm)
 app.command("keys")(agent_keys.show)
+app.command("enrol")(enrol_)
 
 Exchange = Annotated[UUID, typer.Argument(help="The exchange's id")]
 By = Annotated[
@@ -50,7 +50,6 @@ By = Annotated[
     ),
 ]
 Number = Annotated[str, typer.Argument(help="The agreement's number")]
-_SUFFIXES: dict[str, Kind] = {".csv": "csv", ".parquet": "parquet"}
 
 
 @app.command()
@@ -72,13 +71,7 @@ def init(
     query: Annotated[str, typer.Option(help="The SQL query that gives the register's rows")] = "",
 ) -> None:
     """Make the keys and the folder; print the fingerprint to read out to the council."""
-    kind_ = _kind(kind, register)
-    if kind_ != "sql" and query:
-        raise BadInputError("only an SQL register has a query", place="--query")
-    if kind_ == "sql" and not query:
-        raise BadInputError(
-            "missing", place="--query", way_out='An SQL register needs one, such as --query "SELECT * FROM v"'
-        )
+    kind_ = register_kind(kind, register, query)
     identity = initialise(
         home,
         slug=slug,
@@ -180,6 +173,15 @@ def certificates(
         say("None yet: the running agent fetches each by itself")
 
 
+@app.command("client-certificate")
+def client_certificate(home: Home) -> None:
+    """Make a new TLS client certificate and announce it: for gateways that end TLS themselves (RFC 8705)."""
+    with opened(home) as agent:
+        thumbprint = client_tls.renew(agent.agent, home)
+    say(f"The gateway knows the certificate {thumbprint}")
+    say(f'To use it: client_certificate = "{client_tls.FILE}" under [gateway] in agent.toml, and a restart')
+
+
 @agreements.command("list")
 def list_(home: Home) -> None:
     """List the agreements that the council proposed."""
@@ -243,17 +245,6 @@ def export(
             openings = agent.agent.journal.openings(("request", "answer"))
             write_private(digests, json.dumps({"type": "flagstone/agent-digests/v1", "openings": openings}))
     say(f"Check it with: python -m audit verify {out_file} --trust {trust}")
-
-
-def _kind(told: str | None, register: str) -> Kind:
-    kinds: dict[str, Kind] = {"csv": "csv", "parquet": "parquet", "sql": "sql"}
-    found = "sql" if "://" in register else _SUFFIXES.get(Path(register).suffix.lower())
-    kind = kinds.get(told) if told else found
-    if kind is None:
-        raise BadInputError(
-            "not one of csv, parquet and sql, and the register's name does not tell", place="--kind"
-        )
-    return kind
 
 
 def _request(waiting: desk.Pending) -> Table:

@@ -12,8 +12,9 @@ from gateway.cli import keys_party
 from gateway.cli.files import small
 from gateway.cli.output import out, say, table
 from gateway.domain.errors import BadInputError
+from gateway.machine_ports import Invitation
 from gateway.ports import Partner
-from gateway.service import partners, successions
+from gateway.service import enrolment, partners, successions
 from gateway.settings import read_settings
 from gateway.succession_ports import SuccessionRecord
 
@@ -39,13 +40,16 @@ def add(
 
 @app.command("list")
 def show() -> None:
-    """List the partners."""
+    """List the partners, and the enrolments that are open."""
     with opened(read_settings()) as installation:
         ctx = installation.operator
         listed = [(each, successions.waiting(ctx, each.identity.slug)) for each in partners.listing(ctx)]
+        invited = [_invited(each) for each in enrolment.waiting(ctx)]
     rows = [row for partner, waits in listed for row in _rows(partner, waits)]
     columns = ("Short name", "Name", "Generation", "Fingerprint", "Since", "Accepted until", "Revoked")
     out.print(table("Partners", *columns, rows=rows))
+    if invited:
+        out.print(table("Not in force", "Short name", "Name and fingerprint brought", "Until", rows=invited))
     for partner, waits in listed:
         if waits:
             say(
@@ -55,14 +59,37 @@ def show() -> None:
 
 
 @app.command()
+def invite(
+    slug: Annotated[str, typer.Argument(help="The partner's short name")],
+    name: Annotated[str, typer.Option(help="The organisation's name, for your own list")],
+) -> None:
+    """Print a code to read out to the partner; it dies in 15 minutes, or of 5 wrong tries."""
+    with opened(read_settings()) as installation:
+        code = enrolment.invite(installation.operator, slug, name)
+        own = installation.operator.keys.identity.fingerprint
+    out.print(code)
+    say("Read it out by telephone, once; and this fingerprint of the council, for the partner to compare:")
+    out.print(own)
+    say(f"Then: flagstone partner confirm {slug} --fingerprint (as the partner's staff read theirs out)")
+
+
+@app.command()
 def confirm(
     slug: Annotated[str, typer.Argument(help="The partner's short name")],
-    fingerprint: Annotated[str, typer.Option(help="Of its new keys, as the partner's staff read it out")],
+    fingerprint: Annotated[str, typer.Option(help="As the partner's staff read it out")],
 ) -> None:
-    """Accept a partner's new keys that wait, once their fingerprint was compared."""
+    """Compare the fingerprint of keys that wait, and put them in force.
+
+    They are those that an invited agent has brought with its code, or new keys of a registered partner.
+    """
     with opened(read_settings()) as installation:
-        successions.confirm(installation.operator, slug, fingerprint)
-    say(f"The new keys of {slug} are accepted")
+        ctx = installation.operator
+        if slug in {each.identity.slug for each in partners.listing(ctx)}:
+            successions.confirm(ctx, slug, fingerprint)
+            say(f"The new keys of {slug} are accepted")
+        else:
+            identity = enrolment.confirm(ctx, slug, fingerprint)
+            say(f"{identity.name} is registered as {identity.slug}")
 
 
 @app.command()
@@ -71,6 +98,14 @@ def revoke(slug: Annotated[str, typer.Argument(help="The partner's short name")]
     with opened(read_settings()) as installation:
         partners.revoke(installation.operator, slug)
     say(f"{slug} is revoked")
+
+
+def _invited(invitation: Invitation) -> tuple[str, ...]:
+    identity = enrolment.brought_by(invitation)
+    brought = (
+        f"{identity.name}\n{identity.fingerprint}" if identity else f"{invitation.name}\nnobody came yet"
+    )
+    return invitation.partner, brought, invitation.expires_at.isoformat(timespec="minutes")
 
 
 def _rows(partner: Partner, waits: SuccessionRecord | None) -> Iterator[tuple[str, ...]]:

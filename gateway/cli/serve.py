@@ -4,18 +4,22 @@ import contextlib
 import signal
 import socket
 import sys
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
 import typer
 import uvicorn
+from fastapi import FastAPI
 
 from gateway.bootstrap import key_home, now, searching, serving
 from gateway.cli.keyring import warn_of_due
 from gateway.cli.output import say
 from gateway.domain.errors import ConfigurationError
 from gateway.dumps import forbid_core_dumps
-from gateway.settings import read_settings
+from gateway.service.client_certificates import trusted
+from gateway.settings import Settings, read_settings
 from gateway.web.app import SERVER_OPTIONS
+from gateway.web.tls import ClientTrust
 
 
 def serve(
@@ -38,13 +42,24 @@ def serve(
         config = uvicorn.Config(
             app,
             **SERVER_OPTIONS,
-            ssl_certfile=settings.tls_certificate,
-            ssl_keyfile=settings.tls_key,
+            **_tls(settings, app),
         )
         if settings.behind_tls:
             say("UNSAFE: plain HTTP (FLAGSTONE_UNSAFE_PLAIN_HTTP). A proxy before it must terminate TLS")
         say(f"Flagstone listens on {settings.host}:{listener.getsockname()[1]}")
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _tls(settings: Settings, app: FastAPI) -> dict[str, Any]:
+    """Uvicorn's options for TLS with the certificates of partners' agents, if this process ends TLS."""
+    if not settings.tls_certificate:
+        return {}
+    trust = ClientTrust(partial(trusted, app.state.wiring.context))
+    return {
+        "ssl_certfile": settings.tls_certificate,
+        "ssl_keyfile": settings.tls_key,
+        "ssl_context_factory": trust.context,
+    }
 
 
 def _bound(host: str, port: int) -> socket.socket:

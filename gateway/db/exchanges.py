@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.db.engine import Session
@@ -16,6 +16,9 @@ from gateway.db.tables import UNFINISHED, exchanges, mailbox, replays, submissio
 from gateway.domain.errors import ConflictError
 from gateway.domain.exchange import Exchange, ExchangeId, Granularity, Status
 from gateway.ports import Submission
+
+_FORGET_EVERY: Final = 16  # one use in so many, by its digest, saves the others a round trip
+_FORGOTTEN_AT_ONCE: Final = 200  # more than were added in between, so that what is over never piles up
 
 
 class PostgresExchanges:
@@ -169,6 +172,21 @@ class PostgresReplays:
         self._session = session
 
     def use(self, digest: bytes, until: datetime, now: datetime) -> None:
-        self._session.run(delete(replays).where(replays.c.until <= now))
-        values = {"digest": digest, "until": until}
-        add(self._session, replays, values, place="one-time id", taken="it was used before")
+        if digest[0] % _FORGET_EVERY == 0:
+            self._forget(now)
+        first = insert(replays).values(digest=digest, until=until)
+        used = first.on_conflict_do_update(
+            index_elements=["digest"], set_={"until": until}, where=replays.c.until <= now
+        ).returning(literal(1))
+        if self._session.run(used).one_or_none() is None:
+            raise ConflictError("it was used before", place="one-time id")
+
+    def _forget(self, now: datetime) -> None:
+        """A few at a time, and none that another unit is at, so that no request waits for another's ids."""
+        over = (
+            select(replays.c.digest)
+            .where(replays.c.until <= now)
+            .limit(_FORGOTTEN_AT_ONCE)
+            .with_for_update(skip_locked=True)
+        )
+        self._session.run(delete(replays).where(replays.c.digest.in_(over)))

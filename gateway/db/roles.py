@@ -7,6 +7,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.dialects import postgresql
 
 from gateway.db.earlier import READERS, aside, set_aside
+from gateway.db.machine_tables import invitations, tls_certificates
 from gateway.db.tables import (
     LOG_TABLES,
     SCHEMA,
@@ -83,7 +84,9 @@ GRANTS: Final[dict[str, dict[str, str]]] = {
         submissions.name: "SELECT, INSERT",
         retentions.name: "SELECT, INSERT, UPDATE (due, taken)",  # never `days`: nobody lengthens a clock
         holds.name: "SELECT, INSERT, UPDATE (until, reason), DELETE",
-        replays.name: "SELECT, INSERT, DELETE",
+        replays.name: "SELECT, INSERT, UPDATE (until), DELETE",
+        tls_certificates.name: "SELECT, INSERT, DELETE",
+        invitations.name: "SELECT, UPDATE (failed, document, expires_at)",
         policy_sets.name: "SELECT",
         witnesses.name: "SELECT, INSERT, UPDATE (vkey, jws, announced_at)",
         witness_alarms.name: "SELECT, INSERT",

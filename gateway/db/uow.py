@@ -18,6 +18,7 @@ from gateway.db.exchanges import (
 )
 from gateway.db.logindex import PostgresLogIndex, PostgresSubjectTags
 from gateway.db.logstore import Memory, PostgresDisclosureLog
+from gateway.db.machines import PostgresInvitations, PostgresTlsCertificates
 from gateway.db.parties import PostgresAgreements, PostgresPartners, PostgresPrekeys, PostgresUsers
 from gateway.db.policysets import PostgresPolicySets
 from gateway.db.retention import PostgresHolds, PostgresRetentions
@@ -43,6 +44,8 @@ class PostgresUnitOfWork:
         self.retentions = PostgresRetentions(session)
         self.holds = PostgresHolds(session)
         self.replays = PostgresReplays(session)
+        self.tls_certificates = PostgresTlsCertificates(session)
+        self.invitations = PostgresInvitations(session)
         self.policy_sets = PostgresPolicySets(session)
         self.witnesses = PostgresWitnesses(session)
         self.cosignatures = PostgresCosignatures(session)

@@ -70,6 +70,9 @@ class Denied(StrEnum):
     STALE_ASSERTION = "stale-assertion"
     REPLAYED_ASSERTION = "replayed-assertion"
     BAD_ACCESS_TOKEN = "bad-access-token"  # noqa: S105 - a reason code
+    BAD_PROOF = "bad-proof"  # of possession: missing, for another request or key, or malformed
+    REPLAYED_PROOF = "replayed-proof"
+    BAD_CODE = "bad-code"  # of an enrolment
 
 
 @dataclass(frozen=True, slots=True)

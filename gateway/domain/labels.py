@@ -15,6 +15,12 @@ ANSWER_KEY: Final = b"flagstone/v1/answer-key"
 SUBMISSION_KEY: Final = b"flagstone/v1/submission-key"
 SEARCH_TAGS: Final = b"flagstone/v1/search-tags"
 
+# Enrolment by a code (gateway.bundle.enrolment): scrypt's salt, HMAC inputs, HKDF info
+ENROLMENT_CODE: Final = b"flagstone/v1/enrolment-code/"  # + the partner's short name
+ENROLMENT_REQUEST: Final = b"flagstone/v1/enrolment-request/"  # + transcript
+ENROLMENT_ANSWER: Final = b"flagstone/v1/enrolment-answer/"  # + transcript
+ENROLMENT_EXCHANGE: Final = b"flagstone/v1/enrolment-exchange/"  # + transcript
+
 # Associated data of AES-GCM (gateway.bundle, gateway.service)
 REQUEST_AAD: Final = b"flagstone/v1/request/"  # + exchange id
 ANSWER_AAD: Final = b"flagstone/v1/answer/"  # + exchange id
@@ -47,3 +53,8 @@ TYP_SUCCESSOR_AUTH: Final = "flagstone-successor-auth+jws"  # by the successor's
 TYP_KEYS_TAKEN: Final = "flagstone-keys-taken+jws"
 TYP_ASSERTION: Final = "client-authentication+jwt"  # RFC 7523 assertion of an agent
 TYP_ACCESS: Final = "at+jwt"  # RFC 9068 §2.1
+TYP_PROOF: Final = "dpop+jwt"  # RFC 9449 §4.2
+TYP_ENROLMENT: Final = "flagstone-enrolment+jws"
+TYP_ENROLMENT_KEY: Final = "flagstone-enrolment-key+jws"
+TYP_CLIENT_CERTIFICATE: Final = "flagstone-client-certificate+jws"
+TYP_NONCE: Final = "flagstone-nonce+jws"  # what the gateway has agents put into proofs

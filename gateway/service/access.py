@@ -3,7 +3,8 @@
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -11,18 +12,19 @@ from typing import Any
 from joserfc.errors import JoseError
 from joserfc.jwt import JWTClaimsRegistry
 
-from gateway.bundle.jws import verify_any
+from gateway.bundle.jws import extract_jws, signed_by, verify_any
 from gateway.domain import labels
 from gateway.domain.alerts import Caller, Denied
 from gateway.domain.errors import (
-    ConflictError,
     NotAllowedError,
     NotFoundError,
     NotSignedInError,
     VerificationError,
 )
 from gateway.domain.exchange import Role
-from gateway.ports import Partner, User
+from gateway.ports import Partner, UnitOfWork, User
+from gateway.service import constraint
+from gateway.service.constraint import OneTime, Presented, ReplayError
 from gateway.service.context import Context
 from gateway.service.signins import denied
 
@@ -58,16 +60,16 @@ def user_of(ctx: Context, bearer: str) -> User:
     return user
 
 
-def somebody(ctx: Context, bearer: str) -> None:
-    """Whoever is signed in, user or agent.
+def somebody(ctx: Context, token: str, presented: Presented) -> str:
+    """Whoever is signed in, user or agent; the nonce to hand out, as in `Admitted`.
 
     Raises:
         NotSignedInError: nobody is.
     """
-    if bearer.startswith(_TOKEN_PREFIX):
-        user_of(ctx, bearer)
-    else:
-        partner_of(ctx, bearer)
+    if token.startswith(_TOKEN_PREFIX):
+        user_of(ctx, token)
+        return ""
+    return partner_of(ctx, token, presented).nonce
 
 
 def require_role(user: User, *roles: Role) -> None:
@@ -81,25 +83,61 @@ def issuer(ctx: Context) -> str:
     return f"urn:flagstone:{ctx.keys.identity.slug}"
 
 
-def issue_token(ctx: Context, assertion: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """An access token. `nonce`: what proofs must hold from now on; "" where the last one still does."""
+
+    token: str
+    token_type: str
+    nonce: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The partner of a request. `nonce` as in `Issued`."""
+
+    partner: Partner
+    nonce: str
+
+
+def issue_token(ctx: Context, assertion: str, presented: Presented) -> Issued:
     """Exchange a signed assertion (RFC 7523 §3) for an access token (RFC 9068) of five minutes.
+
+    The token is bound to what the request proved to have (`gateway.service.constraint`).
 
     Raises:
         NotSignedInError: the assertion is not the partner's, not for us, stale, or was used before.
+        ProofError: the request proves nothing to bind the token to.
     """
     try:
         slug = str(_unverified_claims(assertion)["sub"])
-        partner = _partner_in_force(ctx, slug)
+        with ctx.store.begin() as uow:
+            partner = _partner_in_force(uow, slug)
         auth = [each.auth for each in partner.lineage.accepted(ctx.clock())]
         claims = _verified_claims(ctx, assertion, labels.TYP_ASSERTION, auth, slug)
+        signer = next(key for key in auth if signed_by(extract_jws(assertion), key))
     except (VerificationError, NotFoundError, KeyError):
         text = "the assertion is not signed by a registered partner's key"
         raise denied(ctx, Caller.AGENT, Denied.BAD_ASSERTION, text) from None
     except _StaleError as stale:
         raise denied(ctx, Caller.AGENT, Denied.STALE_ASSERTION, stale.reason, way_out=stale.way_out) from None
-    now = ctx.clock()
-    _use_once(ctx, slug, claims, now)
-    issued = int(now.timestamp())
+    bound = constraint.prove(ctx, presented, None)
+    try:
+        with ctx.store.begin() as uow:
+            bound.require_in_force(uow, slug, ctx.clock())
+            for each in filter(None, (_one_time(slug, claims), bound.one_time)):
+                each.use(uow, ctx.clock())
+            uow.commit()
+    except ReplayError as replay:
+        raise replay.answer(ctx) from None
+    except NotFoundError:
+        text = "the connection's client certificate is not one that the partner's agent announced"
+        raise denied(ctx, Caller.AGENT, Denied.BAD_PROOF, text) from None
+    return Issued(_access_token(ctx, slug, signer, bound.cnf), bound.token_type, bound.nonce)
+
+
+def _access_token(ctx: Context, slug: str, signer: bytes, cnf: Mapping[str, str]) -> str:
+    issued = int(ctx.clock().timestamp())
     access = {
         "iss": issuer(ctx),
         "sub": slug,
@@ -107,21 +145,41 @@ def issue_token(ctx: Context, assertion: str) -> str:
         "iat": issued,
         "exp": issued + ACCESS_SECONDS,
         "jti": str(ctx.new_id()),
+        "cnf": dict(cnf),
+        "key": _key_id(signer),
     }
     return ctx.keys.sign_in(json.dumps(access).encode(), labels.TYP_ACCESS)
 
 
-def partner_of(ctx: Context, access_token: str) -> Partner:
-    """The partner whose agent holds this access token.
+def _key_id(auth: bytes) -> str:
+    """Names the key that signed in, so that a token ends with it."""
+    return hashlib.sha256(auth).hexdigest()
+
+
+def partner_of(ctx: Context, access_token: str, presented: Presented) -> Admitted:
+    """The partner whose agent holds this access token, and what the token is bound to.
+
+    Partner and key are looked up at each request: a revocation holds from the next one on.
 
     Raises:
-        NotSignedInError: not ours, expired, or the partner was revoked since.
+        NotSignedInError: not ours, expired, or the partner or its key was revoked since.
+        ProofError: whoever presents it does not have what it is bound to.
     """
     try:
         claims = _verified_claims(ctx, access_token, labels.TYP_ACCESS, _issuing_keys(ctx), None)
-        return _partner_in_force(ctx, str(claims["sub"]))
+        bound = constraint.check(ctx, claims.get("cnf"), presented, access_token)
+        with ctx.store.begin() as uow:
+            partner = _partner_in_force(uow, str(claims["sub"]))
+            _require_key(partner, claims.get("key"), ctx.clock())
+            bound.require_in_force(uow, partner.identity.slug, ctx.clock())
+            if bound.one_time:
+                bound.one_time.use(uow, ctx.clock())
+                uow.commit()
+    except ReplayError as replay:
+        raise replay.answer(ctx) from None
     except (VerificationError, NotFoundError):
         raise denied(ctx, Caller.AGENT, Denied.BAD_ACCESS_TOKEN, "the access token is not valid") from None
+    return Admitted(partner, bound.nonce)
 
 
 def _issuing_keys(ctx: Context) -> list[bytes]:
@@ -133,9 +191,13 @@ def _issuing_keys(ctx: Context) -> list[bytes]:
     return [lineage.current.identity.auth, *before]
 
 
-def _partner_in_force(ctx: Context, slug: str) -> Partner:
-    with ctx.store.begin() as uow:
-        partner = uow.partners.get(slug)
+def _require_key(partner: Partner, key: object, at: datetime) -> None:
+    if key not in [_key_id(each.auth) for each in partner.lineage.accepted(at)]:
+        raise NotFoundError("the key that signed in is in force no more")
+
+
+def _partner_in_force(uow: UnitOfWork, slug: str) -> Partner:
+    partner = uow.partners.get(slug)
     if partner.revoked_at is not None:
         raise NotFoundError("the partner was revoked")
     return partner
@@ -201,12 +263,6 @@ def _stale(ctx: Context, claims: dict[str, Any]) -> _StaleError | None:
     )
 
 
-def _use_once(ctx: Context, slug: str, claims: dict[str, Any], now: datetime) -> None:
+def _one_time(slug: str, claims: Mapping[str, Any]) -> OneTime:
     digest = hashlib.sha256(f"{slug}\0{claims['jti']}".encode()).digest()
-    until = now + timedelta(seconds=ASSERTION_SECONDS + 2 * LEEWAY_SECONDS)
-    try:
-        with ctx.store.begin() as uow:
-            uow.replays.use(digest, until, now)
-            uow.commit()
-    except ConflictError:
-        raise denied(ctx, Caller.AGENT, Denied.REPLAYED_ASSERTION, "the assertion was used before") from None
+    return OneTime(digest, Denied.REPLAYED_ASSERTION, "the assertion was used before")

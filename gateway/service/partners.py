@@ -20,14 +20,7 @@ def add(ctx: Context, document: Mapping[str, Any], fingerprint: str) -> Identity
         ConflictError: the short name is a registered partner's, or the council's own.
     """
     identity = Identity.from_json(document)
-    given = fingerprint.replace(" ", "").replace("-", "").upper()
-    if not hmac.compare_digest(given.encode(), identity.fingerprint.replace("-", "").encode()):
-        raise VerificationError(
-            "the keys in this document have another fingerprint",
-            place="partner add",
-            way_out="Ask the partner to read out the fingerprint that `flagstone agent init` printed; "
-            "if it still differs, the document was altered on its way",
-        )
+    compare(identity, fingerprint, "partner add")
     if identity.slug == ctx.keys.identity.slug:
         raise ConflictError("a partner needs another short name than the council's", place="partner add")
     with ctx.store.begin() as uow:
@@ -36,6 +29,22 @@ def add(ctx: Context, document: Mapping[str, Any], fingerprint: str) -> Identity
         record(ctx, uow, "partner.added", actor=the_operator(ctx), body=body, at=ctx.clock())
         uow.commit()
     return identity
+
+
+def compare(identity: Identity, fingerprint: str, place: str) -> None:
+    """Compare with what was read out, blanks, hyphens and case apart.
+
+    Raises:
+        VerificationError: the fingerprint is another one.
+    """
+    given = fingerprint.replace(" ", "").replace("-", "").upper()
+    if not hmac.compare_digest(given.encode(), identity.fingerprint.replace("-", "").encode()):
+        raise VerificationError(
+            "the keys in this document have another fingerprint",
+            place=place,
+            way_out="Ask the partner to read out the fingerprint that its agent printed; "
+            "if it still differs, the document was altered on its way",
+        )
 
 
 def revoke(ctx: Context, slug: str) -> None:

@@ -9,7 +9,7 @@ from gateway.domain.exchange import ExchangeId
 from gateway.service.context import Context
 from gateway.service.search_context import SearchContext
 from gateway.web import problems
-from gateway.web.api import agent, erasure, exchanges, log, operations, review, token
+from gateway.web.api import agent, enrolment, erasure, exchanges, log, operations, review, token
 from gateway.web.documented import Documented
 from gateway.web.envelope import Envelope
 from gateway.web.observer import Observer
@@ -51,7 +51,7 @@ def bare_app(*routers: APIRouter) -> FastAPI:
             "auto_configure": False,
         },
     )
-    modules = (exchanges, erasure, log, review, token, agent, operations)
+    modules = (exchanges, erasure, log, review, token, enrolment, agent, operations)
     for router in routers or [module.router for module in modules]:
         app.include_router(router)
     return app
@@ -66,14 +66,15 @@ def create_app(
     max_upload: int,
     observer: Observer,
     behind_tls: bool = False,
+    public_url: str | None = None,
 ) -> FastAPI:
     """The application, wired. Run it with `SERVER_OPTIONS`.
 
     `on_submitted` and `on_answered` (an answer or a refusal came) run in a worker thread after the commit,
     also when a request is repeated. `max_upload` bounds a household list, in bytes. `behind_tls`: a proxy
-    terminates TLS before us.
+    terminates TLS before us. `public_url`: `Wiring`.
     """
-    wiring = Wiring(context, review, on_submitted, on_answered, max_upload, observer)
+    wiring = Wiring(context, review, on_submitted, on_answered, max_upload, observer, public_url)
     return _wired(bare_app(), wiring, behind_tls=behind_tls)
 
 

@@ -61,6 +61,7 @@ class Envelope:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers.update(protection(correlation, tls=self._behind_tls or scope["scheme"] == "https"))
+                headers.update(scope["state"].get("headers", {}))
                 headers.setdefault("Content-Security-Policy", CONTENT_POLICY)
             await send(message)
 

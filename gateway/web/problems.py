@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
+from gateway.bundle.jws import ALGORITHM
 from gateway.domain.errors import FlagstoneError
+from gateway.service.constraint import ProofError
 
 MEDIA_TYPE: Final = "application/problem+json"
 _INTERNAL: Final = 500
@@ -92,10 +94,17 @@ def unforeseen(correlation: str) -> JSONResponse:
     return problem("error", _INTERNAL, "The gateway failed. Quote the instance to its operator", correlation)
 
 
-def challenge(request: Request) -> dict[str, str]:
-    """RFC 6750 §3: say `invalid_token` only to a caller who sent one."""
-    error = ' error="invalid_token"' if "authorization" in request.headers else ""
-    return {"WWW-Authenticate": f"Bearer{error}"}
+def challenge(request: Request, error: FlagstoneError | None = None) -> dict[str, str]:
+    """RFC 6750 §3, RFC 9449 §7.1: say what was wrong only to a caller who sent something."""
+    if isinstance(error, ProofError):
+        asked = f'DPoP error="{error.error}", algs="{ALGORITHM}"'
+        return {"WWW-Authenticate": asked} | ({"DPoP-Nonce": error.nonce} if error.nonce else {})
+    sent = request.headers.get("authorization")
+    if sent is None:
+        return {"WWW-Authenticate": f'Bearer, DPoP algs="{ALGORITHM}"'}
+    if sent.partition(" ")[0].lower() == "dpop":
+        return {"WWW-Authenticate": f'DPoP error="invalid_token", algs="{ALGORITHM}"'}
+    return {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 
 
 def correlation_of(request: Request) -> str:
@@ -108,7 +117,7 @@ async def _ours(request: Request, error: FlagstoneError) -> JSONResponse:
     if error.status == _INTERNAL:
         request.app.state.wiring.observer.failed(correlation, error)
         return unforeseen(correlation)
-    headers = challenge(request) if error.status == HTTPStatus.UNAUTHORIZED else {}
+    headers = challenge(request, error) if error.status == HTTPStatus.UNAUTHORIZED else {}
     if error.status in {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT}:
         headers["Connection"] = "close"  # the rest of the body is never read
     return problem(error.code, error.status, str(error), correlation, extra=_details(error), headers=headers)

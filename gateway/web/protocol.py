@@ -9,13 +9,14 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gateway.web.envelope import CONTENT_POLICY, protection
 from gateway.web.problems import problem
+from gateway.web.tls import PeerCertificate
 
 HEAD_SECONDS: Final = 20.0
 """How long a request's head may take from its first byte, and what nobody asked for after an answer."""
 _SLICE: Final = 1 << 14
 
 
-class GuardedProtocol(H11Protocol):
+class GuardedProtocol(PeerCertificate, H11Protocol):
     """A connection that says nothing, or a byte now and then, is closed; a body's time is `bodies`' matter.
 
     uvicorn's own timer runs between two requests only, and any byte stops it.

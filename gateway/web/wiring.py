@@ -22,6 +22,8 @@ class Wiring:
     on_answered: Callable[[ExchangeId], None]
     max_upload: int  # bytes of one household list
     observer: Observer
+    public_url: str | None = None
+    """Under which agents reach the gateway; None: on this machine alone."""
 
 
 async def _wiring(request: Request) -> Wiring:

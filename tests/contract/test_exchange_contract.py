@@ -280,3 +280,38 @@ def test_a_policy_set_is_kept_once_and_never_changed(store):
         assert unit.policy_sets.get("a" * 64) == b"{}"
         with pytest.raises(NotFoundError):
             unit.policy_sets.get("b" * 64)
+
+
+def test_of_two_uses_at_once_one_holds(store):
+    """Two units of work that use one id at the same time: the second waits, and is refused."""
+
+    def twin():
+        with store.begin() as unit:
+            unit.replays.use(b"twin", NOON + timedelta(seconds=60), NOON)
+            unit.commit()
+
+    with ThreadPoolExecutor(1) as pool, store.begin() as unit:
+        unit.replays.use(b"twin", NOON + timedelta(seconds=60), NOON)
+        waiting = pool.submit(twin)
+        unit.commit()
+        with pytest.raises(ConflictError):
+            waiting.result(10)
+
+
+def test_what_is_forgotten_of_ids_is_what_counts_no_more(store):
+    """However many ids are past their end, those that still count are refused, others may come again."""
+    for number in range(30):
+        with store.begin() as unit:
+            unit.replays.use(b"old %d" % number, NOON + timedelta(seconds=60), NOON)
+            unit.replays.use(b"kept %d" % number, NOON + timedelta(days=1), NOON)
+            unit.commit()
+    later = NOON + timedelta(seconds=60)
+    for number in range(3):
+        with store.begin() as unit:
+            unit.replays.use(b"\0new %d" % number, later + timedelta(seconds=60), later)
+            unit.commit()
+    with store.begin() as unit:
+        for number in range(30):
+            unit.replays.use(b"old %d" % number, later + timedelta(seconds=60), later)
+            with pytest.raises(ConflictError):
+                unit.replays.use(b"kept %d" % number, later, later)

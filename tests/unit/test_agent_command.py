@@ -10,11 +10,14 @@ import httpx
 import pytest
 from agent_gateway import FakeGateway
 from agent_world import NOW, POLICY, World, people
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_pem_x509_certificate
 from fakes import FakeClock, FakePartyKeys
 from typer.testing import CliRunner
 
 from adapters.agent.main import only_one
 from adapters.agent.settings import read_settings, settings_text
+from gateway.bundle.client_certificate import verify_client_certificate
 from gateway.cli.agent import app
 from gateway.domain.errors import (
     BadInputError,
@@ -67,7 +70,7 @@ def office(tmp_path, monkeypatch):
     world.document = world.agreement(policy=POLICY | {"release": "partner-approves"})
     world.propose(world.document)
 
-    def client(url, ca_file=None):
+    def client(url, ca_file=None, own=None):
         return httpx.Client(base_url=url, transport=httpx.MockTransport(world.gateway))
 
     monkeypatch.setattr("adapters.agent.main.http_client", client)
@@ -256,6 +259,32 @@ def test_revoking_as_staff_type_it(office):
     run("agreement", "sign", "A-1", "--yes")
     run("agreement", "revoke", "A-1")
     assert "A-1" in office.gateway.revocations
+
+
+def test_a_client_certificate_as_staff_make_it(office):
+    """It is announced under the signing key before it takes the place of the one before."""
+    run("client-certificate")
+    first = (office.home / "client.pem").read_bytes()
+    run("client-certificate")
+    second = (office.home / "client.pem").read_bytes()
+    assert first != second
+    assert stat.S_IMODE((office.home / "client.pem").stat().st_mode) == 0o600
+    announced = [
+        verify_client_certificate(jws, office.partner.identity).der for jws in office.gateway.certified
+    ]
+    assert [load_pem_x509_certificate(pem).public_bytes(Encoding.DER) for pem in (first, second)] == announced
+    office.gateway.down = True
+    with pytest.raises(PartnerError):
+        run("client-certificate")
+    assert (office.home / "client.pem").read_bytes() == second
+
+
+def test_a_key_without_its_certificate_is_no_setting(office):
+    """`client_key` alone is a mistake that is named."""
+    settings = office.home / "agent.toml"
+    settings.write_text(settings.read_text().replace("[register]", 'client_key = "k.pem"\n[register]', 1))
+    with pytest.raises(ConfigurationError, match="gateway"):
+        run("pending")
 
 
 def test_run_once_without_a_gateway_exits_with_6(office):

@@ -44,6 +44,14 @@ def test_an_address_in_use_is_named_before_anything_starts(monkeypatch, capsys):
     assert Taken.closed
 
 
+def test_another_address_needs_a_public_url(monkeypatch, capsys):
+    """Agents' proofs name the gateway's URL: where that is not loopback it must be set."""
+    monkeypatch.setenv("FLAGSTONE_TLS_CERTIFICATE", "certificate.pem")
+    monkeypatch.setenv("FLAGSTONE_TLS_KEY", "key.pem")
+    assert run(["serve", "--host", "0.0.0.0"]) == 2  # noqa: S104
+    assert "FLAGSTONE_PUBLIC_URL" in capsys.readouterr().err
+
+
 def test_another_address_needs_tls(capsys):
     """Without certificate and key it listens on loopback alone; the settings that are missing are named."""
     assert run(["serve", "--host", "0.0.0.0"]) == 2  # noqa: S104

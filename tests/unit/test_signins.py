@@ -7,11 +7,13 @@ from datetime import timedelta
 import pytest
 from fakes import FakePartyKeys
 from jobworld import a_job
+from proofs import signed_in
 
 from audit.entry import Entry
 from gateway.domain import labels
 from gateway.domain.errors import LogUnavailableError, NotSignedInError
 from gateway.service import access, partners, users
+from gateway.service.constraint import Presented
 from gateway.service.ownkeys import announce_keys
 from gateway.service.policysets import announce
 from gateway.service.signins import log_denials
@@ -56,13 +58,25 @@ def _revoked(job):
 
 def _replayed(job):
     for _ in range(2):
-        access.issue_token(job.context, assertion(job))
+        signed_in(job.context, assertion(job))
 
 
 def _partner_gone(job):
-    token = access.issue_token(job.context, assertion(job))
+    holder = signed_in(job.context, assertion(job))
     partners.revoke(job.context, "trust")
-    access.partner_of(job.context, token)
+    access.partner_of(job.context, holder.token, holder.presented())
+
+
+def _proof_replayed(job):
+    holder = signed_in(job.context, assertion(job))
+    shown = holder.presented()
+    for _ in range(2):
+        access.partner_of(job.context, holder.token, shown)
+
+
+def _proof_missing(job):
+    holder = signed_in(job.context, assertion(job))
+    access.partner_of(job.context, holder.token, replace(holder.presented(), proofs=()))
 
 
 FAILURES = {
@@ -76,26 +90,28 @@ FAILURES = {
     ),
     "a revoked user": (_revoked, ("user", "revoked")),
     "an assertion of another key": (
-        lambda job: access.issue_token(job.context, assertion(job, signer="police")),
+        lambda job: signed_in(job.context, assertion(job, signer="police")),
         ("agent", "bad-assertion"),
     ),
     "an assertion of nobody": (
-        lambda job: access.issue_token(job.context, "not.a.token"),
+        lambda job: signed_in(job.context, "not.a.token"),
         ("agent", "bad-assertion"),
     ),
     "a clock that is wrong": (
-        lambda job: access.issue_token(job.context, assertion(job, iat=1, exp=61)),
+        lambda job: signed_in(job.context, assertion(job, iat=1, exp=61)),
         ("agent", "stale-assertion"),
     ),
     "an assertion that lives too long": (
-        lambda job: access.issue_token(job.context, assertion(job, exp=int(job.clock().timestamp()) + 99)),
+        lambda job: signed_in(job.context, assertion(job, exp=int(job.clock().timestamp()) + 99)),
         ("agent", "stale-assertion"),
     ),
     "an assertion used twice": (_replayed, ("agent", "replayed-assertion")),
     "an access token of nobody": (
-        lambda job: access.partner_of(job.context, "not.a.token"),
+        lambda job: access.partner_of(job.context, "not.a.token", Presented("GET", "")),
         ("agent", "bad-access-token"),
     ),
+    "a proof used twice": (_proof_replayed, ("agent", "replayed-proof")),
+    "a token without a proof": (_proof_missing, ("agent", "bad-proof")),
     "an access token of a revoked partner": (_partner_gone, ("agent", "bad-access-token")),
 }
 
@@ -159,8 +175,9 @@ def test_counts_outlive_a_log_that_cannot_be_written(job):
 
 def test_a_good_sign_in_counts_nothing(job):
     """Who signs in leaves no failure, whether user or agent."""
-    access.somebody(job.context, users.new_token(job.context, "analyst"))
-    access.somebody(job.context, access.issue_token(job.context, assertion(job)))
+    access.somebody(job.context, users.new_token(job.context, "analyst"), Presented("GET", ""))
+    holder = signed_in(job.context, assertion(job))
+    access.somebody(job.context, holder.token, holder.presented())
     assert job.store.committed.sign_ins == {}
 
 

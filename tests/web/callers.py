@@ -20,6 +20,11 @@ def _bearer(world: World, who: str, call: Call) -> dict[str, str]:
     return {"Authorization": f"Bearer {world.tokens[who]}"}
 
 
+def _bound(world: World, who: str, call: Call) -> dict[str, str]:
+    """The token and a proof of its key (RFC 9449)."""
+    return world.credentials(who, call.method, call.path)
+
+
 def _nothing(world: World, who: str) -> None:
     """Leave the caller as it is."""
 
@@ -52,7 +57,7 @@ class Credential:
 CREDENTIALS = {
     "none": Credential(lambda world, who, call: {}),
     "user token": Credential(_bearer, {"revoked": _revoke_user}),  # it has no end of its own
-    "access token": Credential(_bearer, {"expired": _grow_old, "revoked": _revoke_partner}),
+    "access token": Credential(_bound, {"expired": _grow_old, "revoked": _revoke_partner}),
 }
 
 
@@ -89,8 +94,12 @@ class Standing:
     def send(self, world: World, call: Call):
         """Bring the state about, then call."""
         self.act(world, self.caller.who)
-        shown = CREDENTIALS[self.caller.credential].show(world, self.caller.who, call)
-        return call.send(world, None, shown)
+        credential = CREDENTIALS[self.caller.credential]
+        answer = call.send(world, None, credential.show(world, self.caller.who, call))
+        if "use_dpop_nonce" in answer.headers.get("WWW-Authenticate", ""):
+            world.holders[self.caller.who].nonce = answer.headers["DPoP-Nonce"]
+            return call.send(world, None, credential.show(world, self.caller.who, call))
+        return answer
 
 
 def everybody() -> list[Standing]:

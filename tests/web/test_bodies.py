@@ -4,6 +4,7 @@ from web.webworld import LIST, MAX_UPLOAD, Call, operations, well_formed
 from gateway.bundle.witness import MAX_NOTE
 from gateway.domain.errors import BadInputError
 from gateway.web.api.agent import MAX_ANSWER, MAX_JWS, MAX_PREKEYS
+from gateway.web.api.enrolment import MAX_ENROLMENT
 from gateway.web.api.log import MAX_QUESTION, MAX_REQUEST
 from gateway.web.api.token import MAX_FORM
 from gateway.web.app import bare_app
@@ -25,6 +26,8 @@ LIMITS = {
     "PUT /v1/agent/witness": ("agent health", MAX_JWS),
     "PUT /v1/agent/cosignature": ("agent health", MAX_NOTE),
     "PUT /v1/agent/alarm": ("agent health", MAX_JWS),
+    "PUT /v1/agent/certificate": ("agent health", MAX_JWS),
+    "POST /v1/enrolment": (None, MAX_ENROLMENT),
 }
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 from jobworld import LIST
+from proofs import signed_in
 from web.test_whole_job_over_http import bring, council
 from web.webworld import QUERY
 
@@ -12,7 +13,7 @@ from adapters.transports.mailbox import State
 from gateway.bundle.certificate import MAX_CERTIFICATE, verify_certificate
 from gateway.domain.exchange import ExchangeId, Role
 from gateway.domain.retention import RetentionClock
-from gateway.service import access, users
+from gateway.service import users
 from gateway.service.erasure import destroy_due
 
 __all__ = ["council"]  # a fixture
@@ -28,7 +29,7 @@ def ended(council):
     bring(world, exchange, job.partner.answer(job, exchange))
     job.drive(exchange)
     world.clock.now += timedelta(days=90)
-    world.tokens["agent"] = access.issue_token(job.context, world.assertion("trust"))
+    world.holders["agent"] = signed_in(job.context, world.assertion("trust"))
     world.tokens["reviewer"] = users.add(job.context, "ig", Role.REVIEWER)
     return world, job, exchange
 

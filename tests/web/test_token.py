@@ -2,14 +2,18 @@ from urllib.parse import urlencode
 
 import pytest
 from fakes import FakePartyKeys
+from proofs import URL, Holder
 from web.webworld import FORM
 
 URLENCODED = "application/x-www-form-urlencoded"
 
 
-def ask(world, form: dict | str, content_type: str = URLENCODED):
+def ask(world, form: dict | str, content_type: str = URLENCODED, **changes):
+    """`changes`: headers in place of the proof that an agent sends along."""
     body = form if isinstance(form, str) else urlencode(form)
-    return world.call(None, "POST", "/v1/token", content=body, headers={"Content-Type": content_type})
+    proof = {"DPoP": world.holders["agent health"].proof("POST", URL + "/v1/token")}
+    headers = {"Content-Type": content_type} | (changes or proof)
+    return world.call(None, "POST", "/v1/token", content=body, headers=headers)
 
 
 def form_of(world, slug: str = "health", **changes) -> dict:
@@ -27,14 +31,15 @@ def assert_error(answer, status: int, error: str) -> None:
 
 
 def test_a_signed_assertion_buys_a_token(world):
-    """An agent that signs with its registered key gets a bearer token that works for five minutes."""
+    """An agent that signs with its registered key gets a token for its proof key, for five minutes."""
     answer = ask(world, form_of(world))
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["pragma"] == "no-cache"
     assert answer.json().keys() == {"access_token", "token_type", "expires_in"}
-    assert (answer.json()["token_type"], answer.json()["expires_in"]) == ("Bearer", 300)
-    world.tokens["new"] = answer.json()["access_token"]
+    assert (answer.json()["token_type"], answer.json()["expires_in"]) == ("DPoP", 300)
+    holder = world.holders["agent health"]
+    world.holders["new"] = Holder(world.context, holder.prover, answer.json()["access_token"], holder.nonce)
     assert world.call("new", "GET", "/v1/agent/state").status_code == 200
 
 
@@ -75,7 +80,9 @@ def test_a_revoked_partner_is_refused(world):
 
 def test_an_access_token_is_no_assertion(world):
     """The gateway's own token can't be handed in as an assertion."""
-    assert_error(ask(world, FORM | {"client_assertion": world.tokens["agent health"]}), 401, "invalid_client")
+    assert_error(
+        ask(world, FORM | {"client_assertion": world.holders["agent health"].token}), 401, "invalid_client"
+    )
 
 
 @pytest.mark.parametrize(

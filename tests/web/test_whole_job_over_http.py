@@ -5,11 +5,12 @@ from uuid import UUID
 
 import pytest
 from jobworld import LIST, Job, a_job
+from proofs import URL, signed_in
 from web.webworld import MAX_UPLOAD, QUERY, World
 
 from gateway import telemetry
 from gateway.domain.exchange import ExchangeId, Role
-from gateway.service import access, users
+from gateway.service import users
 from gateway.service.search_context import SearchContext
 from gateway.web import models
 from gateway.web.app import create_app
@@ -26,9 +27,10 @@ def council() -> tuple[World, Job]:
         on_answered=world.answered.append,
         max_upload=MAX_UPLOAD,
         observer=world.observer,
+        public_url=URL,
     )
     world.tokens["programme"] = users.add(job.context, "programme", Role.PROGRAMME)
-    world.tokens["agent"] = access.issue_token(job.context, world.assertion("trust"))
+    world.holders["agent"] = signed_in(job.context, world.assertion("trust"))
     return world, job
 
 

@@ -17,6 +17,7 @@ from fakes import FakeClock, FakeExchangeKeys, FakePartyKeys, FakeSearchKey, Fak
 from fastapi import FastAPI
 from jobworld import by_indicator
 from people import WEB_LIST
+from proofs import URL, Holder, signed_in
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -27,7 +28,7 @@ from gateway.bundle.prekey import make_prekey
 from gateway.domain import labels
 from gateway.domain.exchange import ExchangeId, Role
 from gateway.ports import Partner
-from gateway.service import access, agreements, dispatch, users
+from gateway.service import agreements, dispatch, users
 from gateway.service.context import Context
 from gateway.service.search_context import SearchContext
 from gateway.web.app import create_app
@@ -71,18 +72,34 @@ class World:
     submitted: list[ExchangeId] = field(default_factory=list)
     answered: list[ExchangeId] = field(default_factory=list)
     tokens: dict[str, str] = field(default_factory=dict)
+    holders: dict[str, Holder] = field(default_factory=dict)
     app: FastAPI = None
 
     def call(self, caller: str | None, method: str, path: str, **options):
+        """One request as a user of `tokens` or an agent of `holders`, which takes a new nonce by itself."""
         headers = dict(options.pop("headers", {}))
-        if caller is not None:
-            headers["Authorization"] = f"Bearer {self.tokens[caller]}"
-        return asyncio.run(self._call(method, path, headers, options))
+        answer = self._once(caller, method, path, headers, options)
+        if caller in self.holders and "DPoP-Nonce" in answer.headers:
+            self.holders[caller].nonce = answer.headers["DPoP-Nonce"]
+            if "use_dpop_nonce" in answer.headers.get("WWW-Authenticate", ""):
+                return self._once(caller, method, path, headers, options)
+        return answer
+
+    def _once(self, caller, method, path, headers, options) -> httpx.Response:
+        return asyncio.run(
+            self._call(method, path, headers | self.credentials(caller, method, path), options)
+        )
+
+    def credentials(self, caller: str | None, method: str, path: str) -> dict[str, str]:
+        """The headers by which a caller signs in."""
+        if caller in self.holders:
+            return self.holders[caller].headers(method, URL + path)
+        return {"Authorization": f"Bearer {self.tokens[caller]}"} if caller is not None else {}
 
     async def _call(self, method: str, path: str, headers: dict, options: dict) -> httpx.Response:
         transport = httpx.ASGITransport(self.app)
         written = self.lines.tell()
-        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        async with httpx.AsyncClient(transport=transport, base_url=URL) as client:
             answer = await client.request(method, path, headers=headers, **options)
         test = os.environ.get("PYTEST_CURRENT_TEST", "").partition(" ")[0]
         canary.tell(test, self.lines.getvalue()[written:].encode())
@@ -148,6 +165,7 @@ def a_world() -> World:
         on_answered=world.answered.append,
         max_upload=MAX_UPLOAD,
         observer=world.observer,
+        public_url=URL,
     )
     _add_users(world)
     for slug, dataset in (("health", "health-trust"), ("police", "police-force")):
@@ -181,7 +199,7 @@ def _add_partner(world: World, slug: str, dataset: str) -> None:
         dpia="DPIA 1",
         appropriate_policy_document="APD 1",
     )
-    world.tokens[f"agent {slug}"] = access.issue_token(context, world.assertion(slug))
+    world.holders[f"agent {slug}"] = signed_in(context, world.assertion(slug))
     if slug != "health":
         return
     with world.store.begin() as uow:
@@ -239,7 +257,8 @@ class Call:
         """Send the body in chunks of our own, without a declared length, and see how many were taken."""
         headers = {"host": "gateway"} | {name.lower(): value for name, value in self.headers.items()}
         headers |= {"content-type": self.type} if self.type else {}
-        headers |= {"authorization": f"Bearer {world.tokens[caller]}"} if caller else {}
+        signed = world.credentials(caller, self.method, self.path)
+        headers |= {name.lower(): value for name, value in signed.items()}
         scope = {
             "type": "http",
             "asgi": {"version": "3.0"},
@@ -306,6 +325,8 @@ _BODIES = {
     "PUT /v1/agent/agreements/{number}/signature": _JWS,
     "PUT /v1/agent/agreements/{number}/revocation": _JWS,
     "PUT /v1/agent/witness": _JWS,
+    "PUT /v1/agent/certificate": _JWS,
+    "POST /v1/enrolment": _JWS,
     "PUT /v1/agent/cosignature": {"type": "text/plain", "content": b"no note"},
     "PUT /v1/agent/alarm": _JWS,
     "PUT /v1/agent/council-keys": _JWS,

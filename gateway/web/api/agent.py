@@ -10,7 +10,7 @@ from gateway.bundle.succession import MAX_SUCCESSION
 from gateway.bundle.witness import MAX_NOTE
 from gateway.domain.errors import BadInputError
 from gateway.domain.exchange import ExchangeId
-from gateway.service import agents, agreements, answers, successions, witnessing
+from gateway.service import agents, agreements, answers, client_certificates, successions, witnessing
 from gateway.web import agent_models as models
 from gateway.web.bodies import BUNDLE, JSON, JWS, NOTE, SIGNED_JSON, body_of, read_body, read_text
 from gateway.web.documented import AGENT, BODY, bytes_of, problems
@@ -181,6 +181,19 @@ async def announce_witness(request: Request, wired: Wired, agent: Agent) -> None
     """Announce the key that this partner's agent cosigns checkpoints with."""
     jws = await read_text(request, JWS, MAX_JWS)
     await run_in_threadpool(witnessing.announce, wired.context, agent, jws)
+
+
+@router.put(
+    "/certificate",
+    status_code=_NO_CONTENT,
+    response_class=Response,
+    responses=problems(*AGENT, *BODY, 400, 409),
+    openapi_extra=body_of(JWS),
+)
+async def announce_certificate(request: Request, wired: Wired, agent: Agent) -> None:
+    """Announce a TLS client certificate that this partner's agent will use (RFC 8705). Idempotent."""
+    jws = await read_text(request, JWS, MAX_JWS)
+    await run_in_threadpool(client_certificates.announce, wired.context, agent, jws)
 
 
 @router.put(

@@ -1,4 +1,7 @@
-"""The token endpoint: a signed assertion for a short-lived access token (RFC 6749 §4.4, RFC 7523 §2.2)."""
+"""The token endpoint: a signed assertion for a short-lived access token (RFC 6749 §4.4, RFC 7523 §2.2).
+
+The token is bound to the key of the proof that comes beside the assertion (RFC 9449 §5).
+"""
 
 from typing import Any, Final
 
@@ -6,11 +9,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
+from gateway.bundle.jws import ALGORITHM
 from gateway.domain.errors import FlagstoneError
 from gateway.service import access
+from gateway.service.constraint import Presented, ProofError
 from gateway.web import models
 from gateway.web.bodies import FORM, body_of, parse_form, read_text
 from gateway.web.documented import Responses, problems
+from gateway.web.presented import hand_out, presented
 from gateway.web.wiring import Wired
 
 MAX_FORM: Final = 16 * 1024
@@ -28,8 +34,9 @@ _FORM: Final[dict[str, Any]] = {
         "client_assertion": {"type": "string"},
     },
 }
+_BAD_REQUEST: Final = "invalid_request, unsupported_grant_type, invalid_dpop_proof or use_dpop_nonce"
 _ERRORS: Final[Responses] = {
-    400: {"model": models.TokenError, "description": "invalid_request or unsupported_grant_type"},
+    400: {"model": models.TokenError, "description": _BAD_REQUEST},
     401: {"model": models.TokenError, "description": "invalid_client"},
     408: {"model": models.TokenError, "description": "invalid_request: the form came too slowly"},
     413: {"model": models.TokenError, "description": "invalid_request: the form is over 16 KiB"},
@@ -42,8 +49,10 @@ router = APIRouter(prefix="/v1", tags=["agent"])
 class _OAuthError(Exception):
     """An error of RFC 6749 §5.2."""
 
-    def __init__(self, error: str, status: int = 400, description: str | None = None) -> None:
-        self.error, self.status, self.description = error, status, description
+    def __init__(
+        self, error: str, status: int = 400, description: str | None = None, *, nonce: str = ""
+    ) -> None:
+        self.error, self.status, self.description, self.nonce = error, status, description, nonce
         super().__init__(error)
 
 
@@ -54,14 +63,19 @@ class _OAuthError(Exception):
     openapi_extra=body_of(FORM, _FORM),
 )
 async def issue_token(request: Request, wired: Wired) -> Any:
-    """Exchange a partner agent's signed assertion for an access token of five minutes."""
+    """Exchange a partner agent's signed assertion for an access token of five minutes, bound to its key."""
     try:
         assertion = _assertion(await _form(request))
-        token = await run_in_threadpool(_issue, wired, assertion)
+        issued = await run_in_threadpool(_issue, wired, assertion, presented(request, wired.public_url))
     except _OAuthError as error:
         return _response(error)
+    hand_out(request, issued.nonce)
     return JSONResponse(
-        {"access_token": token, "token_type": "Bearer", "expires_in": access.ACCESS_SECONDS},
+        {
+            "access_token": issued.token,
+            "token_type": issued.token_type,
+            "expires_in": access.ACCESS_SECONDS,
+        },
         headers={"Pragma": "no-cache"},  # RFC 6749 §5.1
     )
 
@@ -90,9 +104,11 @@ def _assertion(form: dict[str, str]) -> str:
     return form["client_assertion"]
 
 
-def _issue(wired: Wired, assertion: str) -> str:
+def _issue(wired: Wired, assertion: str, shown: Presented) -> access.Issued:
     try:
-        return access.issue_token(wired.context, assertion)
+        return access.issue_token(wired.context, assertion, shown)
+    except ProofError as error:
+        raise _OAuthError(error.error, description=str(error), nonce=error.nonce) from None
     except FlagstoneError as error:
         if error.status >= _SERVER_ERROR:
             raise
@@ -101,9 +117,9 @@ def _issue(wired: Wired, assertion: str) -> str:
 
 def _response(error: _OAuthError) -> JSONResponse:
     body = {"error": error.error} | ({"error_description": error.description} if error.description else {})
-    headers = {"Pragma": "no-cache"}
+    headers = {"Pragma": "no-cache"} | ({"DPoP-Nonce": error.nonce} if error.nonce else {})
     if error.status == 401:  # noqa: PLR2004
-        headers["WWW-Authenticate"] = "Bearer"
+        headers["WWW-Authenticate"] = f'DPoP algs="{ALGORITHM}"'
     if error.status in {408, 413}:
         headers["Connection"] = "close"  # the rest of the body is never read
     return JSONResponse(body, error.status, headers)
