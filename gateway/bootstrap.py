@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fastapi import FastAPI
+from sqlalchemy import Engine
 
 from adapters.cosigned import FileCosignedMemory
 from adapters.keys.files import (
@@ -24,6 +25,7 @@ from adapters.keys.files import (
 from adapters.keys.search import FileSearchKey, FileSearchSeal, create_search_key
 from adapters.transports.mailbox import MailboxTransport
 from audit.checkpoint import NoteSigner
+from gateway.db.callers import CallerSeal
 from gateway.db.embedded import EmbeddedPostgres
 from gateway.db.engine import make_engine
 from gateway.db.roles import Urls
@@ -125,10 +127,13 @@ def opened(
     policies = load(builtin(), *own, on=legal_date(now()))
     with database_urls(settings) as urls, contextlib.ExitStack() as engines:
 
-        def context(url: str) -> Context:
+        def engine_of(url: str) -> Engine:
             engine = make_engine(url)
             engines.callback(engine.dispose)
-            store = PostgresStore(engine, signer)
+            return engine
+
+        def context(engine: Engine, callers: CallerSeal | None = None) -> Context:
+            store = PostgresStore(engine, signer, callers)
             wired = Context(
                 store=store,
                 keys=keys,
@@ -143,15 +148,16 @@ def opened(
             )
             return decorate(wired)
 
-        operator = context(urls.migrate)
+        owner = engine_of(urls.migrate)
+        operator = context(owner)
         check_not_rolled_back(operator)  # before anything appends: two logs of one key would be a fork
         yield Installation(
             settings,
             urls,
             operator,
-            context(urls.web),
-            context(urls.worker),
-            SearchContext(context(urls.review), search_key, settings.searches_per_day),
+            context(engine_of(urls.web), CallerSeal(owner)),
+            context(engine_of(urls.worker)),
+            SearchContext(context(engine_of(urls.review)), search_key, settings.searches_per_day),
         )
 
 

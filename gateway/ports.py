@@ -14,6 +14,7 @@ from audit.checkpoint import NoteVerifier
 from audit.entry import Entry
 from gateway.domain.exchange import Exchange, ExchangeId, Role, Status
 from gateway.domain.identity import Identity
+from gateway.domain.principal import Principal
 from gateway.retention_ports import Holds, Retentions
 from gateway.review_ports import Alerts, LogIndex, Marks, SignIns, SubjectTags
 from gateway.witness_ports import Cosignatures, Witnesses
@@ -330,6 +331,13 @@ class Store(Protocol):
 
     def begin(self) -> AbstractContextManager[UnitOfWork]:
         """A new transaction; serialisable enough that two `advance` calls never both succeed."""
+
+    def acting_for(self, principal: Principal) -> "Store":
+        """The same store, in whose units the web role sees and changes what this principal may, and no more.
+
+        What a principal may not see is as if it were not there. Who may not add a row gets
+        ConfigurationError: a check of the application's failed before. A unit for nobody sees nothing.
+        """
 
 
 class ExchangeKeys(Protocol):

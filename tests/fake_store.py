@@ -12,12 +12,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fake_log import FakeDisclosureLog, FakeLogIndex, FakeSubjectTags
 from fake_retention import FakeHolds, FakeRetentions
 from fake_review import Alerts, Marks, SignIns
+from fake_rows import shown
 from fake_state import State, check_references
 from fake_witnesses import FakeCosignatures, FakeWitnesses
 
 from audit.checkpoint import NoteSigner
 from gateway.domain.errors import ConflictError, LogUnavailableError, NotFoundError
 from gateway.domain.exchange import ENDED, Exchange, ExchangeId, Status
+from gateway.domain.principal import Principal
 from gateway.ports import AgreementRecord, Partner, PrekeyRecord, Submission, User
 
 
@@ -52,12 +54,16 @@ class FakeStore:
         self._writing_thread: int | None = None
 
     @contextmanager
-    def begin(self) -> Iterator["FakeUnitOfWork"]:
-        unit = FakeUnitOfWork(self)
+    def begin(self, principal: Principal | None = None) -> Iterator["FakeUnitOfWork"]:
+        """Without a principal as the owner, who sees everything."""
+        unit = FakeUnitOfWork(self, principal)
         try:
             yield unit
         finally:
             unit.close()
+
+    def acting_for(self, principal: Principal) -> "ActingStore":
+        return ActingStore(self, principal)
 
     def acquire(self) -> None:
         if self._writing_thread == threading.get_ident():
@@ -71,11 +77,26 @@ class FakeStore:
         self._writer.release()
 
 
+@dataclass(frozen=True)
+class ActingStore:
+    """A `FakeStore` that shows what a principal may see."""
+
+    whole: FakeStore
+    principal: Principal
+
+    def begin(self):
+        return self.whole.begin(self.principal)
+
+    def acting_for(self, principal: Principal) -> "ActingStore":
+        return ActingStore(self.whole, principal)
+
+
 class FakeUnitOfWork:
     """`gateway.ports.UnitOfWork` over `FakeStore`."""
 
-    def __init__(self, store: FakeStore) -> None:
+    def __init__(self, store: FakeStore, principal: Principal | None = None) -> None:
         self._store = store
+        self._principal = principal
         self._own: State | None = None
         self.failed = False
         self.hooks = store.hooks
@@ -102,13 +123,16 @@ class FakeUnitOfWork:
 
     @property
     def state(self) -> State:
-        return self._own or self._store.committed
+        return self._shown(self._own or self._store.committed)
+
+    def _shown(self, state: State) -> State:
+        return shown(state, self._principal) if self._principal else state
 
     def write(self) -> State:
         if self._own is None:
             self._store.acquire()
             self._own = self._store.committed.copy()
-        return self._own
+        return self._shown(self._own)
 
     def commit(self) -> None:
         if self.failed:

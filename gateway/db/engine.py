@@ -128,6 +128,13 @@ class Session:
             self.fail()
             raise translated(error) from None
 
+    @property
+    def process_id(self) -> int:
+        """PostgreSQL's, of this session."""
+        driver = self._connection.connection.driver_connection
+        process_id: int = driver.info.backend_pid  # type: ignore[union-attr]
+        return process_id
+
     def fail(self) -> None:
         """Never commit this session."""
         self._failed = True

@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 from sqlalchemy.dialects import postgresql
 
+from gateway.db.rowpolicies import protect
 from gateway.db.tables import (
     LOG_TABLES,
     SCHEMA,
@@ -110,11 +111,14 @@ GRANTS: Final[dict[str, dict[str, str]]] = {
     # sealed bytes the search tags alone
     "review": {**_LOG, log_index.name: "SELECT, INSERT", subject_tags.name: "SELECT"},
 }
-"""Privileges by role and table; `migrate` owns every table, and triggers keep it from altering the log."""
+"""Privileges by role and table; `migrate` owns every table, and triggers keep it from altering the log.
+
+Which rows the web role sees of a table is for `gateway.db.rowpolicies`.
+"""
 
 
 def grant(connection: Connection, roles: Roles) -> None:
-    """Bring every privilege to what `GRANTS` says, whatever it was; run by the owner.
+    """Bring every privilege to what `GRANTS` says, and every row policy to its own; run by the owner.
 
     Raises:
         ConfigurationError: a role does not exist.
@@ -130,6 +134,9 @@ def grant(connection: Connection, roles: Roles) -> None:
         connection.execute(text(f"REVOKE ALL ON ALL TABLES IN SCHEMA {SCHEMA} FROM {role}"))
         for table, privileges in tables.items():
             connection.execute(text(f"GRANT {privileges} ON {SCHEMA}.{table} TO {role}"))
+    web, worker = _quoted(roles.web), _quoted(roles.worker)
+    connection.execute(text(f"GRANT EXECUTE ON FUNCTION {SCHEMA}.caller() TO {web}"))
+    protect(connection, web=web, worker=worker, worked=frozenset(GRANTS["worker"]))
 
 
 def _require(connection: Connection, roles: Roles) -> None:

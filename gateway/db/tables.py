@@ -334,6 +334,15 @@ alerts = Table(
     Index("ix_alerts_open", "arrival", postgresql_where=text("closed_at IS NULL")),
 )
 
+caller_key = Table(
+    "caller_key",
+    metadata,
+    Column("one", Boolean, CheckConstraint("one", name="one"), primary_key=True),
+    *_bytes("inner_pad", 64),
+    *_bytes("outer_pad", 64),
+)
+"""One row: the key of `gateway.db.callers`, as its hash function takes it. No application role reads it."""
+
 log_leaves = Table(
     "log_leaves",
     metadata,

@@ -1,9 +1,10 @@
 """All that the use cases need from outside, in one frozen value."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
+from gateway.domain.principal import Principal
 from gateway.ports import Clock, ExchangeKeys, PartyKeys, Store, Transport
 from gateway.review_ports import SearchSeal
 from gateway.witness_ports import CosignedMemory, UnsafeNoMemory
@@ -26,6 +27,10 @@ class Context:
     cosigned: CosignedMemory = UnsafeNoMemory()  # noqa: RUF009 - it has no state
     key_backup_days: int = 30
     """How long the operator's backups of keys live; certificates of destruction say it."""
+
+    def acting_for(self, principal: Principal) -> "Context":
+        """The same context over a store that shows what this principal may see."""
+        return replace(self, store=self.store.acting_for(principal))
 
     def new_id(self) -> UUID:
         """A random UUID (RFC 9562 §5.4)."""

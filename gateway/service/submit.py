@@ -218,6 +218,7 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
         households=prepared.households,
         slots=prepared.slots,
     )
+    uow.exchanges.add(exchange)  # before what hangs on it: rows are shown by whose exchange they are
     remember(ctx, uow, exchange_id, kept, policy)
     subject_tags.leave(ctx, uow, exchange_id, kept)
     put_sealed(ctx, uow, exchange_id, "facts", packed(told))
@@ -348,7 +349,6 @@ def _keep_permit(
 ) -> Submitted:
     told = decision.to_json()
     rows = _by_line(withheld)
-    uow.exchanges.add(exchange)
     uow.vault.put(exchange.id, "request", prepared.bundle)
     put_sealed(ctx, uow, exchange.id, "slots", prepared.slot_map)
     put_sealed(ctx, uow, exchange.id, "withheld", withheld.to_dicts())

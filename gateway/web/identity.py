@@ -13,6 +13,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from gateway.domain.errors import NotAllowedError, NotSignedInError
 from gateway.domain.exchange import Role
+from gateway.domain.principal import Principal
+from gateway.domain.principal import partner as acting_as_partner
 from gateway.ports import Partner, User
 from gateway.service import access
 from gateway.web.wiring import Wired
@@ -41,11 +43,15 @@ def _token(credentials: HTTPAuthorizationCredentials | None) -> str:
 
 
 def _user(wired: Wired, credentials: _UserCredentials) -> User:
-    return access.user_of(wired.context, _token(credentials))
+    user = access.user_of(wired.context, _token(credentials))
+    wired.principal = Principal(user.role.value, str(user.id))
+    return user
 
 
 def _agent(wired: Wired, credentials: _AgentCredentials) -> Partner:
-    return access.partner_of(wired.context, _token(credentials))
+    partner = access.partner_of(wired.context, _token(credentials))
+    wired.principal = acting_as_partner(partner.identity.slug)
+    return partner
 
 
 def _anyone(wired: Wired, user: _UserCredentials, agent: _AgentCredentials) -> None:

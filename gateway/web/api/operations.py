@@ -43,7 +43,7 @@ def ready(wired: Wired) -> Any:
 )
 def metrics(wired: Wired, user: Operator) -> Response:  # noqa: ARG001 - the role is the point
     """Metrics without personal data."""
-    return Response(wired.observer.exposition(), headers={"Content-Type": _METRICS})
+    return Response(wired.of_app.observer.exposition(), headers={"Content-Type": _METRICS})
 
 
 @router.get("/openapi.json", dependencies=[SIGNED_IN], responses=problems(401, 503))
