@@ -31,6 +31,7 @@ from gateway.db.engine import make_engine
 from gateway.db.roles import Urls
 from gateway.db.uow import PostgresStore
 from gateway.db.upgrade import DBOS_SCHEMA, upgrade
+from gateway.db.uses import PostgresUses
 from gateway.domain.errors import ConfigurationError, ConflictError
 from gateway.domain.identity import Identity
 from gateway.domain.legal_date import legal_date
@@ -145,6 +146,8 @@ def opened(
                 entropy=secrets.token_bytes,
                 cosigned=FileCosignedMemory(settings.home / "cosigned"),
                 key_backup_days=settings.key_backup_days,
+                uses=PostgresUses(engine),
+                allowances=settings.allowances,
             )
             return decorate(wired)
 

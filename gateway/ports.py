@@ -164,6 +164,14 @@ class Exchanges(Protocol):
         ended, so that each sees what the other has asked.
         """
 
+    def counted(
+        self, since: datetime, *, agreement: str | None = None, submitted_by: UUID | None = None
+    ) -> tuple[int, int]:
+        """How many were submitted from a moment on, and the people they asked about.
+
+        Of two transactions that ask for the same, the second waits until the first has ended.
+        """
+
     def unfinished(self) -> list[Exchange]: ...
 
 
@@ -338,6 +346,30 @@ class Store(Protocol):
         What a principal may not see is as if it were not there. Who may not add a row gets
         ConfigurationError: a check of the application's failed before. A unit for nobody sees nothing.
         """
+
+
+class Uses(Protocol):
+    """Counts that all processes share, each in a transaction of its own; a crash may lose them."""
+
+    def count(self, bucket: str, window: datetime) -> int:
+        """Count one use in the window that begins at a moment; how many there are with it.
+
+        Raise StoreUnavailableError when it can't be counted.
+        """
+
+    def forget(self, before: datetime) -> None:
+        """Drop the windows that began before a moment."""
+
+
+class UnsafeNoUses:
+    """Counts nothing: for tests of something else."""
+
+    def count(self, bucket: str, window: datetime) -> int:
+        del bucket, window
+        return 0
+
+    def forget(self, before: datetime) -> None:
+        del before
 
 
 class ExchangeKeys(Protocol):

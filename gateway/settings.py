@@ -7,10 +7,15 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from gateway.domain.allowances import Allowances
 from gateway.domain.errors import ConfigurationError
 
 MEBIBYTE = 1 << 20
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+_DEFAULT = Allowances()
+_Number = Annotated[int, Field(ge=1, le=10**9)]
 
 
 class Settings(BaseSettings):
@@ -42,12 +47,34 @@ class Settings(BaseSettings):
     """Folder of the reviewer's search key where its private half is kept outside the home."""
     searches_per_day: Annotated[int, Field(ge=0, le=10_000)] = 20
     """Searches by subject that one user may make on one day."""
+    sign_ins_per_minute: _Number = _DEFAULT.sign_in
+    reads_per_minute: _Number = _DEFAULT.read
+    submits_per_minute: _Number = _DEFAULT.submit
+    log_searches_per_minute: _Number = _DEFAULT.search
+    polls_per_minute: _Number = _DEFAULT.poll
+    submissions_per_user_per_day: _Number = _DEFAULT.submissions_a_day
+    lists_per_agreement_per_day: _Number = _DEFAULT.lists_a_day
+    people_per_agreement_per_day: _Number = _DEFAULT.people_a_day
     key_backup_days: Annotated[int, Field(ge=0, le=3650)] = 30
     """For how many days a backup of the exchanges' keys may exist; certificates of destruction say it."""
     gateway: str = "http://127.0.0.1:8400"
     """Where the command line finds the gateway."""
     token: SecretStr | None = None
     """The command line user's token."""
+
+    @property
+    def allowances(self) -> Allowances:
+        """Rates and quotas; docs/limits.md describes each."""
+        return Allowances(
+            sign_in=self.sign_ins_per_minute,
+            read=self.reads_per_minute,
+            submit=self.submits_per_minute,
+            search=self.log_searches_per_minute,
+            poll=self.polls_per_minute,
+            submissions_a_day=self.submissions_per_user_per_day,
+            lists_a_day=self.lists_per_agreement_per_day,
+            people_a_day=self.people_per_agreement_per_day,
+        )
 
     @model_validator(mode="after")
     def _a_url_for_each_role(self) -> Self:

@@ -21,6 +21,7 @@ from gateway.service.closing import clear_up
 from gateway.service.context import Context
 from gateway.service.erasure import destroy_due, destroy_returned
 from gateway.service.holds import expire
+from gateway.service.limiting import forget_uses
 from gateway.service.probes import forget
 from gateway.service.review_queue import watch
 from gateway.service.signins import log_denials
@@ -98,6 +99,7 @@ class Workflows:
             clear_up(self._ctx, before=self._ctx.clock() - _LEFTOVER_AGE)
             forget(self._ctx, self._ctx.clock())
             expire(self._ctx)
+            forget_uses(self._ctx)
             destroy_due(self._ctx)
             log_denials(self._ctx)
             watch(self._ctx, limits)

@@ -286,6 +286,17 @@ class _Exchanges(_Table):
         found = [e for e in held if (e.partner, e.dataset) == (partner, dataset) and e.submitted_at > since]
         return sorted(found, key=lambda e: (-e.submitted_at.timestamp(), str(e.id)))
 
+    def counted(self, since, *, agreement=None, submitted_by=None) -> tuple[int, int]:
+        held = self.unit.write().exchanges.values()  # waits, as PostgreSQL's lock does
+        found = [
+            e
+            for e in held
+            if e.submitted_at >= since
+            and agreement in (None, e.agreement)
+            and submitted_by in (None, e.submitted_by)
+        ]
+        return len(found), sum(e.slots for e in found)
+
     def unfinished(self) -> list[Exchange]:
         chosen = [each for each in self.unit.state.exchanges.values() if each.status not in ENDED]
         return sorted(chosen, key=lambda each: each.submitted_at)

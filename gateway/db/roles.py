@@ -28,6 +28,7 @@ from gateway.db.tables import (
     subject_tags,
     submissions,
     users,
+    uses,
     vault,
     witness_alarms,
     witnesses,
@@ -87,6 +88,7 @@ GRANTS: Final[dict[str, dict[str, str]]] = {
         deliveries.name: "SELECT, INSERT",
         sign_ins.name: "SELECT, INSERT, UPDATE (failed)",
         alerts.name: f"SELECT, INSERT, UPDATE ({', '.join(REVIEWED)})",
+        uses.name: "SELECT, INSERT, UPDATE (used)",
         **_LOG,
     },
     # carries exchanges on and watches the log: dispatch, release, expiry, destruction, alerts; and `dbos`
@@ -104,6 +106,7 @@ GRANTS: Final[dict[str, dict[str, str]]] = {
         holds.name: "SELECT, DELETE",
         sign_ins.name: "SELECT, DELETE",
         marks.name: "SELECT, INSERT, UPDATE (text)",
+        uses.name: "SELECT, DELETE",
         alerts.name: f"SELECT, INSERT, UPDATE ({', '.join(RAISED)})",
         **_LOG,
     },

@@ -115,6 +115,7 @@ OPEN: Final = {
     "log_checkpoints": "published",
     "log_index": "the role `review` alone has a privilege on it",
     "marks": "the role `worker` alone has a privilege on it",
+    "uses": "counts by opaque ids and keyed hashes, taken before anybody is signed in",
     "caller_key": "nobody but the owner has a privilege on it",
 }
 """Tables without row policies, and why."""

@@ -180,6 +180,7 @@ exchanges = Table(
     *_number("slots"),
     Index("ix_exchanges_dataset", "partner", "dataset", "submitted_at"),
     Index("ix_exchanges_submitted_by", "submitted_by", "submitted_at"),
+    Index("ix_exchanges_agreement", "agreement", "submitted_at"),
     Index("ix_exchanges_unfinished", "submitted_at", postgresql_where=UNFINISHED),
 )
 
@@ -342,6 +343,15 @@ caller_key = Table(
     *_bytes("outer_pad", 64),
 )
 """One row: the key of `gateway.db.callers`, as its hash function takes it. No application role reads it."""
+
+uses = Table(
+    "uses",
+    metadata,
+    Column("bucket", Text, primary_key=True),
+    Column("window", DateTime(timezone=True), primary_key=True),
+    *_number("used"),
+    prefixes=["UNLOGGED"],
+)
 
 log_leaves = Table(
     "log_leaves",

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from gateway.domain.allowances import Allowances
 from gateway.domain.principal import Principal
-from gateway.ports import Clock, ExchangeKeys, PartyKeys, Store, Transport
+from gateway.ports import Clock, ExchangeKeys, PartyKeys, Store, Transport, UnsafeNoUses, Uses
 from gateway.review_ports import SearchSeal
 from gateway.witness_ports import CosignedMemory, UnsafeNoMemory
 from policies.model import PolicySet
@@ -27,6 +28,9 @@ class Context:
     cosigned: CosignedMemory = UnsafeNoMemory()  # noqa: RUF009 - it has no state
     key_backup_days: int = 30
     """How long the operator's backups of keys live; certificates of destruction say it."""
+
+    uses: Uses = UnsafeNoUses()  # noqa: RUF009 - it has no state
+    allowances: Allowances = Allowances()  # noqa: RUF009 - frozen
 
     def acting_for(self, principal: Principal) -> "Context":
         """The same context over a store that shows what this principal may see."""

@@ -33,6 +33,7 @@ from gateway.ports import AgreementRecord, Partner, PrekeyRecord, Submission, Un
 from gateway.service import agreements, subject_tags
 from gateway.service.access import require_role
 from gateway.service.context import Context
+from gateway.service.limiting import check_quotas
 from gateway.service.preparing import Prepared, prepare
 from gateway.service.probes import Asked, asked_of_late, remember
 from gateway.service.recording import SMALL, actor_of, record, record_exchange, split_counts
@@ -104,6 +105,7 @@ def submit(
         ExchangeRefusedError: the policy refuses; the refusal is in the log.
         ConflictError: the idempotency key stood for another request, or this very request is under way.
         PartnerError: the partner's agent has left no prekeys; nothing was kept.
+        TooManyError: a quota of the day is used up; nothing was kept.
         LogUnavailableError: the log can't be written; nothing was kept.
     """
     require_role(user, Role.PROGRAMME)
@@ -181,6 +183,7 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
     decision = _decide(ctx, request, agreed, people, at)
     if standing is None or not decision.permitted:
         _keep_refusal(ctx, uow, request, decision, at, standing=standing)
+    check_quotas(ctx, uow, request.user, standing.number, len(people))
     policy = ctx.policies.datasets[request.dataset]
     framework = ctx.policies.frameworks[decision.framework]
     asked = asked_of_late(ctx, uow, people, standing.partner, policy, at)

@@ -11,6 +11,7 @@ from gateway.service import access
 from gateway.web import models
 from gateway.web.bodies import FORM, body_of, parse_form, read_text
 from gateway.web.documented import Responses, problems
+from gateway.web.identity import take_by_address
 from gateway.web.wiring import Wired
 
 MAX_FORM: Final = 16 * 1024
@@ -49,11 +50,12 @@ class _OAuthError(Exception):
 @router.post(
     "/token",
     response_model=models.AccessToken,
-    responses=_ERRORS | problems(503),
+    responses=_ERRORS | problems(429, 503),
     openapi_extra=body_of(FORM, _FORM),
 )
 async def issue_token(request: Request, wired: Wired) -> Any:
     """Exchange a partner agent's signed assertion for an access token of five minutes."""
+    await run_in_threadpool(take_by_address, request, wired)
     try:
         assertion = _assertion(await _form(request))
         token = await run_in_threadpool(_issue, wired, assertion)

@@ -1,4 +1,6 @@
 """Who a transaction of the web role is done for: the key of the seals, and the function that row policies ask.
+Counts of uses for the rates: unlogged, since losing a minute's counts in a crash costs nothing, and writing
+them to disk before each answer would.
 
 `caller()` runs as its owner, to read the key that the web role may not read; it gives back what a good seal
 says and nothing else. No setting, no key or a bad seal: NULL, and no row. Both sides are hashed again before
@@ -24,6 +26,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("one", name=op.f("pk_caller_key")),
         schema="flagstone",
     )
+    op.create_table(
+        "uses",
+        sa.Column("bucket", sa.Text(), nullable=False),
+        sa.Column("window", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used", sa.Integer(), nullable=False),
+        sa.CheckConstraint("used >= 0", name=op.f("ck_uses_used")),
+        sa.PrimaryKeyConstraint("bucket", "window", name=op.f("pk_uses")),
+        schema="flagstone",
+        prefixes=["UNLOGGED"],
+    )
+    op.create_index("ix_exchanges_agreement", "exchanges", ["agreement", "submitted_at"], schema="flagstone")
     op.execute(
         """
         CREATE FUNCTION flagstone.caller() RETURNS text[]
