@@ -49,6 +49,7 @@ from gateway.workflows import Workflows
 from policies.loader import builtin, load
 
 _SEARCH_KEY = "search-key"
+_WEB_CONNECTIONS = 20  # half as many as there are threads to answer in: most of the time a request has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +129,8 @@ def opened(
     policies = load(builtin(), *own, on=legal_date(now()))
     with database_urls(settings) as urls, contextlib.ExitStack() as engines:
 
-        def engine_of(url: str) -> Engine:
-            engine = make_engine(url)
+        def engine_of(url: str, **options: int) -> Engine:
+            engine = make_engine(url, **options)
             engines.callback(engine.dispose)
             return engine
 
@@ -158,7 +159,7 @@ def opened(
             settings,
             urls,
             operator,
-            context(engine_of(urls.web), CallerSeal(owner)),
+            context(engine_of(urls.web, pool_size=_WEB_CONNECTIONS), CallerSeal(owner)),
             context(engine_of(urls.worker)),
             SearchContext(context(engine_of(urls.review)), search_key, settings.searches_per_day),
         )
@@ -210,6 +211,7 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
                 on_answered=workflows.answered,
                 max_upload=settings.max_upload_mib * MEBIBYTE,
                 observer=telemetry,
+                max_concurrent=settings.max_concurrent,
             )
         finally:
             workflows.stop()

@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     """Folder of the reviewer's search key where its private half is kept outside the home."""
     searches_per_day: Annotated[int, Field(ge=0, le=10_000)] = 20
     """Searches by subject that one user may make on one day."""
+    max_concurrent: Annotated[int, Field(ge=1, le=10_000)] = 100
+    """Requests answered at once; the next gets 503 with Retry-After."""
     sign_ins_per_minute: _Number = _DEFAULT.sign_in
     reads_per_minute: _Number = _DEFAULT.read
     submits_per_minute: _Number = _DEFAULT.submit

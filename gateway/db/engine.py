@@ -77,7 +77,8 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
         hide_parameters=True,
         pool_pre_ping=True,
         pool_size=pool_size,
-        pool_timeout=10,
+        max_overflow=5,
+        pool_timeout=5,  # then StoreUnavailableError: under a crowd it is better to be told soon
         # stated, not inherited: `advance` and the log's lock rest on each statement seeing what is committed
         isolation_level="READ COMMITTED",
         connect_args={"options": _OPTIONS, "connect_timeout": 10, "application_name": "flagstone"},

@@ -12,12 +12,14 @@ from gateway.web import problems
 from gateway.web.api import agent, erasure, exchanges, log, operations, review, token
 from gateway.web.documented import Documented
 from gateway.web.envelope import Envelope
+from gateway.web.gate import Gate
 from gateway.web.observer import Observer
 from gateway.web.wiring import Wiring
 
 SERVER_OPTIONS: Final[dict[str, Any]] = {"access_log": False, "server_header": False, "log_config": None}
 """How uvicorn must be run: its own access log would show paths and queries, its header what we run."""
 
+MAX_CONCURRENT: Final = 100
 _DESCRIPTION: Final = "One narrow question about families: is any of these indicators met?"
 
 
@@ -55,13 +57,16 @@ def create_app(
     on_answered: Callable[[ExchangeId], None],
     max_upload: int,
     observer: Observer,
+    max_concurrent: int = MAX_CONCURRENT,
 ) -> FastAPI:
     """The application, wired. Run it with `SERVER_OPTIONS`.
 
     `on_submitted` and `on_answered` (an answer or a refusal came) run in a worker thread after the commit,
-    also when a request is repeated. `max_upload` bounds a household list, in bytes.
+    also when a request is repeated. `max_upload` bounds a household list, in bytes; `max_concurrent` the
+    requests that are answered at once.
     """
-    return _wired(bare_app(), Wiring(context, review, on_submitted, on_answered, max_upload, observer))
+    wiring = Wiring(context, review, on_submitted, on_answered, max_upload, observer)
+    return _wired(bare_app(), wiring, max_concurrent)
 
 
 def create_review_app(context: Context, *, review: SearchContext, observer: Observer) -> FastAPI:
@@ -70,11 +75,13 @@ def create_review_app(context: Context, *, review: SearchContext, observer: Obse
     def never(_: ExchangeId) -> None:
         raise RuntimeError("no route of this process takes or answers an exchange")
 
-    return _wired(bare_app(log.router, operations.router), Wiring(context, review, never, never, 0, observer))
+    wiring = Wiring(context, review, never, never, 0, observer)
+    return _wired(bare_app(log.router, operations.router), wiring, MAX_CONCURRENT)
 
 
-def _wired(app: FastAPI, wiring: Wiring) -> FastAPI:
+def _wired(app: FastAPI, wiring: Wiring, max_concurrent: int) -> FastAPI:
     app.state.wiring = wiring
     problems.install(app)
+    app.add_middleware(Gate, most=max_concurrent, observer=wiring.observer)
     app.add_middleware(Envelope, observer=wiring.observer)
     return app

@@ -3,6 +3,7 @@
 Starlette's form parser is not used anywhere: it spools uploads over 1 MB to disk.
 """
 
+import asyncio
 from collections.abc import Collection
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -22,6 +23,9 @@ BUNDLE: Final = ("application/octet-stream",)
 JWS: Final = ("application/jose",)
 NOTE: Final = ("text/plain",)
 JSON: Final = ("application/json",)
+GRACE_SECONDS: Final = 10.0
+LEAST_RATE: Final = 128 * 1024
+"""Bytes a second that a body must come at, on the whole, before its sender is given up."""
 FORM: Final = ("application/x-www-form-urlencoded",)
 
 
@@ -32,10 +36,18 @@ class WrongMediaTypeError(BadInputError):
     status = 415
 
 
+class TooSlowError(BadInputError):
+    """The body came too slowly to wait for."""
+
+    code = "too-slow"
+    status = 408
+
+
 async def read_body(request: Request, types: Collection[str], limit: int) -> list[bytes]:
     """The body in chunks as they arrived.
 
     Raises:
+        TooSlowError: it did not come in time: `GRACE_SECONDS` and a second for every `LEAST_RATE` of `limit`.
         WrongMediaTypeError: the declared type is not one of `types`, or the body is declared as compressed.
         TooLargeError: the body is over `limit` bytes; found from its declared length or while reading.
     """
@@ -43,11 +55,15 @@ async def read_body(request: Request, types: Collection[str], limit: int) -> lis
     if _declared_length(request) > limit:
         raise _too_large(limit)
     chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
-        chunks.append(chunk)
+    try:
+        async with asyncio.timeout(GRACE_SECONDS + limit / LEAST_RATE):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise _too_large(limit)
+                chunks.append(chunk)
+    except TimeoutError:
+        raise TooSlowError("it did not come in time", place="body", way_out="Send it again") from None
     return chunks
 
 

@@ -16,6 +16,7 @@ _WORDS: Final = {
     401: "Not signed in",
     403: "Not allowed, or refused by policy",
     404: "There is no such thing, or the caller may not know of it",
+    408: "The body came too slowly",
     409: "In a state that does not allow this",
     410: "It was there, and is destroyed",
     413: "The body is over the limit",
@@ -74,5 +75,5 @@ USER: Final = (401, 403, 429, 503)
 """What every route of a council user may answer."""
 AGENT: Final = (401, 429, 503)
 """What every route of a partner's agent may answer."""
-BODY: Final = (413, 415, 422)
+BODY: Final = (408, 413, 415, 422)
 """What every route that reads a body may answer."""

@@ -14,6 +14,7 @@ from gateway.domain.errors import FlagstoneError, TooManyError
 
 MEDIA_TYPE: Final = "application/problem+json"
 _INTERNAL: Final = 500
+_UNREAD: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 SOON: Final = 5
 """Seconds after which to try again what failed for want of the database or of room."""
 _REASONS: Final = {
@@ -116,7 +117,7 @@ async def _ours(request: Request, error: FlagstoneError) -> JSONResponse:
         request.app.state.wiring.observer.limited(error.limit)
     if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(SOON)
-    if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+    if error.status in _UNREAD:
         headers["Connection"] = "close"  # the rest of the body is never read
     return problem(error.code, error.status, str(error), correlation, extra=_details(error), headers=headers)
 

@@ -32,6 +32,7 @@ _FORM: Final[dict[str, Any]] = {
 _ERRORS: Final[Responses] = {
     400: {"model": models.TokenError, "description": "invalid_request or unsupported_grant_type"},
     401: {"model": models.TokenError, "description": "invalid_client"},
+    408: {"model": models.TokenError, "description": "invalid_request: the form came too slowly"},
     413: {"model": models.TokenError, "description": "invalid_request: the form is over 16 KiB"},
     415: {"model": models.TokenError, "description": "invalid_request: not an urlencoded form"},
 }
@@ -105,6 +106,6 @@ def _response(error: _OAuthError) -> JSONResponse:
     headers = {"Pragma": "no-cache"}
     if error.status == 401:  # noqa: PLR2004
         headers["WWW-Authenticate"] = "Bearer"
-    if error.status == 413:  # noqa: PLR2004
+    if error.status in {408, 413}:
         headers["Connection"] = "close"  # the rest of the body is never read
     return JSONResponse(body, error.status, headers)
