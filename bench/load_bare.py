@@ -11,14 +11,14 @@ from gateway.db.engine import make_engine
 
 app = FastAPI()
 engine = make_engine(os.environ["BARE_DATABASE_URL"], pool_size=20)
-_ROW = text("SELECT digest, kept_at FROM flagstone.policy_sets LIMIT 1")
+_ROW = text("SELECT size, length(note) FROM flagstone.log_checkpoints ORDER BY size DESC LIMIT 1")
 
 
 @app.get("/row")
-def row() -> dict[str, str]:
+def row() -> dict[str, int]:
     with engine.connect() as connection:
         found = connection.execute(_ROW).one()
-    return {"digest": found.digest, "kept_at": found.kept_at.isoformat()}
+    return {"size": found[0], "length": found[1]}
 
 
 if __name__ == "__main__":

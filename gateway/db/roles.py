@@ -20,7 +20,6 @@ from gateway.db.tables import (
     mailbox,
     marks,
     partners,
-    policy_sets,
     prekeys,
     replays,
     retentions,
@@ -81,7 +80,6 @@ GRANTS: Final[dict[str, dict[str, str]]] = {
         retentions.name: "SELECT, INSERT, UPDATE (due, taken)",  # never `days`: nobody lengthens a clock
         holds.name: "SELECT, INSERT, UPDATE (until, reason), DELETE",
         replays.name: "SELECT, INSERT, DELETE",
-        policy_sets.name: "SELECT",
         witnesses.name: "SELECT, INSERT, UPDATE (vkey, jws, announced_at)",
         witness_alarms.name: "SELECT, INSERT",
         cosigned.name: "SELECT, INSERT",
