@@ -99,10 +99,10 @@ class Workflows:
             clear_up(self._ctx, before=self._ctx.clock() - _LEFTOVER_AGE)
             forget(self._ctx, self._ctx.clock())
             expire(self._ctx)
-            forget_uses(self._ctx)
             destroy_due(self._ctx)
             log_denials(self._ctx)
             watch(self._ctx, limits)
+            forget_uses(self._ctx)
 
         self._drive, self._sweep = drive, sweep
 

@@ -72,7 +72,7 @@ class PostgresExchanges:
             told = told.where(exchanges.c.agreement == agreement)
         if submitted_by is not None:
             told = told.where(exchanges.c.submitted_by == submitted_by)
-        row = self._session.run(told).one()
+        row: Any = self._session.run(told).one()
         return int(row[0]), int(row[1])
 
     def unfinished(self) -> list[Exchange]:

@@ -70,6 +70,7 @@ def _agent(request: Request, wired: Wired, credentials: _AgentCredentials) -> Pa
 
 def _anyone(request: Request, wired: Wired, user: _UserCredentials, agent: _AgentCredentials) -> None:
     _signed_in(request, wired, lambda: access.somebody(wired.context, _token(user or agent)))
+    take(wired.context, Rate.READ, _address(request, wired))
 
 
 def _signed_in(request: Request, wired: Wired, look: Callable[[], _Who]) -> _Who:
@@ -86,8 +87,11 @@ def take_by_address(request: Request, wired: Wired) -> None:
     Raises:
         TooManyError: too many came from there.
     """
-    address = request.client.host if request.client else ""
-    take(wired.context, Rate.SIGN_IN, address_bucket(wired.context, address))
+    take(wired.context, Rate.SIGN_IN, _address(request, wired))
+
+
+def _address(request: Request, wired: Wired) -> str:
+    return address_bucket(wired.context, request.client.host if request.client else "")
 
 
 def _only(*roles: Role) -> Callable[[User], Coroutine[Any, Any, User]]:
