@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from fastapi import FastAPI
+from sqlalchemy import Engine
 
 from adapters.cosigned import FileCosignedMemory
 from adapters.keys.files import (
@@ -27,11 +28,13 @@ from adapters.keys.search import FileSearchKey, FileSearchSeal, create_search_ke
 from adapters.keys.settings import read_key_settings
 from adapters.keys.upkeep import Home
 from adapters.transports.mailbox import MailboxTransport
+from gateway.db.callers import CallerSeal
 from gateway.db.embedded import EmbeddedPostgres
 from gateway.db.engine import make_engine
 from gateway.db.roles import Urls
 from gateway.db.uow import PostgresStore
 from gateway.db.upgrade import DBOS_SCHEMA, upgrade
+from gateway.db.uses import PostgresUses
 from gateway.domain.errors import ConfigurationError, ConflictError
 from gateway.domain.identity import Identity
 from gateway.domain.legal_date import legal_date
@@ -52,6 +55,7 @@ from gateway.workflows import Workflows
 from policies.loader import builtin, load
 
 _SEARCH_KEY = "search-key"
+_WEB_CONNECTIONS = 20  # half as many as there are threads to answer in: most of the time a request has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +170,13 @@ def opened(
     policies = load(builtin(), *own, on=legal_date(now()))
     with database_urls(settings) as urls, contextlib.ExitStack() as engines:
 
-        def context(url: str) -> Context:
-            engine = make_engine(url)
+        def engine_of(url: str, **options: int) -> Engine:
+            engine = make_engine(url, **options)
             engines.callback(engine.dispose)
-            store = PostgresStore(engine, signer)
+            return engine
+
+        def context(engine: Engine, callers: CallerSeal | None = None) -> Context:
+            store = PostgresStore(engine, signer, callers)
             wired = Context(
                 store=store,
                 keys=keys,
@@ -183,18 +190,21 @@ def opened(
                 confirm_successions=settings.confirm_successions,
                 log_successions=FileSuccessions(settings.home / "log-key"),
                 key_backup_days=settings.key_backup_days,
+                uses=PostgresUses(engine),
+                allowances=settings.allowances,
             )
             return decorate(wired)
 
-        operator = context(urls.migrate)
+        owner = engine_of(urls.migrate)
+        operator = context(owner)
         check_not_rolled_back(operator)  # before anything appends: two logs of one key would be a fork
         yield Installation(
             settings,
             urls,
             operator,
-            context(urls.web),
-            context(urls.worker),
-            SearchContext(context(urls.review), search_key, settings.searches_per_day),
+            context(engine_of(urls.web, pool_size=_WEB_CONNECTIONS), CallerSeal(owner)),
+            context(engine_of(urls.worker)),
+            SearchContext(context(engine_of(urls.review)), search_key, settings.searches_per_day),
         )
 
 
@@ -247,6 +257,7 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
                 observer=telemetry,
                 behind_tls=settings.behind_tls,
                 public_url=settings.public_url,
+                max_concurrent=settings.max_concurrent,
             )
         finally:
             workflows.stop()

@@ -17,6 +17,7 @@ from gateway.domain.errors import StoreAlteredError, VerificationError
 from gateway.domain.exchange import Exchange, ExchangeId, Role, Status
 from gateway.domain.identity import Identity
 from gateway.domain.lineage import Lineage
+from gateway.domain.principal import Principal
 from gateway.machine_ports import Invitations, TlsCertificates
 from gateway.retention_ports import Holds, Retentions
 from gateway.review_ports import Alerts, EarlierLog, LogIndex, Marks, SignIns, SubjectTags
@@ -194,6 +195,14 @@ class Exchanges(Protocol):
 
         Of two transactions that ask for the same partner and dataset, the second waits until the first has
         ended, so that each sees what the other has asked.
+        """
+
+    def counted(
+        self, since: datetime, *, agreement: str | None = None, submitted_by: UUID | None = None
+    ) -> tuple[int, int]:
+        """How many were submitted from a moment on, and the people they asked about.
+
+        Of two transactions that ask for the same, the second waits until the first has ended.
         """
 
     def unfinished(self) -> list[Exchange]: ...
@@ -375,6 +384,37 @@ class Store(Protocol):
 
     def begin(self) -> AbstractContextManager[UnitOfWork]:
         """A new transaction; serialisable enough that two `advance` calls never both succeed."""
+
+    def acting_for(self, principal: Principal) -> "Store":
+        """The same store, in whose units the web role sees and changes what this principal may, and no more.
+
+        What a principal may not see is as if it were not there. Who may not add a row gets
+        ConfigurationError: a check of the application's failed before. A unit for nobody sees nothing.
+        """
+
+
+class Uses(Protocol):
+    """Counts that all processes share, each in a transaction of its own; a crash may lose them."""
+
+    def count(self, bucket: str, window: datetime) -> int:
+        """Count one use in the window that begins at a moment; how many there are with it.
+
+        Raise StoreUnavailableError when it can't be counted.
+        """
+
+    def forget(self, before: datetime) -> None:
+        """Drop the windows that began before a moment."""
+
+
+class UnsafeNoUses:
+    """Counts nothing: for tests of something else."""
+
+    def count(self, bucket: str, window: datetime) -> int:
+        del bucket, window
+        return 0
+
+    def forget(self, before: datetime) -> None:
+        del before
 
 
 class ExchangeKeys(Protocol):

@@ -7,12 +7,17 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from gateway.domain.allowances import Allowances
 from gateway.domain.errors import ConfigurationError
 
 MEBIBYTE = 1 << 20
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 _URL = r"^https?://[a-zA-Z0-9.:\[\]-]+(/[a-zA-Z0-9._~/-]*)?$"
+
+
+_DEFAULT = Allowances()
+_Number = Annotated[int, Field(ge=1, le=10**9)]
 
 
 class Settings(BaseSettings):
@@ -50,6 +55,16 @@ class Settings(BaseSettings):
     """Searches by subject that one user may make on one day."""
     confirm_successions: bool = False
     """Whether a partner's new keys wait until `flagstone partner confirm` has compared their fingerprint."""
+    max_concurrent: Annotated[int, Field(ge=1, le=10_000)] = 100
+    """Requests answered at once; the next gets 503 with Retry-After."""
+    sign_ins_per_minute: _Number = _DEFAULT.sign_in
+    reads_per_minute: _Number = _DEFAULT.read
+    submits_per_minute: _Number = _DEFAULT.submit
+    log_searches_per_minute: _Number = _DEFAULT.search
+    polls_per_minute: _Number = _DEFAULT.poll
+    submissions_per_user_per_day: _Number = _DEFAULT.submissions_a_day
+    lists_per_agreement_per_day: _Number = _DEFAULT.lists_a_day
+    people_per_agreement_per_day: _Number = _DEFAULT.people_a_day
     key_backup_days: Annotated[int, Field(ge=0, le=3650)] = 30
     """For how many days a backup of the exchanges' keys may exist; certificates of destruction say it."""
     gateway: str = "http://127.0.0.1:8400"
@@ -61,6 +76,20 @@ class Settings(BaseSettings):
     def behind_tls(self) -> bool:
         """Whether callers come by TLS that a proxy terminates."""
         return self.unsafe_plain_http and not self.tls_certificate
+
+    @property
+    def allowances(self) -> Allowances:
+        """Rates and quotas; docs/limits.md describes each."""
+        return Allowances(
+            sign_in=self.sign_ins_per_minute,
+            read=self.reads_per_minute,
+            submit=self.submits_per_minute,
+            search=self.log_searches_per_minute,
+            poll=self.polls_per_minute,
+            submissions_a_day=self.submissions_per_user_per_day,
+            lists_a_day=self.lists_per_agreement_per_day,
+            people_a_day=self.people_per_agreement_per_day,
+        )
 
     @model_validator(mode="after")
     def _a_url_for_each_role(self) -> Self:
@@ -77,8 +106,8 @@ class Settings(BaseSettings):
             )
         if not all(_reached_safely(url.get_secret_value()) for url in urls if url):
             raise ValueError(
-                "a FLAGSTONE_DATABASE_URL of another machine needs sslmode=verify-full (or verify-ca): "
-                "without it, a connection may be in the clear, or to somebody else"
+                "a FLAGSTONE_DATABASE_URL of another machine needs sslmode=verify-full: "
+                "anything less may be in the clear, or to somebody else whom the same authority knows"
             )
         return self
 
@@ -103,7 +132,7 @@ def _reached_safely(url: str) -> bool:
     query = parse_qs(parts.query)
     hosts = {parts.hostname or "", *query.get("host", ()), *query.get("hostaddr", ())}
     here = all(host in _LOOPBACK or host.startswith("/") for host in hosts - {""})
-    return here or query.get("sslmode") in (["verify-full"], ["verify-ca"])
+    return here or query.get("sslmode") == ["verify-full"]
 
 
 def read_settings(**given: Any) -> Settings:

@@ -147,6 +147,12 @@ class Telemetry:
             ["status"],
             registry=self._registry,
         )
+        self._limited = Counter(
+            "flagstone_limited",
+            "Requests refused for a rate, a quota or want of room",
+            ["limit"],
+            registry=self._registry,
+        )
         for status in Status:
             self._exchanges.labels(status.value)
 
@@ -165,6 +171,10 @@ class Telemetry:
     def failed(self, correlation: str, error: BaseException) -> None:
         """Record an error that nobody foresaw; the correlation id is what its caller was given."""
         self._log.error("http.failed", correlation=correlation, exc_info=error)
+
+    def limited(self, limit: str) -> None:
+        """Count a request that was refused for a rate, a quota or want of room."""
+        self._limited.labels(limit).inc()
 
     def moved(self, status: Status) -> None:
         """Count an exchange that has just entered `status`."""

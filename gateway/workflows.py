@@ -21,6 +21,7 @@ from gateway.service.closing import clear_up
 from gateway.service.context import Context
 from gateway.service.erasure import destroy_due, destroy_returned
 from gateway.service.holds import expire
+from gateway.service.limiting import forget_uses
 from gateway.service.probes import forget
 from gateway.service.review_queue import watch
 from gateway.service.signins import log_denials
@@ -103,6 +104,7 @@ class Workflows:
             log_denials(self._ctx)
             watch(self._ctx, limits)
             end_overlaps(self._ctx)
+            forget_uses(self._ctx)
 
         self._drive, self._sweep = drive, sweep
 

@@ -71,6 +71,9 @@ class Wrapped:
 
 
 class Store(Wrapped):
+    def acting_for(self, principal):
+        return Store(self._inner.acting_for(principal), self._order)
+
     @contextmanager
     def begin(self):
         with self._inner.begin() as unit:

@@ -13,6 +13,7 @@ from fake_log import FakeDisclosureLog, FakeEarlierLog, FakeLogIndex, FakeSubjec
 from fake_machines import FakeInvitations, FakeTlsCertificates
 from fake_retention import FakeHolds, FakeRetentions
 from fake_review import Alerts, Marks, SignIns
+from fake_rows import shown
 from fake_state import State, check_references
 from fake_successions import FakeSuccessions
 from fake_witnesses import FakeCosignatures, FakeWitnesses
@@ -20,6 +21,7 @@ from fake_witnesses import FakeCosignatures, FakeWitnesses
 from audit.checkpoint import NoteSigner
 from gateway.domain.errors import ConflictError, LogUnavailableError, NotFoundError
 from gateway.domain.exchange import ENDED, Exchange, ExchangeId, Status
+from gateway.domain.principal import Principal
 from gateway.ports import AgreementRecord, Partner, PrekeyRecord, Submission, User
 from gateway.service.finding import catch_up_within
 
@@ -65,12 +67,16 @@ class FakeStore:
         self.signer = NoteSigner(f"{self.signer.verifier.name}/2", Ed25519PrivateKey.generate())
 
     @contextmanager
-    def begin(self) -> Iterator["FakeUnitOfWork"]:
-        unit = FakeUnitOfWork(self)
+    def begin(self, principal: Principal | None = None) -> Iterator["FakeUnitOfWork"]:
+        """Without a principal as the owner, who sees everything."""
+        unit = FakeUnitOfWork(self, principal)
         try:
             yield unit
         finally:
             unit.close()
+
+    def acting_for(self, principal: Principal) -> "ActingStore":
+        return ActingStore(self, principal)
 
     def acquire(self) -> None:
         if self._writing_thread == threading.get_ident():
@@ -84,11 +90,26 @@ class FakeStore:
         self._writer.release()
 
 
+@dataclass(frozen=True)
+class ActingStore:
+    """A `FakeStore` that shows what a principal may see."""
+
+    whole: FakeStore
+    principal: Principal
+
+    def begin(self):
+        return self.whole.begin(self.principal)
+
+    def acting_for(self, principal: Principal) -> "ActingStore":
+        return ActingStore(self.whole, principal)
+
+
 class FakeUnitOfWork:
     """`gateway.ports.UnitOfWork` over `FakeStore`."""
 
-    def __init__(self, store: FakeStore) -> None:
+    def __init__(self, store: FakeStore, principal: Principal | None = None) -> None:
         self._store = store
+        self._principal = principal
         self._own: State | None = None
         self.failed = False
         self.hooks = store.hooks
@@ -121,13 +142,16 @@ class FakeUnitOfWork:
 
     @property
     def state(self) -> State:
-        return self._own or self._store.committed
+        return self._shown(self._own or self._store.committed)
+
+    def _shown(self, state: State) -> State:
+        return shown(state, self._principal) if self._principal else state
 
     def write(self) -> State:
         if self._own is None:
             self._store.acquire()
             self._own = self._store.committed.copy()
-        return self._own
+        return self._shown(self._own)
 
     def commit(self) -> None:
         if self.failed:
@@ -290,6 +314,17 @@ class _Exchanges(_Table):
         held = self.unit.write().exchanges.values()  # waits for whoever writes, as PostgreSQL's lock does
         found = [e for e in held if (e.partner, e.dataset) == (partner, dataset) and e.submitted_at > since]
         return sorted(found, key=lambda e: (-e.submitted_at.timestamp(), str(e.id)))
+
+    def counted(self, since, *, agreement=None, submitted_by=None) -> tuple[int, int]:
+        held = self.unit.write().exchanges.values()  # waits, as PostgreSQL's lock does
+        found = [
+            e
+            for e in held
+            if e.submitted_at >= since
+            and agreement in (None, e.agreement)
+            and submitted_by in (None, e.submitted_by)
+        ]
+        return len(found), sum(e.slots for e in found)
 
     def unfinished(self) -> list[Exchange]:
         chosen = [each for each in self.unit.state.exchanges.values() if each.status not in ENDED]

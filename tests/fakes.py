@@ -34,6 +34,7 @@ __all__ = [
     "FakeStore",
     "FakeTransport",
     "FakeUnitOfWork",
+    "FakeUses",
     "Hooks",
     "a_partner",
     "a_prekey",
@@ -204,6 +205,20 @@ class FakePartyKeys:
             return self._exchange.exchange(X25519PublicKey.from_public_bytes(peer))
         except ValueError:
             raise VerificationError("not a usable X25519 public key", place="key agreement") from None
+
+
+class FakeUses:
+    """`gateway.ports.Uses` in memory."""
+
+    def __init__(self) -> None:
+        self.used: dict[tuple[str, datetime], int] = {}
+
+    def count(self, bucket: str, window: datetime) -> int:
+        self.used[bucket, window] = self.used.get((bucket, window), 0) + 1
+        return self.used[bucket, window]
+
+    def forget(self, before: datetime) -> None:
+        self.used = {key: used for key, used in self.used.items() if key[1] >= before}
 
 
 class FakeTransport:

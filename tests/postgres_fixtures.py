@@ -17,6 +17,7 @@ from psycopg import sql
 from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
+from gateway.db.callers import CallerSeal
 from gateway.db.embedded import DATABASE, EmbeddedPostgres
 from gateway.db.engine import make_engine
 from gateway.db.locks import exclusive
@@ -77,7 +78,8 @@ class Database:
 
     def store(self, role: str = "migrate") -> PostgresStore:
         """A store that signs with the same key as `FakeStore`. `migrate` may do everything."""
-        return PostgresStore(self.engine(role), FakeStore().signer)
+        seal = CallerSeal(self.engine()) if role == "web" else None
+        return PostgresStore(self.engine(role), FakeStore().signer, seal)
 
     def close(self) -> None:
         self._stack.close()

@@ -15,6 +15,7 @@ from gateway.bootstrap import key_home, now, searching, serving
 from gateway.cli.keyring import warn_of_due
 from gateway.cli.output import say
 from gateway.domain.errors import ConfigurationError
+from gateway.domain.principal import SIGNING_IN
 from gateway.dumps import forbid_core_dumps
 from gateway.service.client_certificates import trusted
 from gateway.settings import Settings, read_settings
@@ -54,7 +55,7 @@ def _tls(settings: Settings, app: FastAPI) -> dict[str, Any]:
     """Uvicorn's options for TLS with the certificates of partners' agents, if this process ends TLS."""
     if not settings.tls_certificate:
         return {}
-    trust = ClientTrust(partial(trusted, app.state.wiring.context))
+    trust = ClientTrust(partial(trusted, app.state.wiring.context.acting_for(SIGNING_IN)))
     return {
         "ssl_certfile": settings.tls_certificate,
         "ssl_keyfile": settings.tls_key,

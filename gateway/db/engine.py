@@ -1,6 +1,7 @@
 """Engines and sessions: how we connect, and how a database error becomes one of ours."""
 
 import struct
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,7 +11,15 @@ from psycopg.adapt import Dumper
 from psycopg.pq import Format
 from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    DisconnectionError,
+    IntegrityError,
+    SQLAlchemyError,
+)
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway.domain.errors import (
     BadInputError,
@@ -31,6 +40,8 @@ _OPTIONS: Final = " ".join(
         "idle_in_transaction_session_timeout=60s",
     )
 )
+_SINCE: Final = "flagstone: resting since"
+_RESTED_SECONDS: Final = 1.0
 _NO_PRIVILEGE: Final = "42501"
 _OLD_SCHEMA: Final = {"3F000", "42P01", "42703", "42883"}  # no such schema, table, column, function
 
@@ -60,6 +71,27 @@ def _adapt(connection: psycopg.Connection[Any], _record: object) -> None:
     connection.adapters.register_dumper(ByteStrings, _ByteStringsDumper)
 
 
+def _rested(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info[_SINCE] = time.monotonic()
+
+
+def _still_there(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+    """Ask a connection that has rested whether the server is there still; a busy one was there just now.
+
+    Raises:
+        DisconnectionError: it is not; the pool then connects anew.
+    """
+    since = record.info.get(_SINCE)
+    if since is None or time.monotonic() - since < _RESTED_SECONDS:
+        return
+    try:
+        connection.autocommit = True
+        connection.execute("SELECT 1")
+        connection.autocommit = False
+    except psycopg.Error:
+        raise DisconnectionError from None
+
+
 def make_engine(url: str, *, pool_size: int = 5) -> Engine:
     """An engine whose errors and logs show no parameter values. Nothing is connected yet.
 
@@ -75,14 +107,16 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
     engine = create_engine(
         parsed.set(drivername=_DRIVER),
         hide_parameters=True,
-        pool_pre_ping=True,
         pool_size=pool_size,
-        pool_timeout=10,
+        max_overflow=5,
+        pool_timeout=5,  # then StoreUnavailableError: under a crowd it is better to be told soon
         # stated, not inherited: `advance` and the log's lock rest on each statement seeing what is committed
         isolation_level="READ COMMITTED",
         connect_args={"options": _OPTIONS, "connect_timeout": 10, "application_name": "flagstone"},
     )
     event.listen(engine, "connect", _adapt)
+    event.listen(engine, "checkin", _rested)
+    event.listen(engine, "checkout", _still_there)
     return engine
 
 
@@ -127,6 +161,13 @@ class Session:
         except SQLAlchemyError as error:
             self.fail()
             raise translated(error) from None
+
+    @property
+    def process_id(self) -> int:
+        """PostgreSQL's, of this session."""
+        driver = self._connection.connection.driver_connection
+        process_id: int = driver.info.backend_pid  # type: ignore[union-attr]
+        return process_id
 
     def fail(self) -> None:
         """Never commit this session."""

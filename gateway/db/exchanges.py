@@ -63,6 +63,21 @@ class PostgresExchanges:
         )
         return [_exchange(row) for row in self._session.run(chosen)]
 
+    def counted(
+        self, since: datetime, *, agreement: str | None = None, submitted_by: UUID | None = None
+    ) -> tuple[int, int]:
+        whose = f"counted\0{agreement}\0{submitted_by}"
+        key = int.from_bytes(sha256(whose.encode()).digest()[:8], signed=True)
+        self._session.run(select(func.pg_advisory_xact_lock(key)))
+        told = select(func.count(), func.coalesce(func.sum(exchanges.c.slots), 0))
+        told = told.where(exchanges.c.submitted_at >= since)
+        if agreement is not None:
+            told = told.where(exchanges.c.agreement == agreement)
+        if submitted_by is not None:
+            told = told.where(exchanges.c.submitted_by == submitted_by)
+        row: Any = self._session.run(told).one()
+        return int(row[0]), int(row[1])
+
     def unfinished(self) -> list[Exchange]:
         chosen = select(exchanges).where(UNFINISHED).order_by(exchanges.c.submitted_at)
         return [_exchange(row) for row in self._session.run(chosen)]

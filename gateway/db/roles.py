@@ -8,6 +8,7 @@ from sqlalchemy.dialects import postgresql
 
 from gateway.db.earlier import READERS, aside, set_aside
 from gateway.db.machine_tables import invitations, tls_certificates
+from gateway.db.rowpolicies import protect
 from gateway.db.tables import (
     LOG_TABLES,
     SCHEMA,
@@ -22,7 +23,6 @@ from gateway.db.tables import (
     mailbox,
     marks,
     partners,
-    policy_sets,
     prekeys,
     replays,
     retentions,
@@ -31,6 +31,7 @@ from gateway.db.tables import (
     submissions,
     successions,
     users,
+    uses,
     vault,
     witness_alarms,
     witnesses,
@@ -87,13 +88,13 @@ GRANTS: Final[dict[str, dict[str, str]]] = {
         replays.name: "SELECT, INSERT, UPDATE (until), DELETE",
         tls_certificates.name: "SELECT, INSERT, DELETE",
         invitations.name: "SELECT, UPDATE (failed, document, expires_at)",
-        policy_sets.name: "SELECT",
         witnesses.name: "SELECT, INSERT, UPDATE (vkey, jws, announced_at)",
         witness_alarms.name: "SELECT, INSERT",
         cosigned.name: "SELECT, INSERT",
         deliveries.name: "SELECT, INSERT",
         sign_ins.name: "SELECT, INSERT, UPDATE (failed)",
         alerts.name: f"SELECT, INSERT, UPDATE ({', '.join(REVIEWED)})",
+        uses.name: "SELECT, INSERT, UPDATE (used)",
         **_LOG,
     },
     # carries exchanges on and watches the log: dispatch, release, expiry, destruction, alerts; and `dbos`
@@ -114,17 +115,21 @@ GRANTS: Final[dict[str, dict[str, str]]] = {
         sign_ins.name: "SELECT, DELETE",
         marks.name: "SELECT, INSERT, UPDATE (text)",
         alerts.name: f"SELECT, INSERT, UPDATE ({', '.join(RAISED)}), DELETE",
+        uses.name: "SELECT, DELETE",
         **_LOG,
     },
     # reads the log, logs its own reading and keeps the index that it searches; no exchange, no names, and of
     # sealed bytes the search tags alone
     "review": {**_LOG, log_index.name: "SELECT, INSERT", subject_tags.name: "SELECT"},
 }
-"""Privileges by role and table; `migrate` owns every table, and triggers keep it from altering the log."""
+"""Privileges by role and table; `migrate` owns every table, and triggers keep it from altering the log.
+
+Which rows the web role sees of a table is for `gateway.db.rowpolicies`.
+"""
 
 
 def grant(connection: Connection, roles: Roles) -> None:
-    """Bring every privilege to what `GRANTS` says, whatever it was; run by the owner.
+    """Bring every privilege to what `GRANTS` says, and every row policy to its own; run by the owner.
 
     Raises:
         ConfigurationError: a role does not exist.
@@ -146,6 +151,9 @@ def grant(connection: Connection, roles: Roles) -> None:
         connection.execute(text(f"REVOKE ALL ON ALL TABLES IN SCHEMA {SCHEMA} FROM {role}"))
         for table, privileges in tables.items():
             connection.execute(text(f"GRANT {privileges} ON {SCHEMA}.{table} TO {role}"))
+    web, worker = _quoted(roles.web), _quoted(roles.worker)
+    connection.execute(text(f"GRANT EXECUTE ON FUNCTION {SCHEMA}.caller() TO {web}"))
+    protect(connection, web=web, worker=worker, worked=frozenset(GRANTS["worker"]))
 
 
 def _require(connection: Connection, roles: Roles) -> None:

@@ -180,6 +180,7 @@ exchanges = Table(
     *_number("slots"),
     Index("ix_exchanges_dataset", "partner", "dataset", "submitted_at"),
     Index("ix_exchanges_submitted_by", "submitted_by", "submitted_at"),
+    Index("ix_exchanges_agreement", "agreement", "submitted_at"),
     Index("ix_exchanges_unfinished", "submitted_at", postgresql_where=UNFINISHED),
 )
 
@@ -363,6 +364,24 @@ alerts = Table(
     _order(),
     UniqueConstraint("rule", "about", "day"),
     Index("ix_alerts_open", "arrival", postgresql_where=text("closed_at IS NULL")),
+)
+
+caller_key = Table(
+    "caller_key",
+    metadata,
+    Column("one", Boolean, CheckConstraint("one", name="one"), primary_key=True),
+    *_bytes("inner_pad", 64),
+    *_bytes("outer_pad", 64),
+)
+"""One row: the key of `gateway.db.callers`, as its hash function takes it. No application role reads it."""
+
+uses = Table(
+    "uses",
+    metadata,
+    Column("bucket", Text, primary_key=True),
+    Column("window", DateTime(timezone=True), primary_key=True),
+    *_number("used"),
+    prefixes=["UNLOGGED"],
 )
 
 log_leaves = Table(

@@ -1,12 +1,15 @@
 """Units of work on PostgreSQL: `gateway.ports.Store` and `UnitOfWork`."""
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Self
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from audit.checkpoint import Signer
+from gateway.db.callers import CallerSeal
 from gateway.db.earlier import PostgresEarlierLog, set_aside
 from gateway.db.engine import Session, translated
 from gateway.db.exchanges import (
@@ -26,6 +29,7 @@ from gateway.db.review import PostgresAlerts, PostgresMarks, PostgresSignIns
 from gateway.db.successions import PostgresSuccessions
 from gateway.db.witnesses import PostgresCosignatures, PostgresWitnesses
 from gateway.domain.errors import LogUnavailableError, StoreUnavailableError
+from gateway.domain.principal import Principal
 
 
 class PostgresUnitOfWork:
@@ -83,13 +87,21 @@ class PostgresUnitOfWork:
 class PostgresStore:
     """`gateway.ports.Store`.
 
-    `engine` comes from `gateway.db.engine.make_engine`; `signer` holds the log's key.
+    `engine` comes from `gateway.db.engine.make_engine`; `signer` holds the log's key. `seal` is the web
+    role's alone: the others see rows by their privileges, whoever they act for.
     """
 
-    def __init__(self, engine: Engine, signer: Signer) -> None:
+    def __init__(self, engine: Engine, signer: Signer, seal: CallerSeal | None = None) -> None:
         self._engine = engine
         self._signer = signer
+        self._seal = seal
+        self._principal: Principal | None = None
         self._memory = Memory()
+
+    def acting_for(self, principal: Principal) -> Self:
+        acting = copy.copy(self)
+        acting._principal = principal  # noqa: SLF001 - its own class
+        return acting
 
     @contextmanager
     def begin(self) -> Iterator[PostgresUnitOfWork]:
@@ -100,7 +112,10 @@ class PostgresStore:
         """
         connection = self._connect()
         try:
-            yield PostgresUnitOfWork(Session(connection), self._signer, self._memory)
+            session = Session(connection)
+            if self._seal and self._principal:
+                self._seal.enter(session, self._principal)
+            yield PostgresUnitOfWork(session, self._signer, self._memory)
         finally:
             with suppress(SQLAlchemyError):  # the connection is lost: the server rolls back by itself
                 connection.close()

@@ -72,11 +72,18 @@ class NotFoundError(FlagstoneError):
 
 
 class TooManyError(FlagstoneError):
-    """The caller has done this as often as is allowed for now."""
+    """The caller has done this as often as is allowed for now; `retry_after` is in seconds."""
 
     code = "too-many"
     exit_code = 2
     status = 429
+
+    def __init__(
+        self, reason: str, *, place: str = "", way_out: str = "", limit: str, retry_after: int
+    ) -> None:
+        super().__init__(reason, place=place, way_out=way_out)
+        self.limit = limit
+        self.retry_after = retry_after
 
 
 class DestroyedError(NotFoundError):

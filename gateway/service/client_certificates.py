@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from gateway.bundle.client_certificate import thumbprint, verify_client_certificate
+from gateway.bundle.signers import by_any
 from gateway.domain.errors import NotFoundError, VerificationError
 from gateway.machine_ports import TlsCertificate
 from gateway.ports import Partner, UnitOfWork
@@ -23,7 +24,7 @@ def announce(ctx: Context, partner: Partner, jws: str) -> None:
         ConflictError: another partner has it.
     """
     slug, at = partner.identity.slug, ctx.clock()
-    brought = verify_client_certificate(jws, partner.identity)
+    brought = by_any(partner.lineage.accepted(at), lambda each: verify_client_certificate(jws, each))
     if brought.expires_at <= at:
         raise VerificationError("it has run out", place="client certificate", way_out="Make a new one")
     kept = TlsCertificate(slug, brought.thumbprint, brought.der, brought.expires_at, at)

@@ -1,11 +1,13 @@
 """All that the use cases need from outside, in one frozen value."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
+from gateway.domain.allowances import Allowances
+from gateway.domain.principal import Principal
 from gateway.key_ports import LogSuccessions, NoLogSuccessions
-from gateway.ports import Clock, ExchangeKeys, OwnKeys, Store, Transport
+from gateway.ports import Clock, ExchangeKeys, OwnKeys, Store, Transport, UnsafeNoUses, Uses
 from gateway.review_ports import SearchSeal
 from gateway.witness_ports import CosignedMemory, UnsafeNoMemory
 from policies.model import PolicySet
@@ -31,6 +33,13 @@ class Context:
     """How the log's present key came after its first; witnesses are shown it."""
     key_backup_days: int = 30
     """How long the operator's backups of keys live; certificates of destruction say it."""
+
+    uses: Uses = UnsafeNoUses()  # noqa: RUF009 - it has no state
+    allowances: Allowances = Allowances()  # noqa: RUF009 - frozen
+
+    def acting_for(self, principal: Principal) -> "Context":
+        """The same context over a store that shows what this principal may see."""
+        return replace(self, store=self.store.acting_for(principal))
 
     def new_id(self) -> UUID:
         """A random UUID (RFC 9562 §5.4)."""

@@ -26,6 +26,7 @@ from gateway.review_ports import Wanted
 from gateway.service.access import require_role
 from gateway.service.context import Context
 from gateway.service.finding import catch_up, catch_up_within, read
+from gateway.service.limiting import until_tomorrow
 from gateway.service.recording import actor_of, record
 from gateway.service.sealing import TAGS_KEY
 from gateway.service.search_context import SearchContext
@@ -213,6 +214,8 @@ def _allow(review: SearchContext, user: User, reason: Reason, exchanges: int) ->
         f"this user has searched {review.per_day} times today",
         place="subject search",
         way_out="Go on tomorrow, or have FLAGSTONE_SEARCHES_PER_DAY raised",
+        limit="searches-a-day",
+        retry_after=until_tomorrow(ctx.clock()),
     )
 
 

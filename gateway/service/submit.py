@@ -34,6 +34,7 @@ from gateway.service import agreements, subject_tags
 from gateway.service.access import require_role
 from gateway.service.context import Context
 from gateway.service.generations import proposal, speaking, submission_keys
+from gateway.service.limiting import check_quotas
 from gateway.service.preparing import Prepared, prepare
 from gateway.service.probes import Asked, asked_of_late, remember
 from gateway.service.recording import SMALL, actor_of, record, record_exchange, split_counts
@@ -105,6 +106,7 @@ def submit(
         ExchangeRefusedError: the policy refuses; the refusal is in the log.
         ConflictError: the idempotency key stood for another request, or this very request is under way.
         PartnerError: the partner's agent has left no prekeys; nothing was kept.
+        TooManyError: a quota of the day is used up; nothing was kept.
         LogUnavailableError: the log can't be written; nothing was kept.
     """
     require_role(user, Role.PROGRAMME)
@@ -186,6 +188,7 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
     decision = _decide(ctx, request, agreed, people, at)
     if standing is None or not decision.permitted:
         _keep_refusal(ctx, uow, request, decision, at, standing=standing)
+    check_quotas(ctx, uow, request.user, standing.number, len(people))
     policy = ctx.policies.datasets[request.dataset]
     framework = ctx.policies.frameworks[decision.framework]
     asked = asked_of_late(ctx, uow, people, standing.partner, policy, at)
@@ -227,6 +230,7 @@ def _decide_and_keep(ctx: Context, uow: UnitOfWork, request: _Request) -> Submit
         households=prepared.households,
         slots=prepared.slots,
     )
+    uow.exchanges.add(exchange)  # before what hangs on it: rows are shown by whose exchange they are
     remember(ctx, uow, exchange_id, kept, policy)
     subject_tags.leave(ctx, uow, exchange_id, kept)
     put_sealed(ctx, uow, exchange_id, "facts", packed(told))
@@ -358,7 +362,6 @@ def _keep_permit(
 ) -> Submitted:
     told = decision.to_json()
     rows = _by_line(withheld)
-    uow.exchanges.add(exchange)
     uow.vault.put(exchange.id, "request", prepared.bundle)
     put_sealed(ctx, uow, exchange.id, "slots", prepared.slot_map)
     put_sealed(ctx, uow, exchange.id, "withheld", withheld.to_dicts())

@@ -71,9 +71,10 @@ def _announced(verifier: NoteVerifier, followed: Sequence[Succession]) -> NoteVe
 
 def predecessors(log: DisclosureLog) -> tuple[str, ...]:
     """The cosigned checkpoints of the log that this one takes the place of, as its first entry has them."""
-    if log.size() == 0:
+    leaf = next(iter(log.leaves(0, 1)), None)
+    if leaf is None:
         return ()
-    first = Entry.parse(next(iter(log.leaves(0, 1))))
+    first = Entry.parse(leaf)
     follows = first.body.get("follows") if first.kind == RELINKED else None
     return tuple(map(str, follows)) if isinstance(follows, list) else ()
 

@@ -12,6 +12,7 @@ from gateway.web import problems
 from gateway.web.api import agent, enrolment, erasure, exchanges, log, operations, review, token
 from gateway.web.documented import Documented
 from gateway.web.envelope import Envelope
+from gateway.web.gate import Gate
 from gateway.web.observer import Observer
 from gateway.web.protocol import GuardedProtocol
 from gateway.web.wiring import Wiring
@@ -28,6 +29,7 @@ SERVER_OPTIONS: Final[dict[str, Any]] = {
 }
 """How uvicorn must be run."""
 
+MAX_CONCURRENT: Final = 100
 _DESCRIPTION: Final = "One narrow question about families: is any of these indicators met?"
 
 
@@ -67,15 +69,16 @@ def create_app(
     observer: Observer,
     behind_tls: bool = False,
     public_url: str | None = None,
+    max_concurrent: int = MAX_CONCURRENT,
 ) -> FastAPI:
     """The application, wired. Run it with `SERVER_OPTIONS`.
 
     `on_submitted` and `on_answered` (an answer or a refusal came) run in a worker thread after the commit,
-    also when a request is repeated. `max_upload` bounds a household list, in bytes. `behind_tls`: a proxy
-    terminates TLS before us. `public_url`: `Wiring`.
+    also when a request is repeated. `max_upload` bounds a household list, in bytes; `max_concurrent` the
+    requests that are answered at once. `behind_tls`: a proxy ends TLS before us. `public_url`: `Wiring`.
     """
     wiring = Wiring(context, review, on_submitted, on_answered, max_upload, observer, public_url)
-    return _wired(bare_app(), wiring, behind_tls=behind_tls)
+    return _wired(bare_app(), wiring, behind_tls=behind_tls, max_concurrent=max_concurrent)
 
 
 def create_review_app(
@@ -90,8 +93,11 @@ def create_review_app(
     return _wired(bare_app(log.router, operations.router), wiring, behind_tls=behind_tls)
 
 
-def _wired(app: FastAPI, wiring: Wiring, *, behind_tls: bool) -> FastAPI:
+def _wired(
+    app: FastAPI, wiring: Wiring, *, behind_tls: bool, max_concurrent: int = MAX_CONCURRENT
+) -> FastAPI:
     app.state.wiring = wiring
     problems.install(app)
+    app.add_middleware(Gate, most=max_concurrent, observer=wiring.observer)
     app.add_middleware(Envelope, observer=wiring.observer, behind_tls=behind_tls)
     return app

@@ -25,7 +25,14 @@ _WORDS: Final = {
     429: "As often as is allowed for now",
     500: "The gateway failed",
     502: "The partner's agent can't be asked",
-    503: "The disclosure log can't be written, so nothing moved",
+    503: "The disclosure log can't be written, so nothing moved; or too much is asked at once",
+}
+
+PASSING: Final = (429, 503)
+"""These pass by themselves; `Retry-After` (RFC 9110 §10.2.3) says when to try again."""
+_RETRY_AFTER: Final = {
+    "description": "Seconds until it may go through",
+    "schema": {"type": "integer", "minimum": 1},
 }
 
 Responses = dict[int | str, dict[str, Any]]
@@ -50,7 +57,12 @@ def schema_of(body: type[BaseModel]) -> dict[str, Any]:
 
 def problems(*statuses: int) -> Responses:
     """Problem responses by status; 500 is always among them."""
-    return {status: {"description": _WORDS[status], "content": _PROBLEM} for status in (*statuses, 500)}
+    return {status: _answer(status) for status in (*statuses, 500)}
+
+
+def _answer(status: int) -> dict[str, Any]:
+    headers = {"headers": {"Retry-After": _RETRY_AFTER}} if status in PASSING else {}
+    return {"description": _WORDS[status], "content": _PROBLEM, **headers}
 
 
 def bytes_of(media_type: str, description: str) -> Responses:
@@ -61,9 +73,9 @@ def bytes_of(media_type: str, description: str) -> Responses:
     return {200: {"description": description, "content": {media_type: {"schema": schema}}}}
 
 
-USER: Final = (401, 403, 503)
+USER: Final = (401, 403, 429, 503)
 """What every route of a council user may answer."""
-AGENT: Final = (401, 503)
+AGENT: Final = (401, 429, 503)
 """What every route of a partner's agent may answer."""
 BODY: Final = (408, 413, 415, 422)
 """What every route that reads a body may answer."""

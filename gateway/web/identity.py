@@ -7,16 +7,20 @@ unauthenticated mode.
 
 import re
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.security.http import HTTPBase
 
+from gateway.domain.allowances import Rate
 from gateway.domain.errors import NotAllowedError, NotSignedInError
 from gateway.domain.exchange import Role
+from gateway.domain.principal import Principal
+from gateway.domain.principal import partner as acting_as_partner
 from gateway.ports import Partner, User
 from gateway.service import access
+from gateway.service.limiting import address_bucket, take
 from gateway.web.presented import hand_out, presented
 from gateway.web.wiring import Wired
 
@@ -32,6 +36,16 @@ _AGENT_SCHEME: Final = HTTPBase(
 )
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]{1,4096}=*")  # b64token, RFC 6750 §2.1
 
+_RATES: Final = {
+    "check_list": Rate.SUBMIT,
+    "submit_list": Rate.SUBMIT,
+    "find_entries": Rate.SEARCH,
+    "search_subject": Rate.SEARCH,
+    "make_extract": Rate.SEARCH,
+}
+"""What a route counts as, by its name; every other is a read."""
+
+_Who = TypeVar("_Who")
 _UserCredentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_USER_SCHEME)]
 _AgentCredentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_AGENT_SCHEME)]
 
@@ -45,20 +59,51 @@ def _token(credentials: HTTPAuthorizationCredentials | None) -> str:
     return credentials.credentials
 
 
-def _user(wired: Wired, credentials: _UserCredentials) -> User:
-    return access.user_of(wired.context, _token(credentials))
+def _user(request: Request, wired: Wired, credentials: _UserCredentials) -> User:
+    user = _signed_in(request, wired, lambda: access.user_of(wired.context, _token(credentials)))
+    take(wired.context, _RATES.get(request.scope["route"].name, Rate.READ), str(user.id))
+    wired.principal = Principal(user.role.value, str(user.id))
+    return user
 
 
-def _agent(wired: Wired, request: Request, credentials: _AgentCredentials) -> Partner:
-    shown = presented(request, wired.public_url)
-    admitted = access.partner_of(wired.context, _token(credentials), shown)
+def _agent(request: Request, wired: Wired, credentials: _AgentCredentials) -> Partner:
+    shown = presented(request, wired.of_app.public_url)
+    admitted = _signed_in(
+        request, wired, lambda: access.partner_of(wired.context, _token(credentials), shown)
+    )
     hand_out(request, admitted.nonce)
-    return admitted.partner
+    partner = admitted.partner
+    take(wired.context, Rate.POLL, partner.identity.slug)
+    wired.principal = acting_as_partner(partner.identity.slug)
+    return partner
 
 
-def _anyone(wired: Wired, request: Request, user: _UserCredentials, agent: _AgentCredentials) -> None:
-    shown = presented(request, wired.public_url)
-    hand_out(request, access.somebody(wired.context, _token(user or agent), shown))
+def _anyone(request: Request, wired: Wired, user: _UserCredentials, agent: _AgentCredentials) -> None:
+    shown = presented(request, wired.of_app.public_url)
+    nonce = _signed_in(request, wired, lambda: access.somebody(wired.context, _token(user or agent), shown))
+    hand_out(request, nonce)
+    take(wired.context, Rate.READ, _address(request, wired))
+
+
+def _signed_in(request: Request, wired: Wired, look: Callable[[], _Who]) -> _Who:
+    try:
+        return look()
+    except NotSignedInError:
+        take_by_address(request, wired)
+        raise
+
+
+def take_by_address(request: Request, wired: Wired) -> None:
+    """Count a sign-in that was tried, by the address that it came from.
+
+    Raises:
+        TooManyError: too many came from there.
+    """
+    take(wired.context, Rate.SIGN_IN, _address(request, wired))
+
+
+def _address(request: Request, wired: Wired) -> str:
+    return address_bucket(wired.context, request.client.host if request.client else "")
 
 
 def _only(*roles: Role) -> Callable[[User], Coroutine[Any, Any, User]]:

@@ -12,5 +12,8 @@ class Observer(Protocol):
     def failed(self, correlation: str, error: BaseException) -> None:
         """An unforeseen error. Its text may quote data and must not be kept."""
 
+    def limited(self, limit: str) -> None:
+        """Somebody was told to wait; which limit it was, never who."""
+
     def exposition(self) -> bytes:
         """All metrics in Prometheus text format 0.0.4."""

@@ -11,11 +11,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from gateway.bundle.jws import ALGORITHM
-from gateway.domain.errors import FlagstoneError
+from gateway.domain.errors import FlagstoneError, TooManyError
 from gateway.service.constraint import ProofError
 
 MEDIA_TYPE: Final = "application/problem+json"
 _INTERNAL: Final = 500
+_UNREAD: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+SOON: Final = 5
+"""Seconds after which to try again what failed for want of the database or of room."""
 _REASONS: Final = {
     "missing": "is missing",
     "uuid_parsing": "is not a UUID",
@@ -118,7 +121,12 @@ async def _ours(request: Request, error: FlagstoneError) -> JSONResponse:
         request.app.state.wiring.observer.failed(correlation, error)
         return unforeseen(correlation)
     headers = challenge(request, error) if error.status == HTTPStatus.UNAUTHORIZED else {}
-    if error.status in {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT}:
+    if isinstance(error, TooManyError):
+        headers["Retry-After"] = str(error.retry_after)
+        request.app.state.wiring.observer.limited(error.limit)
+    if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str(SOON)
+    if error.status in _UNREAD:
         headers["Connection"] = "close"  # the rest of the body is never read
     return problem(error.code, error.status, str(error), correlation, extra=_details(error), headers=headers)
 

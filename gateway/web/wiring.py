@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from gateway.domain.exchange import ExchangeId
+from gateway.domain.principal import SIGNING_IN, Principal
 from gateway.service.context import Context
 from gateway.service.search_context import SearchContext
 from gateway.web.observer import Observer
@@ -26,9 +27,29 @@ class Wiring:
     """Under which agents reach the gateway; None: on this machine alone."""
 
 
-async def _wiring(request: Request) -> Wiring:
-    wired: Wiring = request.app.state.wiring
-    return wired
+@dataclass(slots=True)
+class RequestWiring:
+    """The wiring of one request: whose it is, `gateway.web.identity` says once it knows.
+
+    Until then the store shows what signing in needs and nothing else.
+    """
+
+    of_app: Wiring
+    principal: Principal = SIGNING_IN
+
+    @property
+    def context(self) -> Context:
+        """For use cases of this request: the store shows what its caller may see."""
+        return self.of_app.context.acting_for(self.principal)
+
+    @property
+    def submitting(self) -> Context:
+        """The same while a household list is taken in."""
+        return self.of_app.context.acting_for(self.principal.submitting())
 
 
-Wired = Annotated[Wiring, Depends(_wiring)]
+async def _wiring(request: Request) -> RequestWiring:
+    return RequestWiring(request.app.state.wiring)
+
+
+Wired = Annotated[RequestWiring, Depends(_wiring)]

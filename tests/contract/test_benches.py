@@ -27,6 +27,11 @@ def run(bench: str, *sizes: str) -> str:
         ),
         ("policy_speed", ("--households", "100", "--people", "450", "--questions", "40", "--rounds", "1")),
         pytest.param(
+            "load",
+            ("--seconds", "10", "--rate", "20"),
+            marks=[pytest.mark.long, pytest.mark.processes, pytest.mark.postgres],
+        ),
+        pytest.param(
             "exchange",
             ("--households", "100", "--register", "10000"),
             marks=[pytest.mark.long, pytest.mark.processes, pytest.mark.postgres],

@@ -9,6 +9,7 @@ from audit.entry import Entry
 from gateway.domain.alerts import Closing
 from gateway.domain.errors import ConfigurationError, NotSignedInError
 from gateway.domain.exchange import Role
+from gateway.domain.principal import SIGNING_IN, Principal
 from gateway.service import review_queue
 from gateway.service.access import user_of
 from gateway.service.context import Context
@@ -25,8 +26,8 @@ def as_role(postgres):
     """A context whose store connects as a role; all share one clock."""
     clock = FakeClock()
 
-    def made(role: str) -> Context:
-        return Context(
+    def made(role: str, principal: Principal | None = None) -> Context:
+        context = Context(
             store=postgres.store(role),
             keys=FakePartyKeys(),
             exchange_keys=FakeExchangeKeys(),
@@ -36,6 +37,7 @@ def as_role(postgres):
             clock=clock,
             entropy=lambda n: (uuid4().bytes * 4)[:n],
         )
+        return context.acting_for(principal) if principal else context
 
     return made
 
@@ -47,7 +49,7 @@ def kinds(ctx: Context) -> list[str]:
 
 def test_a_failure_counted_by_web_is_logged_by_the_worker(as_role):
     """The API's role counts, the worker's role turns the finished minute into an entry and forgets it."""
-    web, worker = as_role("web"), as_role("worker")
+    web, worker = as_role("web", SIGNING_IN), as_role("worker")
     for _ in range(3):
         with pytest.raises(NotSignedInError):
             user_of(web, "fst_" + "A" * 43)
@@ -59,7 +61,7 @@ def test_a_failure_counted_by_web_is_logged_by_the_worker(as_role):
 
 def test_an_alert_raised_by_the_worker_is_closed_by_web(as_role):
     """The worker's role raises what the log shows; the API's role lists it, looks at it and closes it."""
-    web, worker = as_role("web"), as_role("worker")
+    web, worker = as_role("web", Principal("reviewer")), as_role("worker")
     actor = {"id": "u", "role": "programme", "organisation": "council"}
     body = {"actor": actor, "dataset": "health-trust", "exchange": "x", "counts": {}}
     with web.store.begin() as unit:

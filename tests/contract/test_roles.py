@@ -13,6 +13,7 @@ from gateway.db.roles import GRANTS, Roles, Urls, grant
 from gateway.db.tables import LOG_TABLES, metadata
 from gateway.domain.errors import ConfigurationError, LogUnavailableError
 from gateway.domain.exchange import Status
+from gateway.domain.principal import SIGNING_IN, Principal, partner
 from gateway.ports import Submission
 from gateway.review_ports import Wanted
 from gateway.service.finding import catch_up_within
@@ -133,6 +134,10 @@ def test_what_must_stay_closed_is_closed(try_as, role, statement):
         try_as(role, statement)
 
 
+def submitting(exchange) -> Principal:
+    return Principal("submission", str(exchange.submitted_by))
+
+
 @pytest.fixture
 def enrolled(postgres):
     with postgres.store("migrate").begin() as unit:
@@ -147,20 +152,27 @@ def enrolled(postgres):
 def test_web_can_do_its_work(enrolled):
     """Submission, delivery, countersignature and sign-in go through with the web role's privileges."""
     exchange = an_exchange()
-    with enrolled.store("web").begin() as unit:
+    web, user = enrolled.store("web"), Principal("programme", str(exchange.submitted_by))
+    with web.acting_for(partner("health")).begin() as unit:
         unit.agreements.countersign("A-1", "partner.signed.this", NOON)
         unit.agreements.revoke("A-1", NOON)
+        unit.prekeys.publish([a_prekey()])
+        assert unit.mailbox.waiting("health") == []
+        unit.commit()
+    with web.acting_for(SIGNING_IN).begin() as unit:
         assert unit.users.by_token(a_user().token_hash)
         unit.replays.use(b"j", NOON, NOON)
-        unit.prekeys.publish([a_prekey()])
+        unit.commit()
+    with web.acting_for(user.submitting()).begin() as unit:
         assert unit.prekeys.claim("health", exchange.id, NOON) == a_prekey()
         unit.exchanges.add(exchange)
-        unit.exchanges.advance(exchange.id, Status.CANCELLED, frm=[Status.PREPARED])
-        unit.submissions.remember(Submission(uuid4(), b"k", b"d", exchange.id, b"{}"))
-        unit.submissions.under_way(uuid4(), b"d")
+        unit.submissions.remember(Submission(exchange.submitted_by, b"k", b"d", exchange.id, b"{}"))
+        unit.submissions.under_way(exchange.submitted_by, b"d")
         unit.vault.put(exchange.id, "list", b"sealed")
         unit.vault.drop(exchange.id, "list")
-        assert unit.mailbox.waiting("health") == []
+        unit.commit()
+    with web.acting_for(user).begin() as unit:
+        unit.exchanges.advance(exchange.id, Status.CANCELLED, frm=[Status.PREPARED])
         unit.mailbox.remove(exchange.id)
         unit.log.append([an_entry()])
         unit.commit()
@@ -171,7 +183,7 @@ def test_web_can_do_its_work(enrolled):
 def test_the_worker_can_do_its_work(enrolled):
     """Dispatch, release and expiry go through with the worker's privileges, and job tables are its own."""
     exchange = an_exchange()
-    with enrolled.store("web").begin() as unit:
+    with enrolled.store("web").acting_for(submitting(exchange)).begin() as unit:
         unit.exchanges.add(exchange)
         unit.commit()
     with enrolled.store("worker").begin() as unit:
@@ -205,7 +217,7 @@ def test_review_reads_the_log_and_logs_its_reading(enrolled):
 def test_review_sees_search_tags_and_nothing_else_of_the_vault(enrolled, try_as):
     """What the web role leaves as search tags the reviewer's role reads, and no other sealed bytes."""
     exchange = an_exchange()
-    with enrolled.store("web").begin() as unit:
+    with enrolled.store("web").acting_for(submitting(exchange)).begin() as unit:
         unit.exchanges.add(exchange)
         for kind in (TAGS_KIND, "accounting/openings/1", "result", "accounting/tags2"):
             unit.vault.put(exchange.id, kind, kind.encode())
@@ -229,7 +241,7 @@ def test_a_role_without_insert_cannot_append(enrolled):
     with enrolled.engine().begin() as connection:
         connection.execute(text("REVOKE INSERT ON flagstone.log_nodes FROM flagstone_web"))
     try:
-        with enrolled.store("web").begin() as unit:
+        with enrolled.store("web").acting_for(SIGNING_IN).begin() as unit:
             unit.replays.use(b"j", NOON, NOON)
             with pytest.raises(LogUnavailableError):
                 unit.log.append([an_entry()])

@@ -23,7 +23,6 @@ def with_database(monkeypatch, *urls: str):
         "postgresql://web@/flagstone?host=/run/postgresql",
         "postgresql:///flagstone",
         "postgresql://web:Geheim@db.example/flagstone?sslmode=verify-full",
-        "postgresql://web:Geheim@db.example/flagstone?sslmode=verify-ca&sslrootcert=/etc/ca.pem",
     ],
 )
 def test_a_database_here_or_one_that_proves_itself(monkeypatch, url):
@@ -37,6 +36,7 @@ def test_a_database_here_or_one_that_proves_itself(monkeypatch, url):
         "postgresql://web:Geheim@db.example/flagstone",
         "postgresql://web:Geheim@db.example/flagstone?sslmode=prefer",
         "postgresql://web:Geheim@db.example/flagstone?sslmode=require",
+        "postgresql://web:Geheim@db.example/flagstone?sslmode=verify-ca&sslrootcert=/etc/ca.pem",
         "postgresql://web:Geheim@127.0.0.1,db.example/flagstone",
         "postgresql://web:Geheim@127.0.0.1/flagstone?host=db.example",
         "postgresql://web:Geheim@localhost/flagstone?hostaddr=192.0.2.1",

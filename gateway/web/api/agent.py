@@ -86,7 +86,7 @@ async def bring_answer(request: Request, wired: Wired, agent: Agent, exchange: E
 
     def commit() -> None:
         answers.receive_answer(wired.context, agent, ExchangeId(exchange), data)
-        wired.on_answered(ExchangeId(exchange))
+        wired.of_app.on_answered(ExchangeId(exchange))
 
     await run_in_threadpool(commit)
 
@@ -104,7 +104,7 @@ async def bring_refusal(request: Request, wired: Wired, agent: Agent, exchange: 
 
     def commit() -> None:
         answers.receive_refusal(wired.context, agent, ExchangeId(exchange), jws)
-        wired.on_answered(ExchangeId(exchange))
+        wired.of_app.on_answered(ExchangeId(exchange))
 
     await run_in_threadpool(commit)
 

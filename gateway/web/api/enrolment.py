@@ -9,6 +9,7 @@ from gateway.service import enrolment
 from gateway.web import machine_models as models
 from gateway.web.bodies import JWS, body_of, read_text
 from gateway.web.documented import BODY, problems
+from gateway.web.identity import take_by_address
 from gateway.web.wiring import Wired
 
 MAX_ENROLMENT: Final = 16 * 1024
@@ -25,10 +26,11 @@ async def council_identity(wired: Wired) -> dict[str, str]:
 @router.post(
     "",
     response_model=models.Enrolled,
-    responses=problems(400, 401, 503, *BODY),
+    responses=problems(400, 401, 429, 503, *BODY),
     openapi_extra=body_of(JWS),
 )
 async def enrol(request: Request, wired: Wired) -> Any:
     """Bring a partner's public keys, proved by its private keys and the code. In force once confirmed."""
+    await run_in_threadpool(take_by_address, request, wired)
     jws = await read_text(request, JWS, MAX_ENROLMENT)
     return {"answer": await run_in_threadpool(enrolment.enrol, wired.context, jws)}

@@ -37,7 +37,7 @@ async def check_list(
     request: Request, wired: Wired, user: Programme, dataset: OptionalDataset = None
 ) -> submit.Checked:
     """Validate a household list and forget it."""
-    upload = await read_body(request, LISTS, wired.max_upload)
+    upload = await read_body(request, LISTS, wired.of_app.max_upload)
     return await run_in_threadpool(submit.check, wired.context, user, upload, dataset=dataset)
 
 
@@ -61,11 +61,11 @@ async def submit_list(
     accept_valid: AcceptValid = False,
 ) -> dict[str, Any]:
     """Submit a household list for one dataset. A refusal is a 403 whose `decision` names what is unmet."""
-    upload = await read_body(request, LISTS, wired.max_upload)
+    upload = await read_body(request, LISTS, wired.of_app.max_upload)
 
     def commit() -> submit.Submitted:
         submitted = submit.submit(
-            wired.context,
+            wired.submitting,
             user,
             upload,
             dataset=dataset,
@@ -75,7 +75,7 @@ async def submit_list(
             accept_valid=accept_valid,
             partner=partner,
         )
-        wired.on_submitted(submitted.exchange)
+        wired.of_app.on_submitted(submitted.exchange)
         return submitted
 
     submitted = await run_in_threadpool(commit)

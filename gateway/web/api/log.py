@@ -91,7 +91,7 @@ def find_entries(
 ) -> finding.Page:
     """Entries in which all that is asked holds, newest first. Each use is logged."""
     return finding.find(
-        wired.review.context, user, wanted, first=first, last=last, before=before, limit=limit, log=log
+        wired.of_app.review.context, user, wanted, first=first, last=last, before=before, limit=limit, log=log
     )
 
 
@@ -107,7 +107,7 @@ async def search_subject(request: Request, wired: Wired, user: Reviewer) -> dict
 
     def search() -> dict[str, Any]:
         names = partners.names(wired.context)
-        found = asdict(subjects.search(wired.review, user, asked.person.model_dump(), asked.reason))
+        found = asdict(subjects.search(wired.of_app.review, user, asked.person.model_dump(), asked.reason))
         told = [each | {"recipient_name": names.get(each["recipient"], "")} for each in found["asked"]]
         return found | {"asked": told}
 
@@ -126,7 +126,7 @@ async def make_extract(request: Request, wired: Wired, user: Reviewer) -> extrac
 
     def make() -> extracts.Extract:
         return extracts.make(
-            wired.review,
+            wired.of_app.review,
             user,
             asked.person.model_dump(),
             asked.reason,

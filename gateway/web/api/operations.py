@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response, status
 from fastapi.responses import JSONResponse
 
 from gateway.web import models
-from gateway.web.documented import bytes_of, problems
+from gateway.web.documented import USER, bytes_of, problems
 from gateway.web.identity import SIGNED_IN, Operator
 from gateway.web.wiring import Wired
 
@@ -39,14 +39,14 @@ def ready(wired: Wired) -> Any:
 @router.get(
     "/metrics",
     response_class=Response,
-    responses=bytes_of(_METRICS, "Prometheus text format") | problems(401, 403, 503),
+    responses=bytes_of(_METRICS, "Prometheus text format") | problems(*USER),
 )
 def metrics(wired: Wired, user: Operator) -> Response:  # noqa: ARG001 - the role is the point
     """Metrics without personal data."""
-    return Response(wired.observer.exposition(), headers={"Content-Type": _METRICS})
+    return Response(wired.of_app.observer.exposition(), headers={"Content-Type": _METRICS})
 
 
-@router.get("/openapi.json", dependencies=[SIGNED_IN], responses=problems(401, 503))
+@router.get("/openapi.json", dependencies=[SIGNED_IN], responses=problems(401, 429, 503))
 def contract(request: Request) -> dict[str, Any]:
     """This document."""
     document: dict[str, Any] = request.app.openapi()

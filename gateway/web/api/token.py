@@ -16,6 +16,7 @@ from gateway.service.constraint import Presented, ProofError
 from gateway.web import models
 from gateway.web.bodies import FORM, body_of, parse_form, read_text
 from gateway.web.documented import Responses, problems
+from gateway.web.identity import take_by_address
 from gateway.web.presented import hand_out, presented
 from gateway.web.wiring import Wired
 
@@ -59,14 +60,17 @@ class _OAuthError(Exception):
 @router.post(
     "/token",
     response_model=models.AccessToken,
-    responses=_ERRORS | problems(503),
+    responses=_ERRORS | problems(429, 503),
     openapi_extra=body_of(FORM, _FORM),
 )
 async def issue_token(request: Request, wired: Wired) -> Any:
     """Exchange a partner agent's signed assertion for an access token of five minutes, bound to its key."""
+    await run_in_threadpool(take_by_address, request, wired)
     try:
         assertion = _assertion(await _form(request))
-        issued = await run_in_threadpool(_issue, wired, assertion, presented(request, wired.public_url))
+        issued = await run_in_threadpool(
+            _issue, wired, assertion, presented(request, wired.of_app.public_url)
+        )
     except _OAuthError as error:
         return _response(error)
     hand_out(request, issued.nonce)
