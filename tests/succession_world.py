@@ -31,7 +31,7 @@ class Keys(FakePartyKeys):
 
 @dataclass
 class FakeOwnKeys:
-    """`gateway.ports.NextKeys` in memory; `stop`: where a step is to fail, after its effect is lasting."""
+    """`gateway.ports.NextKeys` in memory."""
 
     slug: str = "council"
     successions: tuple[str, ...] = ()
