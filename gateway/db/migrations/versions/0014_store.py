@@ -10,7 +10,7 @@ they are compared, so that how long the comparison takes says nothing of the sea
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0014_store"
+revision = "0014"
 down_revision = "0013"
 
 
