@@ -14,6 +14,7 @@ from audit.checkpoint import NoteVerifier
 from audit.entry import Entry
 from gateway.domain.exchange import Exchange, ExchangeId, Role, Status
 from gateway.domain.identity import Identity
+from gateway.people_ports import Links, Proposals, Sessions
 from gateway.retention_ports import Holds, Retentions
 from gateway.review_ports import Alerts, LogIndex, Marks, SignIns, SubjectTags
 from gateway.witness_ports import Cosignatures, Witnesses
@@ -30,14 +31,20 @@ class Partner:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A council user. `id` is the opaque actor id of the log; `name` stands in an erasable table only."""
+    """A user. `id` is the opaque actor id of the log; `name` stands in an erasable table only.
+
+    `partner`: the slug of a custodian's organisation; all others are the council's. `account`: SHA-256 over
+    the provider's issuer and its `sub`, for whoever signs in there.
+    """
 
     id: UUID
     name: str
     role: Role
-    token_hash: bytes  # SHA-256 of a 256-bit random token
+    token_hash: bytes | None  # SHA-256 of a 256-bit random token
     created_at: datetime
     revoked_at: datetime | None = None
+    partner: str | None = None
+    account: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +117,24 @@ class Agreements(Protocol):
 
 
 class Users(Protocol):
-    """Council users."""
+    """Council users and partners' custodians."""
 
     def add(self, user: User) -> None:
         """Raise ConflictError when the name is taken by a user in force."""
+
+    def enrol(self, user: User) -> None:
+        """As `add`, of one whom the provider signs in and who has no token; the account is new too."""
+
+    def get(self, user: UUID) -> User:
+        """Raise NotFoundError when there is none."""
+
+    def by_account(self, account: bytes) -> User | None: ...
+
+    def named(self, name: str) -> User | None:
+        """The user in force of that name."""
+
+    def assign(self, user: UUID, role: Role, partner: str | None) -> None:
+        """What the provider says of a user now."""
 
     def by_token(self, token_hash: bytes) -> User | None: ...
 
@@ -146,8 +167,8 @@ class Exchanges(Protocol):
     def get(self, exchange: ExchangeId) -> Exchange:
         """Raise NotFoundError when there is none."""
 
-    def all(self, *, submitted_by: UUID | None = None) -> list[Exchange]:
-        """Newest first."""
+    def all(self, *, submitted_by: UUID | None = None, partner: str | None = None) -> list[Exchange]:
+        """Newest first; of one user, of one partner, if so asked."""
 
     def advance(self, exchange: ExchangeId, to: Status, *, frm: Iterable[Status]) -> bool:
         """Move to `to` if the status is one of `frm`, holding the row until the transaction ends.
@@ -270,6 +291,15 @@ class UnitOfWork(Protocol):
 
     @property
     def users(self) -> Users: ...
+
+    @property
+    def sessions(self) -> Sessions: ...
+
+    @property
+    def links(self) -> Links: ...
+
+    @property
+    def proposals(self) -> Proposals: ...
 
     @property
     def prekeys(self) -> Prekeys: ...

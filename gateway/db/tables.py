@@ -1,7 +1,7 @@
 """The tables, in schema `flagstone`. DBOS keeps its own in schema `dbos` of the same database.
 
 No name, date of birth, address or identifier of a person of a household list has a column here; sealed bytes
-and public documents only. The one name is that of a council user, in `users`, which no other table copies.
+and public documents only. The one name is that of a user, in `users`, which no other table copies.
 """
 
 from enum import StrEnum
@@ -35,7 +35,9 @@ from sqlalchemy.dialects import postgresql
 
 from gateway.domain.alerts import Caller, Denied, Rule
 from gateway.domain.exchange import ENDED, Granularity, Role, Status
+from gateway.domain.proposals import Act, ActReason
 from gateway.domain.retention import HoldReason, RetentionClock
+from gateway.domain.sessions import Way
 
 SCHEMA: Final = "flagstone"
 
@@ -51,10 +53,10 @@ metadata = MetaData(
 )
 
 
-def _bytes(name: str, size: int) -> tuple[Column[bytes], CheckConstraint]:
+def _bytes(name: str, size: int, *, nullable: bool = False) -> tuple[Column[bytes], CheckConstraint]:
     """A column of exactly `size` bytes: a digest or a public key."""
     return (
-        Column(name, LargeBinary, nullable=False),
+        Column(name, LargeBinary, nullable=nullable),
         CheckConstraint(f"octet_length({name}) = {size}", name=f"{name}_size"),
     )
 
@@ -90,6 +92,10 @@ def _exchange(*, primary_key: bool) -> Column[Any]:
 def _partner() -> Column[str]:
     key = ForeignKey("partners.slug", deferrable=True, initially="DEFERRED")
     return Column("partner", Text, key, nullable=False)
+
+
+def _user() -> Column[Any]:
+    return Column("user", Uuid, ForeignKey("users.id", ondelete="CASCADE"), nullable=False)
 
 
 _ENDED: Final = ", ".join(f"'{status}'" for status in sorted(ENDED))
@@ -133,11 +139,74 @@ users = Table(
     Column("id", Uuid, primary_key=True),
     _text("name"),
     *_one_of("role", Role),
-    *_bytes("token_hash", 32),
+    *_bytes("token_hash", 32, nullable=True),
     _time("created_at"),
     _time("revoked_at", nullable=True),
+    Column("partner", Text, ForeignKey("partners.slug")),
+    *_bytes("account", 32, nullable=True),
     UniqueConstraint("token_hash"),
+    UniqueConstraint("account"),
+    CheckConstraint("(role = 'custodian') = (partner IS NOT NULL)", name="custodians_of_partners"),
     Index("uq_users_name_in_force", "name", unique=True, postgresql_where=text("revoked_at IS NULL")),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    *_bytes("secret_hash", 32),
+    _user(),
+    *_one_of("role", Role),
+    *_one_of("way", Way),
+    Column("multi_factor", Boolean, nullable=False),
+    _time("began_at"),
+    _time("seen_at"),
+    _time("ends_at"),
+    *_bytes("provider_session", 32, nullable=True),
+    UniqueConstraint("secret_hash"),
+    Index("ix_sessions_user", "user"),
+    Index("ix_sessions_provider_session", "provider_session"),
+    Index("ix_sessions_ends_at", "ends_at"),
+    Index("ix_sessions_seen_at", "seen_at"),
+)
+
+session_tokens = Table(
+    "session_tokens",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column("session", Uuid, ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False),
+    _time("expires_at"),
+    Index("ix_session_tokens_session", "session"),
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("code_hash", LargeBinary, primary_key=True),
+    _user(),
+    *_one_of("way", Way),
+    _time("expires_at"),
+    _time("session_ends_at"),
+)
+
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    *_one_of("act", Act),
+    _text("about"),
+    *_one_of("reason", ActReason),
+    Column("proposed_by", Uuid, nullable=False),
+    _time("proposed_at"),
+    _time("expires_at"),
+    Column("decided_by", Uuid),
+    _time("decided_at", nullable=True),
+    Column("approved", Boolean),
+    _time("used_at", nullable=True),
+    _order(),
+    CheckConstraint("decided_by <> proposed_by", name="two_people"),
+    CheckConstraint("used_at IS NULL OR approved", name="used_when_approved"),
+    Index("ix_proposals_about", "about"),
 )
 
 prekeys = Table(

@@ -1,0 +1,61 @@
+"""What people's sessions and the two-person rule need from outside: a part of `gateway.ports`."""
+
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from gateway.domain.proposals import Proposal
+from gateway.domain.sessions import Link, Session
+
+
+class Sessions(Protocol):
+    """Signed-in browsers, and the short-lived API tokens that die with them."""
+
+    def add(self, session: Session) -> None: ...
+
+    def by_secret(self, secret_hash: bytes) -> Session | None: ...
+
+    def by_token(self, token_hash: bytes, at: datetime) -> Session | None:
+        """The session whose API token this is, if the token has not run out."""
+
+    def add_token(self, session: UUID, token_hash: bytes, expires_at: datetime) -> None: ...
+
+    def seen(self, session: UUID, at: datetime) -> None:
+        """Never moves a session's last use back."""
+
+    def end(self, session: UUID) -> bool:
+        """Gone with its tokens. False when another ended it first."""
+
+    def of_user(self, user: UUID) -> list[Session]: ...
+
+    def of_provider(self, provider_session: bytes) -> list[Session]: ...
+
+    def overdue(self, at: datetime, idle_since: datetime, limit: int) -> list[Session]:
+        """Those past their end, or not used since `idle_since`."""
+
+
+class Links(Protocol):
+    """One-time links, by the hash of their code."""
+
+    def add(self, link: Link) -> None: ...
+
+    def take(self, code_hash: bytes) -> Link | None:
+        """Gone with the commit; of two that take one at once, the second gets None."""
+
+
+class Proposals(Protocol):
+    """Acts that wait for a second person, or had one."""
+
+    def add(self, proposal: Proposal) -> None: ...
+
+    def get(self, proposal: UUID) -> Proposal:
+        """Hold it until the transaction ends. Raise NotFoundError when there is none."""
+
+    def about(self, about: str) -> list[Proposal]:
+        """Those about one thing, oldest first; held until the transaction ends."""
+
+    def all(self) -> list[Proposal]:
+        """Newest first."""
+
+    def put(self, proposal: Proposal) -> None:
+        """Keep what has happened to one that is there: from `decided_by` on."""
