@@ -13,6 +13,8 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from adapters.cosigned import FileCosignedMemory
+from adapters.identity.config import load_config
+from adapters.identity.provider import Provider
 from adapters.keys.files import (
     FileExchangeKeys,
     FileIdentity,
@@ -32,6 +34,7 @@ from gateway.db.upgrade import DBOS_SCHEMA, upgrade
 from gateway.domain.errors import ConfigurationError, ConflictError
 from gateway.domain.identity import Identity
 from gateway.domain.legal_date import legal_date
+from gateway.pages.browser import Browser
 from gateway.ports import PartyKeys
 from gateway.service.context import Context
 from gateway.service.cosigned import check_not_rolled_back
@@ -139,6 +142,7 @@ def opened(
                 clock=now,
                 entropy=secrets.token_bytes,
                 cosigned=FileCosignedMemory(settings.home / "cosigned"),
+                rules=settings.rules,
                 key_backup_days=settings.key_backup_days,
             )
             return decorate(wired)
@@ -153,6 +157,28 @@ def opened(
             context(urls.worker),
             SearchContext(context(urls.review), search_key, settings.searches_per_day),
         )
+
+
+def require_provider(settings: Settings) -> None:
+    """Raise ConfigurationError when others can reach the gateway and no identity provider signs people in."""
+    if settings.reached_by_others and settings.oidc is None:
+        raise ConfigurationError(
+            "the gateway can be reached from other machines, and no identity provider is configured",
+            place="FLAGSTONE_OIDC",
+            way_out="Name the provider's file (docs/sign-in.md), or listen on 127.0.0.1",
+        )
+
+
+def identity_provider(settings: Settings) -> Provider | None:
+    """The configured identity provider, not asked yet.
+
+    Raises:
+        ConfigurationError: its file is malformed or open to others, or a secret or key is missing.
+    """
+    if settings.oidc is None:
+        return None
+    config = load_config(settings.oidc, settings.oidc_client_secret)
+    return Provider(config, f"{settings.origin}/signin/callback", now)
 
 
 def destroy_embedded(home: Path) -> None:
@@ -177,9 +203,12 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
 
     Raises:
         ConflictError: another process serves this home.
+        ConfigurationError: others can reach it, and there is no identity provider.
     """
+    require_provider(settings)
     configure_logging(sys.stderr)
     telemetry = Telemetry(sys.stderr)
+    provider = identity_provider(settings)
     with opened(settings, decorate) as installation, only_one(settings.home) as executor:
         upgrade(installation.urls.migrate)
         announce(installation.operator)
@@ -201,6 +230,8 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
                 on_answered=workflows.answered,
                 max_upload=settings.max_upload_mib * MEBIBYTE,
                 observer=telemetry,
+                browser=Browser(settings.origin),
+                provider=provider,
             )
         finally:
             workflows.stop()
@@ -213,6 +244,7 @@ def searching(settings: Settings) -> Iterator[FastAPI]:
     Its home needs `keys/identity.json`, `log-key/`, `search-key/`, `cosigned/`, and of `exchange-keys/` the
     `*.tags`.
     """
+    require_provider(settings)
     configure_logging(sys.stderr)
     if not (settings.home / "cosigned").is_dir():
         # it appends to the log: without what witnesses cosigned it could go on from a restored backup

@@ -1,9 +1,11 @@
 """What people's sessions and the two-person rule need from outside: a part of `gateway.ports`."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from gateway.domain.exchange import Role
 from gateway.domain.proposals import Proposal
 from gateway.domain.sessions import Link, Session
 
@@ -59,3 +61,57 @@ class Proposals(Protocol):
 
     def put(self, proposal: Proposal) -> None:
         """Keep what has happened to one that is there: from `decided_by` on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to sign in, from the redirect to the provider until the browser is back."""
+
+    state: str
+    nonce: str
+    verifier: str  # RFC 7636 §4.1
+    step_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What the provider says of whoever signed in, with its claims mapped as the installation says.
+
+    `account`: SHA-256 over issuer and `sub`; `session`: over issuer and `sid`. `organisations`: slugs.
+    """
+
+    account: bytes
+    name: str
+    roles: frozenset[Role]
+    organisations: frozenset[str]
+    multi_factor: bool
+    session: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderLogout:
+    """Whom the provider has logged out: one session, or every one of an account. `id`: to be used once."""
+
+    id: bytes
+    issued_at: datetime
+    session: bytes | None
+    account: bytes | None
+
+
+class IdentityProvider(Protocol):
+    """The organisation's own sign-in (OpenID Connect Core 1.0, Back-Channel Logout 1.0)."""
+
+    def authorization_url(self, attempt: Attempt) -> str:
+        """Where the browser goes. Raise ProviderDownError when the provider can't be asked."""
+
+    def person(self, attempt: Attempt, code: str, issuer: str | None) -> Person:
+        """Whoever the code stands for. `issuer`: what came back with it (RFC 9207).
+
+        Raise VerificationError when anything is not as it must be, ProviderDownError as above.
+        """
+
+    def logout(self, token: str) -> ProviderLogout:
+        """What a logout token says. Raise as `person`."""
+
+    def sign_out_url(self) -> str | None:
+        """Where a browser signs out of the provider too, as far as that is known."""

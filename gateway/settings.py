@@ -1,5 +1,6 @@
 """Settings: environment variables `FLAGSTONE_...`, read once, at the edge."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import parse_qs, urlsplit
@@ -8,6 +9,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.domain.errors import ConfigurationError
+from gateway.domain.sessions import SignInRules
 
 MEBIBYTE = 1 << 20
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -44,6 +46,18 @@ class Settings(BaseSettings):
     """Searches by subject that one user may make on one day."""
     key_backup_days: Annotated[int, Field(ge=0, le=3650)] = 30
     """For how many days a backup of the exchanges' keys may exist; certificates of destruction say it."""
+    public_url: str = ""
+    """The URL that browsers reach the gateway by; needed with an identity provider."""
+    oidc: Path | None = None
+    """The identity provider: a TOML file (docs/sign-in.md)."""
+    oidc_client_secret: SecretStr | None = None
+    session_idle_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 30
+    session_hours: Annotated[int, Field(ge=1, le=24)] = 10
+    token_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 60
+    """How long an API token lasts that was made in a session; no longer than the session."""
+    two_person_release: bool | None = None
+    """Whether results are read only with a reviewer's approval; with an identity provider, yes if not set."""
+    two_person_hours: Annotated[int, Field(ge=1, le=24 * 14)] = 24
     gateway: str = "http://127.0.0.1:8400"
     """Where the command line finds the gateway."""
     token: SecretStr | None = None
@@ -77,6 +91,45 @@ class Settings(BaseSettings):
                 "a non-loopback FLAGSTONE_HOST needs FLAGSTONE_TLS_CERTIFICATE and FLAGSTONE_TLS_KEY"
             )
         return self
+
+    @model_validator(mode="after")
+    def _a_public_url_for_the_provider(self) -> Self:
+        parts = urlsplit(self.public_url)
+        plain = parts.scheme == "http" and parts.hostname in _LOOPBACK
+        rest = parts.path.strip("/") or parts.query or parts.fragment or parts.username is not None
+        if self.public_url and (rest or not parts.hostname or not (parts.scheme == "https" or plain)):
+            raise ValueError(
+                "FLAGSTONE_PUBLIC_URL is https:// and a host, without path (http:// on loopback alone)"
+            )
+        if self.oidc and not self.public_url:
+            raise ValueError(
+                "FLAGSTONE_OIDC needs FLAGSTONE_PUBLIC_URL: the provider sends browsers back there"
+            )
+        return self
+
+    @property
+    def reached_by_others(self) -> bool:
+        """Whether anybody but this machine's users can reach it."""
+        return self.host not in _LOOPBACK or self.unsafe_plain_http
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the public URL, as browsers write them; "" where there is none."""
+        parts = urlsplit(self.public_url)
+        return f"{parts.scheme}://{parts.netloc.lower()}" if self.public_url else ""
+
+    @property
+    def rules(self) -> SignInRules:
+        """What is demanded of whoever signs in."""
+        release = self.oidc is not None if self.two_person_release is None else self.two_person_release
+        return SignInRules(
+            provider=self.oidc is not None,
+            idle=timedelta(minutes=self.session_idle_minutes),
+            longest=timedelta(hours=self.session_hours),
+            token=timedelta(minutes=self.token_minutes),
+            two_person_release=release,
+            two_person_within=timedelta(hours=self.two_person_hours),
+        )
 
 
 def _reached_safely(url: str) -> bool:

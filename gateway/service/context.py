@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
+from gateway.domain.sessions import SignInRules
 from gateway.ports import Clock, ExchangeKeys, PartyKeys, Store, Transport
 from gateway.review_ports import SearchSeal
 from gateway.witness_ports import CosignedMemory, UnsafeNoMemory
@@ -24,6 +25,7 @@ class Context:
     entropy: Callable[[int], bytes]
     """`entropy(n)` gives n bytes fit for keys (`secrets.token_bytes`)."""
     cosigned: CosignedMemory = UnsafeNoMemory()  # noqa: RUF009 - it has no state
+    rules: SignInRules = SignInRules()  # noqa: RUF009 - frozen
     key_backup_days: int = 30
     """How long the operator's backups of keys live; certificates of destruction say it."""
 

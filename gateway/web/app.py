@@ -6,10 +6,12 @@ from typing import Any, Final
 from fastapi import APIRouter, FastAPI
 
 from gateway.domain.exchange import ExchangeId
+from gateway.pages.browser import Browser
+from gateway.people_ports import IdentityProvider
 from gateway.service.context import Context
 from gateway.service.search_context import SearchContext
-from gateway.web import problems
-from gateway.web.api import agent, erasure, exchanges, log, operations, review, token
+from gateway.web import problems, signin
+from gateway.web.api import agent, erasure, exchanges, log, operations, proposals, review, token
 from gateway.web.documented import Documented
 from gateway.web.envelope import Envelope
 from gateway.web.observer import Observer
@@ -41,7 +43,7 @@ def bare_app(*routers: APIRouter) -> FastAPI:
             "auto_configure": False,
         },
     )
-    modules = (exchanges, erasure, log, review, token, agent, operations)
+    modules = (exchanges, erasure, proposals, log, review, token, agent, operations)
     for router in routers or [module.router for module in modules]:
         app.include_router(router)
     return app
@@ -55,13 +57,18 @@ def create_app(
     on_answered: Callable[[ExchangeId], None],
     max_upload: int,
     observer: Observer,
+    browser: Browser = Browser(),
+    provider: IdentityProvider | None = None,
 ) -> FastAPI:
     """The application, wired. Run it with `SERVER_OPTIONS`.
 
     `on_submitted` and `on_answered` (an answer or a refusal came) run in a worker thread after the commit,
     also when a request is repeated. `max_upload` bounds a household list, in bytes.
     """
-    return _wired(bare_app(), Wiring(context, review, on_submitted, on_answered, max_upload, observer))
+    app = bare_app()
+    app.include_router(signin.router)
+    wiring = Wiring(context, review, on_submitted, on_answered, max_upload, observer, browser, provider)
+    return _wired(app, wiring)
 
 
 def create_review_app(context: Context, *, review: SearchContext, observer: Observer) -> FastAPI:

@@ -45,7 +45,10 @@ class Envelope:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message).update(HEADERS | {"X-Correlation-Id": correlation})
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)  # a page has its own policies
+                headers["X-Correlation-Id"] = correlation
             await send(message)
 
         try:

@@ -7,6 +7,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from gateway.domain.exchange import ExchangeId
+from gateway.pages.browser import Browser
+from gateway.people_ports import IdentityProvider
 from gateway.service.context import Context
 from gateway.service.search_context import SearchContext
 from gateway.web.observer import Observer
@@ -22,6 +24,8 @@ class Wiring:
     on_answered: Callable[[ExchangeId], None]
     max_upload: int  # bytes of one household list
     observer: Observer
+    browser: Browser = Browser()  # noqa: RUF009 - frozen
+    provider: IdentityProvider | None = None
 
 
 async def _wiring(request: Request) -> Wiring:

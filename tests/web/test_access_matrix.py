@@ -17,6 +17,8 @@ CALLERS = {
     "agent2": "agent police",
     "gone": "revoked",
     "gone2": "agent former",
+    "custodian": "custodian health",
+    "custodian2": "custodian police",
 }
 CELLS = [
     (route, caller, status)

@@ -145,6 +145,9 @@ def a_world() -> World:
     _add_users(world)
     for slug, dataset in (("health", "health-trust"), ("police", "police-force"), ("former", "police-force")):
         _add_partner(world, slug, dataset)
+    for slug in ("health", "police"):
+        name = f"custodian {slug}"
+        world.tokens[name] = users.add(world.context, name, Role.CUSTODIAN, partner=slug)
     with store.begin() as uow:
         uow.partners.revoke("former", clock())
         uow.commit()
@@ -288,6 +291,10 @@ _BODIES = {
     },
     "POST /v1/log/subject": {"type": "application/json", "content": json.dumps(QUESTION).encode()},
     "POST /v1/log/subject/extract": {"type": "application/json", "content": json.dumps(QUESTION).encode()},
+    "POST /v1/exchanges/{exchange}/destroy": {"params": {"clock": "results"}},
+    "POST /v1/proposals": {
+        "params": {"act": "lift-hold", "reason": "routine", "exchange": str(UUID(int=0))},
+    },
     "POST /v1/review/{alert}/close": {"params": {"reason": "expected"}},
     "POST /v1/agent/prekeys": {"type": "application/json", "content": b'{"prekeys": ["not.signed.at-all"]}'},
     "POST /v1/log/evidence/{exchange}": {"type": "application/json", "content": b'{"openings": true}'},
@@ -317,5 +324,10 @@ def operations() -> dict[str, dict]:
 def well_formed(route: str, exchange: UUID) -> Call:
     """A request that lacks nothing but the right caller (and, for an agent's documents, a true signature)."""
     method, _, path = route.partition(" ")
-    filled = path.format(exchange=exchange, number="health-1", index=0, clock="results", alert=exchange)
-    return Call(method, filled, **_BODIES.get(route, {}))
+    filled = path.format(
+        exchange=exchange, number="health-1", index=0, clock="results", alert=exchange, proposal=exchange
+    )
+    call = Call(method, filled, **_BODIES.get(route, {}))
+    return (
+        replace(call, params=call.params | {"exchange": str(exchange)}) if "exchange" in call.params else call
+    )
