@@ -54,6 +54,7 @@ class Published:
         self._lock = threading.Lock()
         self._known: _Known | None = None
         self._keys: _Keys | None = None
+        self._asked_again: datetime | None = None
 
     def metadata(self) -> Metadata:
         """The endpoints.
@@ -66,7 +67,7 @@ class Published:
             return self._metadata()
 
     def keys_for(self, kid: str | None) -> KeySet:
-        """The signing keys, fetched anew when `kid` is not among them and they are not fresh.
+        """The signing keys, fetched anew when `kid` is not among them and that was not done just now.
 
         Raises:
             ProviderDownError, VerificationError: as `metadata`.
@@ -74,10 +75,10 @@ class Published:
         with self._lock:
             kept, now = self._keys, self._clock()
             if kept is not None and now - kept.at < KEEP:
-                if kid is None or any(key.kid == kid for key in kept.keys.keys):
+                known = kid is None or any(key.kid == kid for key in kept.keys.keys)
+                if known or (self._asked_again and now - self._asked_again < ASK_AGAIN):
                     return kept.keys
-                if now - kept.at < ASK_AGAIN:
-                    return kept.keys
+                self._asked_again = now
             fetched = _key_set(_document(self._metadata().jwks_uri))
             self._keys = _Keys(fetched, now)
             return fetched

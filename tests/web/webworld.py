@@ -21,6 +21,7 @@ from gateway.bundle.agreement import countersign, verify_proposal
 from gateway.bundle.prekey import make_prekey
 from gateway.domain import labels
 from gateway.domain.exchange import ExchangeId, Role
+from gateway.domain.sessions import SignInRules
 from gateway.ports import Partner
 from gateway.service import access, agreements, dispatch, users
 from gateway.service.context import Context
@@ -120,7 +121,7 @@ def at_any_time(policies: PolicySet) -> PolicySet:
     return replace(policies, datasets=datasets)
 
 
-def a_world() -> World:
+def a_world(rules: SignInRules | None = None) -> World:
     store, clock = FakeStore(), FakeClock()
     context = Context(
         store=store,
@@ -131,6 +132,7 @@ def a_world() -> World:
         transport=MailboxTransport(store),
         clock=clock,
         entropy=CountingEntropy(),
+        rules=rules or SignInRules(),
     )
     lines = io.StringIO()
     world = World(context, store, clock, lines, telemetry.Telemetry(lines))
