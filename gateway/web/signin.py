@@ -10,7 +10,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
-from gateway.domain.errors import BadInputError, ConflictError, FlagstoneError, NotSignedInError
+from gateway.domain.errors import (
+    BadInputError,
+    ConflictError,
+    FlagstoneError,
+    NotSignedInError,
+    VerificationError,
+)
 from gateway.domain.exchange import Role
 from gateway.domain.sessions import Way
 from gateway.pages.browser import PAGE_HEADERS, SAFE_METHODS, csrf_token
@@ -124,12 +130,12 @@ def come_back(
 async def log_out(request: Request, wired: Wired) -> Response:
     """The provider ends sessions (OpenID Connect Back-Channel Logout 1.0 §2.5)."""
     provider = _provider(wired)
-    form = await _form(request, MAX_LOGOUT)
     try:
+        form = await _form(request, MAX_LOGOUT)
         token = form.get("logout_token", "")
         await run_in_threadpool(signing_in.logged_out, wired.context, provider, token)
-    except NotSignedInError as error:
-        raise BadInputError(error.reason, place="logout token") from None
+    except (BadInputError, NotSignedInError) as error:
+        raise VerificationError(error.reason, place="logout token") from None  # 400, as §2.8 wants
     return Response(status_code=status.HTTP_200_OK)
 
 
