@@ -11,12 +11,15 @@ from audit import trust as trusted
 from audit.cosignature import WitnessVerifier
 from audit.errors import NoteError, TrustError
 from gateway.bootstrap import council_identity, create_keys, create_search_keys, log_signer
+from gateway.cli import keys_export
 from gateway.cli.output import emit, out, say, table
 from gateway.domain.errors import BadInputError
 from gateway.domain.identity import Identity
 from gateway.settings import read_settings
 
 app = typer.Typer(help="The council's keys.", no_args_is_help=True)
+app.command()(keys_export.export)
+app.command()(keys_export.restore)
 
 Public = Annotated[Path | None, typer.Option(help="Write the identity document that partners need")]
 Trust = Annotated[Path | None, typer.Option(help="Write the trust file that auditors verify the log against")]

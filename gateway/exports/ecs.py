@@ -32,6 +32,7 @@ KINDS: Final[Mapping[str, _Class]] = {
     "agreement.revoked": ("configuration", ("deletion",), _SUCCESS),
     "policies.in-use": ("configuration", ("change",), _SUCCESS),
     "keys.in-use": ("configuration", ("change",), _SUCCESS),
+    "keys.exported": ("configuration", ("access",), _SUCCESS),
     "partner.added": ("iam", ("admin", "creation"), _SUCCESS),
     "partner.revoked": ("iam", ("admin", "deletion"), _SUCCESS),
     "user.added": ("iam", ("creation", "user"), _SUCCESS),
