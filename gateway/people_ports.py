@@ -39,7 +39,8 @@ class Sessions(Protocol):
 class Links(Protocol):
     """One-time links, by the hash of their code."""
 
-    def add(self, link: Link) -> None: ...
+    def add(self, link: Link, now: datetime) -> None:
+        """Forgets those that ran out before `now`."""
 
     def take(self, code_hash: bytes) -> Link | None:
         """Gone with the commit; of two that take one at once, the second gets None."""

@@ -62,8 +62,11 @@ class FakeLinks:
     def __init__(self, unit) -> None:
         self.unit = unit
 
-    def add(self, link: Link) -> None:
-        self.unit.write().links[link.code_hash] = link
+    def add(self, link: Link, now: datetime) -> None:
+        kept = self.unit.write().links
+        for old in [code for code, each in kept.items() if each.expires_at < now]:
+            del kept[old]
+        kept[link.code_hash] = link
 
     def take(self, code_hash: bytes) -> Link | None:
         return self.unit.write().links.pop(code_hash, None)

@@ -161,7 +161,10 @@ def load_client_key(path: Path) -> ClientKey:
 
 def safe_url(url: str) -> bool:
     """An https URL, or http on loopback, without user, query or fragment."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
     here = parts.scheme == "http" and parts.hostname in _LOOPBACK
     return bool(
         (parts.scheme == "https" or here)

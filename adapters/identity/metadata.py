@@ -12,11 +12,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from adapters.identity.config import safe_url
 from adapters.identity.fetching import down, fetch
-from gateway.domain.errors import VerificationError
+from gateway.domain.errors import ProviderDownError, VerificationError
 
 KEEP: Final = timedelta(hours=1)
 ASK_AGAIN: Final = timedelta(seconds=30)
 """An unknown key id makes us fetch the keys anew, this seldom at most: strangers can name any id."""
+STAY_DOWN: Final = timedelta(seconds=5)
 _OK: Final = 200
 
 
@@ -55,6 +56,7 @@ class Published:
         self._known: _Known | None = None
         self._keys: _Keys | None = None
         self._asked_again: datetime | None = None
+        self._down_at: datetime | None = None
 
     def metadata(self) -> Metadata:
         """The endpoints.
@@ -79,7 +81,7 @@ class Published:
                 if known or (self._asked_again and now - self._asked_again < ASK_AGAIN):
                     return kept.keys
                 self._asked_again = now
-            fetched = _key_set(_document(self._metadata().jwks_uri))
+            fetched = _key_set(self._document(self._metadata().jwks_uri))
             self._keys = _Keys(fetched, now)
             return fetched
 
@@ -87,15 +89,21 @@ class Published:
         now = self._clock()
         if self._known is None or now - self._known.at >= KEEP:
             url = f"{self._issuer.rstrip('/')}/.well-known/openid-configuration"
-            self._known = _Known(_checked(_document(url), self._issuer), now)
+            self._known = _Known(_checked(self._document(url), self._issuer), now)
         return self._known.metadata
 
-
-def _document(url: str) -> Any:
-    status, document = fetch("GET", url, headers={"Accept": "application/json"})
-    if status != _OK:
-        raise down()
-    return document
+    def _document(self, url: str) -> Any:
+        # whoever waited for the lock meanwhile is told at once, or all our threads would wait in a row
+        if self._down_at and self._clock() - self._down_at < STAY_DOWN:
+            raise down()
+        try:
+            status, document = fetch("GET", url, headers={"Accept": "application/json"})
+            if status != _OK:
+                raise down()
+        except ProviderDownError:
+            self._down_at = self._clock()
+            raise
+        return document
 
 
 def _checked(document: Any, issuer: str) -> Metadata:

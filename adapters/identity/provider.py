@@ -15,7 +15,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jws import JWSRegistry
 
-from adapters.identity.config import Config, load_client_key, values_at
+from adapters.identity.config import Config, load_client_key, safe_url, values_at
 from adapters.identity.fetching import fetch
 from adapters.identity.metadata import Metadata, Published
 from gateway.domain.errors import ProviderDownError, VerificationError
@@ -103,7 +103,9 @@ class Provider:
             endpoint = self._metadata().end_session_endpoint
         except (ProviderDownError, VerificationError):
             return None
-        return f"{endpoint}?{urlencode({'client_id': self._config.client_id})}" if endpoint else None
+        if not endpoint or not safe_url(endpoint):
+            return None
+        return f"{endpoint}?{urlencode({'client_id': self._config.client_id})}"
 
     def _metadata(self) -> Metadata:
         return self._published.metadata()

@@ -73,7 +73,8 @@ class PostgresLinks:
     def __init__(self, session: DatabaseSession) -> None:
         self._session = session
 
-    def add(self, link: Link) -> None:
+    def add(self, link: Link, now: datetime) -> None:
+        self._session.run(delete(links).where(links.c.expires_at < now))
         self._session.run(insert(links).values(**asdict(link)))
 
     def take(self, code_hash: bytes) -> Link | None:

@@ -47,9 +47,11 @@ class Session:
     provider_session: bytes | None = None
 
     def over(self, now: datetime, idle: timedelta) -> Ended | None:
-        """Why it may not be used any more, if it may not."""
+        """Why it may not be used any more, if it may not. Break-glass has its hour, used or not."""
         if now >= self.ends_at:
             return Ended.LIMIT
+        if self.way is Way.BREAK_GLASS:
+            return None
         return Ended.IDLE if now - self.seen_at >= idle else None
 
 

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from gateway.domain import labels
 from gateway.domain.errors import NotAllowedError
 
-LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER: Final = "X-CSRF-Token"
 PAGE_HEADERS: Final = {
@@ -21,7 +20,7 @@ PAGE_HEADERS: Final = {
     # not `no-referrer`, under which browsers send `Origin: null` with our own forms
     "Referrer-Policy": "same-origin",
 }
-_HOST: Final = re.compile(r"[A-Za-z0-9.:\[\]-]{1,253}", re.ASCII)
+_LOOPBACK_HOST: Final = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +52,10 @@ class Browser:
 
     def check_same_site(self, headers: Mapping[str, str]) -> None:
         """Raise NotAllowedError unless the browser says that a page of ours made the request."""
-        site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+        site, origin, own = headers.get("sec-fetch-site"), headers.get("origin"), self._own(headers)
         if site is None and origin is None:
             raise NotAllowedError("the request does not say which page made it", place="browser")
-        if site not in (None, "same-origin") or (origin is not None and origin != self._own(headers)):
+        if site not in (None, "same-origin") or origin not in (None, own):
             raise NotAllowedError("another site made the request", place="browser")
 
     def check_host(self, headers: Mapping[str, str]) -> None:
@@ -72,7 +71,7 @@ class Browser:
             if host.lower() != urlsplit(self.origin).netloc.lower():
                 raise NotAllowedError("not the name that FLAGSTONE_PUBLIC_URL gives", place="browser")
             return self.origin
-        if not _HOST.fullmatch(host) or urlsplit(f"//{host}").hostname not in LOOPBACK:
+        if not _LOOPBACK_HOST.fullmatch(host):
             raise NotAllowedError("not a name of this machine alone", place="browser")
         return f"http://{host}"
 

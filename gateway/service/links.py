@@ -117,7 +117,7 @@ def use(ctx: Context, code: str, *, replacing: str = "") -> str:
 
 def _add(ctx: Context, uow: UnitOfWork, user: User, way: Way, *, opens: timedelta, lasts: timedelta) -> str:
     code, now = sessions.text_of(ctx.entropy(32)), ctx.clock()
-    uow.links.add(Link(sessions.hash_of(code), user.id, way, now + opens, now + lasts))
+    uow.links.add(Link(sessions.hash_of(code), user.id, way, now + opens, now + lasts), now)
     return code
 
 

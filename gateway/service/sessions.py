@@ -175,9 +175,9 @@ def mint(ctx: Context, signed_in: SignedIn) -> tuple[str, datetime]:
 
 
 def add_token(ctx: Context, uow: UnitOfWork, session: Session) -> tuple[str, datetime]:
-    prefix = BREAK_GLASS_TOKEN if session.way is Way.BREAK_GLASS else SESSION_TOKEN
-    token = prefix + text_of(ctx.entropy(32))
-    until = min(ctx.clock() + ctx.rules.token, session.ends_at)
+    broken = session.way is Way.BREAK_GLASS
+    token = (BREAK_GLASS_TOKEN if broken else SESSION_TOKEN) + text_of(ctx.entropy(32))
+    until = session.ends_at if broken else min(ctx.clock() + ctx.rules.token, session.ends_at)
     uow.sessions.add_token(session.id, hash_of(token), until)
     return token, until
 

@@ -74,7 +74,7 @@ def propose(
     thing, now = about(act, exchange, clock), ctx.clock()
     with ctx.store.begin() as uow:
         _check_exchange(uow, user, thing)
-        if any(each.act is act and _open(ctx, each) for each in uow.proposals.about(thing)):
+        if any(each.act is act and _stands(ctx, each) for each in uow.proposals.about(thing)):
             raise ConflictError("the same is proposed already", place="proposal")
         until = now + ctx.rules.two_person_within
         made = Proposal(ctx.new_id(), act, thing, reason, user.id, now, until)
@@ -167,7 +167,7 @@ def _both_in_force(uow: UnitOfWork, proposal: Proposal) -> bool:
     return True
 
 
-def _open(ctx: Context, proposal: Proposal) -> bool:
+def _stands(ctx: Context, proposal: Proposal) -> bool:
     return proposal.waiting(ctx.clock()) or proposal.usable(ctx.clock())
 
 

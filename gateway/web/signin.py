@@ -19,7 +19,7 @@ from gateway.domain.errors import (
 )
 from gateway.domain.exchange import Role
 from gateway.domain.sessions import Way
-from gateway.pages.browser import PAGE_HEADERS, SAFE_METHODS, csrf_token
+from gateway.pages.browser import PAGE_HEADERS, csrf_token
 from gateway.pages.rendering import STYLE, page, style
 from gateway.people_ports import IdentityProvider
 from gateway.service import attempts, links, sessions, signing_in
@@ -43,8 +43,7 @@ class Page(APIRoute):
 
         async def paged(request: Request) -> Response:
             try:
-                if request.method in SAFE_METHODS:
-                    request.app.state.wiring.browser.check_host(request.headers)
+                request.app.state.wiring.browser.check_host(request.headers)
                 return await handler(request)
             except RequestValidationError:
                 return _error(request, BadInputError("the address is not complete, or not of this page"))

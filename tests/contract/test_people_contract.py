@@ -129,7 +129,9 @@ def test_a_link_is_taken_once(store, ann):
     """Of several that open one link at the same time exactly one gets it."""
     link = Link(b"c", ann.id, Way.LINK, LATER, LATER)
     with store.begin() as unit:
-        unit.links.add(link)
+        unit.links.add(Link(b"old", ann.id, Way.LINK, NOON, NOON), NOON)
+        unit.links.add(link, LATER)
+        assert unit.links.take(b"old") is None
         unit.commit()
     barrier = threading.Barrier(4)
 

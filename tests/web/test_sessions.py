@@ -6,6 +6,7 @@ from oidc_world import Person, a_gateway, kinds, refusals
 from gateway.domain.errors import ConflictError, NotFoundError, NotSignedInError
 from gateway.domain.sessions import Ended
 from gateway.service import links, sessions, users
+from gateway.web.signin import router
 
 LOOPBACK = "http://127.0.0.1:8400"
 
@@ -271,3 +272,36 @@ def test_no_code_or_secret_is_logged(world):
     Person(world, LOOPBACK).post("/signin/link", code=secrets[1])
     said = world.lines.getvalue() + world.observer.exposition().decode()
     assert not [secret for secret in secrets if secret in said]
+
+
+PAGES = {
+    # what a stranger gets, and a signed-in browser without its session's token, from a page of ours
+    ("GET", "/assets/flagstone.css"): (200, 200),
+    ("GET", "/signin"): (200, 200),
+    ("GET", "/signin/start"): (409, 409),  # there is no provider
+    ("GET", "/signin/callback"): (409, 409),
+    ("POST", "/signin/backchannel-logout"): (409, 409),
+    ("GET", "/signin/link"): (422, 422),
+    ("POST", "/signin/link"): (401, 401),
+    ("GET", "/signedout"): (200, 200),
+    ("GET", "/session"): (401, 200),
+    ("GET", "/session/step-up"): (401, 409),
+    ("POST", "/session/token"): (401, 403),
+    ("POST", "/signout"): (401, 403),
+}
+
+
+def test_every_page_has_a_line():
+    """A page that the table does not know fails here, and so does a line without a page."""
+    assert {(method, route.path) for route in router.routes for method in route.methods} == set(PAGES)
+
+
+@pytest.mark.parametrize(("page", "expected"), PAGES.items(), ids=str)
+def test_who_gets_which_page(world, page, expected):
+    """Strangers get the pages of signing in and nothing of a session."""
+    method, path = page
+    headers = {"Origin": LOOPBACK}
+    data = {"x": "y"} if method == "POST" else None
+    for person, status in zip((Person(world, LOOPBACK), arrived(world)), expected, strict=True):
+        answer = person.gateway.request(method, path, headers=headers, data=data)
+        assert answer.status_code == status, answer.text
