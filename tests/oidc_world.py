@@ -112,12 +112,14 @@ def running(*clients: dict, port: int | None = None):
         process.stdout.close()
 
 
-def a_gateway(issuer: str | None, *, secure: bool = True, **rules) -> World:
-    """A gateway that trusts this provider, or none."""
+def a_gateway(issuer: str | None, *, secure: bool = True, client: dict | None = None, **rules) -> World:
+    """A gateway that trusts this provider, or none. `client`: how it signs in there itself."""
     world = a_world(SignInRules(provider=issuer is not None, **rules))
     world.clock.now = datetime.now(UTC)  # the provider's time is the machine's
     wiring = world.app.state.wiring
-    provider = Provider(config(issuer), f"{PUBLIC}/signin/callback", world.clock) if issuer else None
+    provider = (
+        Provider(config(issuer, **client or {}), f"{PUBLIC}/signin/callback", world.clock) if issuer else None
+    )
     browser = Browser(PUBLIC if secure else "")
     changes = {"browser": browser, "provider": provider}
     world.app.state.wiring = type(wiring)(

@@ -6,7 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from fakes import NOON
-from oidc_world import MFA, PUBLIC, Person, a_gateway, kinds, refusals, running
+from joserfc.jwk import RSAKey
+from oidc_world import MFA, PUBLIC, Person, a_client, a_gateway, kinds, refusals, running
 
 from gateway.domain.exchange import Role
 
@@ -300,6 +301,30 @@ def test_the_absolute_limit_holds(provider, world, person):
     world.clock.advance(minutes=24)
     assert "limit" in person.gateway.get("/v1/exchanges").json()["detail"]
     assert kinds(world)[-1] == "access.session-ended"
+
+
+def test_we_sign_in_to_the_provider_by_key_as_well(tmp_path):
+    """`private_key_jwt` instead of a secret: the right key is taken, another one signs nobody in."""
+    keys = [RSAKey.generate_key(2048, {"kid": "ours", "use": "sig"}) for _ in range(2)]
+    path = tmp_path / "client.pem"
+    path.touch(0o600)
+    known = {
+        "token_endpoint_auth_method": "private_key_jwt",
+        "jwks": {"keys": [keys[0].as_dict(private=False)]},
+        "client_secret": None,
+    }
+    ours = {
+        "client_auth": "private_key_jwt",
+        "client_key": path,
+        "client_secret": None,
+        "client_key_id": "ours",
+    }
+    with running({name: value for name, value in a_client(**known).items() if value}) as provider:
+        for key, status in zip(keys, (200, 401), strict=True):
+            path.write_bytes(key.as_pem(private=True))
+            provider.sign_in_next("ann", "programme")
+            world = a_gateway(provider.issuer, client=ours)
+            assert Person(world).open("/signin/start").status_code == status
 
 
 def test_a_provider_that_is_down_says_so(world):
