@@ -64,6 +64,19 @@ class Proposals(Protocol):
         """Keep what has happened to one that is there: from `decided_by` on."""
 
 
+class PeopleUnit(Protocol):
+    """What a unit of work (`gateway.ports.UnitOfWork`) has for people."""
+
+    @property
+    def sessions(self) -> Sessions: ...
+
+    @property
+    def links(self) -> Links: ...
+
+    @property
+    def proposals(self) -> Proposals: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One try to sign in, from the redirect to the provider until the browser is back."""

@@ -14,7 +14,7 @@ from audit.checkpoint import NoteVerifier
 from audit.entry import Entry
 from gateway.domain.exchange import Exchange, ExchangeId, Role, Status
 from gateway.domain.identity import Identity
-from gateway.people_ports import Links, Proposals, Sessions
+from gateway.people_ports import PeopleUnit
 from gateway.retention_ports import Holds, Retentions
 from gateway.review_ports import Alerts, LogIndex, Marks, SignIns, SubjectTags
 from gateway.witness_ports import Cosignatures, Witnesses
@@ -31,11 +31,7 @@ class Partner:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user. `id` is the opaque actor id of the log; `name` stands in an erasable table only.
-
-    `partner`: the slug of a custodian's organisation; all others are the council's. `account`: SHA-256 over
-    the provider's issuer and its `sub`, for whoever signs in there.
-    """
+    """A user. `id` is the opaque actor id of the log; `name` stands in an erasable table only."""
 
     id: UUID
     name: str
@@ -43,8 +39,8 @@ class User:
     token_hash: bytes | None  # SHA-256 of a 256-bit random token
     created_at: datetime
     revoked_at: datetime | None = None
-    partner: str | None = None
-    account: bytes | None = None
+    partner: str | None = None  # a custodian's organisation, by slug; all others are the council's
+    account: bytes | None = None  # SHA-256 over the provider's issuer and `sub`, for who signs in there
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +119,7 @@ class Users(Protocol):
         """Raise ConflictError when the name is taken by a user in force."""
 
     def enrol(self, user: User) -> None:
-        """As `add`, of one whom the provider signs in and who has no token; the account is new too."""
+        """As `add`, of one without token whom the provider signs in; the account is to be new too."""
 
     def get(self, user: UUID) -> User:
         """Raise NotFoundError when there is none."""
@@ -280,7 +276,7 @@ class DisclosureLog(Protocol):
         """RFC 9162 §2.1.4.1 consistency proof."""
 
 
-class UnitOfWork(Protocol):
+class UnitOfWork(PeopleUnit, Protocol):
     """One transaction. Leaving the block without `commit()` rolls everything back."""
 
     @property
@@ -291,15 +287,6 @@ class UnitOfWork(Protocol):
 
     @property
     def users(self) -> Users: ...
-
-    @property
-    def sessions(self) -> Sessions: ...
-
-    @property
-    def links(self) -> Links: ...
-
-    @property
-    def proposals(self) -> Proposals: ...
 
     @property
     def prekeys(self) -> Prekeys: ...

@@ -9,8 +9,8 @@ from sqlalchemy import Row, Select, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.db.engine import Session as DatabaseSession
+from gateway.db.people_tables import links, proposals, session_tokens, sessions
 from gateway.db.rows import found
-from gateway.db.tables import links, proposals, session_tokens, sessions
 from gateway.domain.exchange import Role
 from gateway.domain.proposals import Act, ActReason, Proposal
 from gateway.domain.sessions import Link, Session, Way

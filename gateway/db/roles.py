@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 from sqlalchemy.dialects import postgresql
 
+from gateway.db.people_tables import links, proposals, session_tokens, sessions
 from gateway.db.tables import (
     LOG_TABLES,
     SCHEMA,
@@ -15,18 +16,14 @@ from gateway.db.tables import (
     deliveries,
     exchanges,
     holds,
-    links,
     log_index,
     mailbox,
     marks,
     partners,
     policy_sets,
     prekeys,
-    proposals,
     replays,
     retentions,
-    session_tokens,
-    sessions,
     sign_ins,
     subject_tags,
     submissions,

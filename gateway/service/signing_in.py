@@ -15,8 +15,8 @@ from audit.entry import Json
 from gateway.domain.alerts import Caller, Denied
 from gateway.domain.errors import ConflictError, NotFoundError, VerificationError
 from gateway.domain.exchange import Role
-from gateway.domain.sessions import Ended, Way
-from gateway.people_ports import IdentityProvider, Person
+from gateway.domain.sessions import Ended, Session, Way
+from gateway.people_ports import IdentityProvider, Person, ProviderLogout
 from gateway.ports import UnitOfWork, User
 from gateway.service import attempts, sessions
 from gateway.service.context import Context
@@ -93,15 +93,20 @@ def logged_out(ctx: Context, provider: IdentityProvider, token: str) -> None:
         with ctx.store.begin() as uow:
             now = ctx.clock()
             uow.replays.use(logout.id, now + 2 * attempts.LONGEST, now)
-            if logout.session is not None:
-                ended = uow.sessions.of_provider(logout.session)
-            else:
-                user = uow.users.by_account(logout.account) if logout.account else None
-                ended = uow.sessions.of_user(user.id) if user else []
-            sessions.end(ctx, uow, ended, Ended.BY_PROVIDER)
+            sessions.end(ctx, uow, _named(uow, logout), Ended.BY_PROVIDER)
             uow.commit()
     except (VerificationError, ConflictError) as error:
         raise _turned_away(ctx, Denied.BAD_LOGOUT, str(error)) from None
+
+
+def _named(uow: UnitOfWork, logout: ProviderLogout) -> list[Session]:
+    """The session that a logout names, and those of its account that can't be told from it."""
+    found = uow.sessions.of_provider(logout.session) if logout.session else []
+    user = uow.users.by_account(logout.account) if logout.account else None
+    for each in uow.sessions.of_user(user.id) if user else ():
+        if logout.session is None or each.provider_session is None:
+            found.append(each)
+    return found
 
 
 def _refusal(uow: UnitOfWork, person: Person, known: User | None) -> Denied | None:

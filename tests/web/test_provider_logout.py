@@ -2,11 +2,18 @@
 
 import re
 import threading
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs
 
 import pytest
+from fakes import a_user
 from oidc_world import PUBLIC, Person, a_client, a_gateway, kinds, refusals, running
+
+from gateway.domain.errors import NotSignedInError
+from gateway.domain.sessions import Way
+from gateway.people_ports import ProviderLogout
+from gateway.service import sessions, signing_in
 
 pytestmark = pytest.mark.processes
 
@@ -94,3 +101,45 @@ def test_what_is_no_logout_token_ends_nothing(provider):
         assert person.gateway.post(address, data=form).status_code == 400
     assert person.gateway.get("/v1/exchanges").status_code == 200
     assert refusals(world)["bad-logout"] == 3  # the first is no form at all
+
+
+@dataclass
+class Says:
+    """A provider that has said one thing."""
+
+    told: ProviderLogout
+
+    def logout(self, token):
+        return self.told
+
+
+@pytest.mark.parametrize(
+    ("session", "account", "left"),
+    [
+        (b"s" * 32, b"a" * 32, ["other"]),  # and the one that the provider gave no id
+        (b"s" * 32, None, ["other", "unnamed"]),
+        (None, b"a" * 32, []),
+        (None, b"b" * 32, ["other", "session", "unnamed"]),
+        (b"?" * 32, None, ["other", "session", "unnamed"]),
+    ],
+)
+def test_whom_a_logout_token_ends(session, account, left):
+    """A `sid` ends its session, and with the `sub` those without one; a `sub` alone ends every session."""
+    world = a_gateway(None)
+    ann = a_user("Ann", token_hash=None, account=b"a" * 32)
+    with world.store.begin() as uow:
+        uow.users.enrol(ann)
+        uow.commit()
+    ids = {}
+    for name, at_provider in (("session", b"s" * 32), ("other", b"o" * 32), ("unnamed", None)):
+        with world.store.begin() as uow:
+            _, begun = sessions.begin(
+                world.context, uow, ann, Way.PROVIDER, multi_factor=True, provider_session=at_provider
+            )
+            uow.commit()
+        ids[begun.id] = name
+    told = ProviderLogout(b"once", world.clock(), session, account)
+    signing_in.logged_out(world.context, Says(told), "token")
+    assert sorted(ids[each] for each in world.store.committed.sessions) == left
+    with pytest.raises(NotSignedInError):
+        signing_in.logged_out(world.context, Says(told), "token")
