@@ -230,7 +230,7 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
                 on_answered=workflows.answered,
                 max_upload=settings.max_upload_mib * MEBIBYTE,
                 observer=telemetry,
-                browser=Browser(settings.origin),
+                browser=Browser(settings.origin, settings.tls_certificate is not None),
                 provider=provider,
             )
         finally:

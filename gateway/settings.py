@@ -109,8 +109,9 @@ class Settings(BaseSettings):
 
     @property
     def reached_by_others(self) -> bool:
-        """Whether anybody but this machine's users can reach it."""
-        return self.host not in _LOOPBACK or self.unsafe_plain_http
+        """Whether anybody but this machine's users can reach it, by itself or through a proxy."""
+        elsewhere = bool(self.public_url) and urlsplit(self.public_url).hostname not in _LOOPBACK
+        return self.host not in _LOOPBACK or self.unsafe_plain_http or elsewhere
 
     @property
     def origin(self) -> str:

@@ -65,7 +65,8 @@ def break_glass(name: Name, reason: Annotated[BreakGlassReason, typer.Option(hel
 
 
 def _address(settings: Settings, code: str) -> str:
-    return f"{settings.origin or f'http://127.0.0.1:{settings.port}'}/signin/link?code={code}"
+    scheme = "https" if settings.tls_certificate else "http"
+    return f"{settings.origin or f'{scheme}://127.0.0.1:{settings.port}'}/signin/link?code={code}"
 
 
 @app.command()

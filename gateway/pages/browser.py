@@ -25,13 +25,17 @@ _LOOPBACK_HOST: Final = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """How browsers reach this installation. `origin`: of its public URL; "" for whatever name of loopback."""
+    """How browsers reach this installation. `origin`: of its public URL; "" for whatever name of loopback.
+
+    `tls`: whether loopback is served with TLS, where there is no public URL.
+    """
 
     origin: str = ""
+    tls: bool = False
 
     @property
     def secure(self) -> bool:
-        return self.origin.startswith("https://")
+        return self.origin.startswith("https://") if self.origin else self.tls
 
     @property
     def session_cookie(self) -> str:
@@ -73,7 +77,7 @@ class Browser:
             return self.origin
         if not _LOOPBACK_HOST.fullmatch(host):
             raise NotAllowedError("not a name of this machine alone", place="browser")
-        return f"http://{host}"
+        return f"{'https' if self.tls else 'http'}://{host}"
 
 
 def csrf_token(secret: str) -> str:

@@ -69,6 +69,7 @@ def for_real(monkeypatch):
         {"FLAGSTONE_UNSAFE_PLAIN_HTTP": "true"},
         {"FLAGSTONE_HOST": "127.0.0.1", "FLAGSTONE_UNSAFE_PLAIN_HTTP": "true"},
         {"FLAGSTONE_TLS_CERTIFICATE": "a.pem", "FLAGSTONE_TLS_KEY": "b.pem"},
+        {"FLAGSTONE_HOST": "127.0.0.1", "FLAGSTONE_PUBLIC_URL": "https://gateway.example"},
     ],
     ids=str,
 )

@@ -1,10 +1,13 @@
 """Sessions, cookies, forged requests and one-time links: the gateway without a provider, on loopback."""
 
+from dataclasses import replace
+
 import pytest
 from oidc_world import Person, a_gateway, kinds, refusals
 
 from gateway.domain.errors import ConflictError, NotFoundError, NotSignedInError
-from gateway.domain.sessions import Ended
+from gateway.domain.sessions import Ended, SignInRules
+from gateway.pages.browser import Browser
 from gateway.service import links, sessions, users
 from gateway.web.signin import router
 
@@ -54,12 +57,16 @@ def test_what_is_stored_signs_nobody_in(world):
 
 
 @pytest.mark.parametrize(
-    ("secure", "base", "name"),
-    [(True, "https://gateway.example", "__Host-flagstone"), (False, LOOPBACK, "flagstone")],
+    ("secure", "browser", "base", "name"),
+    [
+        (True, Browser("https://gateway.example"), "https://gateway.example", "__Host-flagstone"),
+        (True, Browser(tls=True), "https://localhost:8400", "__Host-flagstone"),
+        (False, Browser(), LOOPBACK, "flagstone"),
+    ],
 )
-def test_the_cookie_is_closed_to_scripts_and_other_sites(secure, base, name):
+def test_the_cookie_is_closed_to_scripts_and_other_sites(world, secure, browser, base, name):
     """HttpOnly, SameSite=Lax, Path=/, no Domain; under TLS Secure with the `__Host-` prefix."""
-    world = a_gateway(None, secure=secure)
+    world.app.state.wiring = replace(world.app.state.wiring, browser=browser)
     code = links.make(world.context, "programme")
     cookie = Person(world, base).post("/signin/link", code=code).headers["set-cookie"]
     assert cookie.startswith(f"{name}=")
@@ -216,10 +223,6 @@ def test_a_link_counts_for_nothing_once_there_is_a_provider(world):
     """Links and their sessions from before the provider was configured sign nobody in."""
     person = arrived(world)
     code = links.make(world.context, "programme")
-    from dataclasses import replace
-
-    from gateway.domain.sessions import SignInRules
-
     wiring = world.app.state.wiring
     strict = replace(world.context, rules=SignInRules(provider=True))
     world.app.state.wiring = replace(wiring, context=strict)
