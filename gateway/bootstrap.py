@@ -173,7 +173,7 @@ def identity_provider(settings: Settings) -> Provider | None:
     """The configured identity provider, not asked yet.
 
     Raises:
-        ConfigurationError: its file is malformed or open to others, or a secret or key is missing.
+        ConfigurationError: its file is malformed, a secret is missing, or the client key can't be used.
     """
     if settings.oidc is None:
         return None

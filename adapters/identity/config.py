@@ -14,7 +14,7 @@ from gateway.domain.errors import ConfigurationError
 from gateway.domain.exchange import Role
 
 MAX_FILE: Final = 64 * 1024
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _MAX_VALUES: Final = 500
 
 Text = Annotated[str, Field(min_length=1, max_length=500)]
@@ -165,7 +165,7 @@ def safe_url(url: str) -> bool:
         parts = urlsplit(url)
     except ValueError:
         return False
-    here = parts.scheme == "http" and parts.hostname in _LOOPBACK
+    here = parts.scheme == "http" and parts.hostname in LOOPBACK
     return bool(
         (parts.scheme == "https" or here)
         and parts.hostname

@@ -7,11 +7,10 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from adapters.identity.config import safe_url
+from adapters.identity.config import LOOPBACK, safe_url
 from gateway.domain.errors import ProviderDownError, VerificationError
 
 MAX_ANSWER: Final = 1 << 20
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _TIMEOUT: Final = httpx.Timeout(5.0)
 
 
@@ -26,7 +25,7 @@ def fetch(
     """
     if not safe_url(url):
         raise VerificationError("the provider names a URL that is not https", place="identity provider")
-    outside = urlsplit(url).hostname not in _LOOPBACK
+    outside = urlsplit(url).hostname not in LOOPBACK
     try:
         with (
             httpx.Client(timeout=_TIMEOUT, follow_redirects=False, trust_env=outside) as client,

@@ -5,7 +5,6 @@ keyed hashes under that secret, so the gateway stores nothing for a stranger who
 the database learns nothing. Who changes the time or the reason changes the state, which then does not fit.
 """
 
-import base64
 import hashlib
 import hmac
 import re
@@ -16,6 +15,7 @@ from gateway.domain import labels
 from gateway.domain.errors import ConflictError, VerificationError
 from gateway.people_ports import Attempt
 from gateway.service.context import Context
+from gateway.service.sessions import text_of
 
 LONGEST: Final = timedelta(minutes=10)
 _COOKIE: Final = re.compile(r"([A-Za-z0-9_-]{43})\.(\d{1,12}\.(?:sign-in|step-up))", re.ASCII)
@@ -24,7 +24,7 @@ _COOKIE: Final = re.compile(r"([A-Za-z0-9_-]{43})\.(\d{1,12}\.(?:sign-in|step-up
 def new(ctx: Context, *, step_up: bool) -> str:
     """The cookie of a new try."""
     why = "step-up" if step_up else "sign-in"
-    return f"{_text(ctx.entropy(32))}.{int(ctx.clock().timestamp())}.{why}"
+    return f"{text_of(ctx.entropy(32))}.{int(ctx.clock().timestamp())}.{why}"
 
 
 def attempt_of(cookie: str) -> Attempt:
@@ -40,7 +40,7 @@ def attempt_of(cookie: str) -> Attempt:
 
     def derived(what: str) -> str:
         message = labels.SIGN_IN + f"{what}/{rest}".encode()
-        return _text(hmac.digest(secret.encode(), message, "sha256"))
+        return text_of(hmac.digest(secret.encode(), message, "sha256"))
 
     return Attempt(derived("state"), derived("nonce"), derived("verifier"), rest.endswith("step-up"))
 
@@ -66,7 +66,3 @@ def finish(ctx: Context, cookie: str, state: str) -> Attempt:
     except ConflictError:
         raise VerificationError("it was finished before", place="sign-in", way_out="Start again") from None
     return attempt
-
-
-def _text(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
