@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	&& { echo $$p; break; }; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes
 
-.PHONY: help setup demo demo-febrl test test-long test-spark fuzz fuzz-api mutmut java check bench bench-linkage bench-attacks bench-spark policy-docs audit-wheel sbom openapi clean
+.PHONY: help setup demo demo-febrl oidc-provider test test-long test-spark fuzz fuzz-api mutmut java check bench bench-linkage bench-attacks bench-spark policy-docs audit-wheel sbom openapi clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
@@ -49,6 +49,14 @@ build/febrl/dataset1.csv: requirements/febrl.lock $(VENV)/.setup
 # two halves at once: one computes, the other mostly waits for processes and the disk
 HALVES := "tests/unit tests/spec tests/property" \
 	"tests --ignore=tests/unit --ignore=tests/spec --ignore=tests/property"
+
+# A real OpenID Connect provider, for the tests alone
+oidc-provider: tests/oidc/node_modules/.installed ## the provider that sign-in is tested against; needs Node and npm
+
+tests/oidc/node_modules/.installed: tests/oidc/package-lock.json tests/oidc/package.json
+	@command -v npm >/dev/null || { echo "The tests of sign-in need Node and npm: sudo apt install nodejs npm" >&2; exit 1; }
+	@cd tests/oidc && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 test: setup $(VENV)/.dev ## pass all tests
 	@set -e; running=""; for half in $(HALVES); do \

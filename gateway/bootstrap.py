@@ -14,6 +14,8 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from adapters.cosigned import FileCosignedMemory
+from adapters.identity.config import load_config
+from adapters.identity.provider import Provider
 from adapters.keys.files import (
     FileExchangeKeys,
     FileIdentity,
@@ -39,6 +41,7 @@ from gateway.domain.errors import ConfigurationError, ConflictError
 from gateway.domain.identity import Identity
 from gateway.domain.legal_date import legal_date
 from gateway.key_ports import KeyInfo
+from gateway.pages.browser import Browser
 from gateway.ports import PartyKeys
 from gateway.service import keyrotation
 from gateway.service.context import Context
@@ -189,6 +192,7 @@ def opened(
                 cosigned=FileCosignedMemory(settings.home / "cosigned"),
                 confirm_successions=settings.confirm_successions,
                 log_successions=FileSuccessions(settings.home / "log-key"),
+                rules=settings.rules,
                 key_backup_days=settings.key_backup_days,
                 uses=PostgresUses(engine),
                 allowances=settings.allowances,
@@ -206,6 +210,28 @@ def opened(
             context(engine_of(urls.worker)),
             SearchContext(context(engine_of(urls.review)), search_key, settings.searches_per_day),
         )
+
+
+def require_provider(settings: Settings) -> None:
+    """Raise ConfigurationError when others can reach the gateway and no identity provider signs people in."""
+    if settings.reached_by_others and settings.oidc is None:
+        raise ConfigurationError(
+            "the gateway can be reached from other machines, and no identity provider is configured",
+            place="FLAGSTONE_OIDC",
+            way_out="Name the provider's file (docs/sign-in.md), or listen on 127.0.0.1",
+        )
+
+
+def identity_provider(settings: Settings) -> Provider | None:
+    """The configured identity provider, not asked yet.
+
+    Raises:
+        ConfigurationError: its file is malformed, a secret is missing, or the client key can't be used.
+    """
+    if settings.oidc is None:
+        return None
+    config = load_config(settings.oidc, settings.oidc_client_secret)
+    return Provider(config, f"{settings.origin}/signin/callback", now)
 
 
 def destroy_embedded(home: Path) -> None:
@@ -230,9 +256,12 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
 
     Raises:
         ConflictError: another process serves this home.
+        ConfigurationError: others can reach it, and there is no identity provider.
     """
+    require_provider(settings)
     configure_logging(sys.stderr)
     telemetry = Telemetry(sys.stderr)
+    provider = identity_provider(settings)
     with opened(settings, decorate) as installation, only_one(settings.home) as executor:
         upgrade(installation.urls.migrate)
         announce(installation.operator)
@@ -256,8 +285,10 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
                 max_upload=settings.max_upload_mib * MEBIBYTE,
                 observer=telemetry,
                 behind_tls=settings.behind_tls,
-                public_url=settings.public_url,
+                public_url=settings.origin or None,
                 max_concurrent=settings.max_concurrent,
+                browser=Browser(settings.origin, settings.tls_certificate is not None),
+                provider=provider,
             )
         finally:
             workflows.stop()
@@ -270,6 +301,7 @@ def searching(settings: Settings) -> Iterator[FastAPI]:
     Its home needs `keys/` without the `*.key` files, `log-key/`, `search-key/`, `cosigned/`, and of
     `exchange-keys/` the `*.tags`.
     """
+    require_provider(settings)
     configure_logging(sys.stderr)
     if not (settings.home / "cosigned").is_dir():
         # it appends to the log: without what witnesses cosigned it could go on from a restored backup

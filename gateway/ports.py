@@ -19,6 +19,7 @@ from gateway.domain.identity import Identity
 from gateway.domain.lineage import Lineage
 from gateway.domain.principal import Principal
 from gateway.machine_ports import Invitations, TlsCertificates
+from gateway.people_ports import PeopleUnit
 from gateway.retention_ports import Holds, Retentions
 from gateway.review_ports import Alerts, EarlierLog, LogIndex, Marks, SignIns, SubjectTags
 from gateway.succession_ports import Successions
@@ -61,14 +62,16 @@ class Partner:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A council user. `id` is the opaque actor id of the log; `name` stands in an erasable table only."""
+    """A user. `id` is the opaque actor id of the log; `name` stands in an erasable table only."""
 
     id: UUID
     name: str
     role: Role
-    token_hash: bytes  # SHA-256 of a 256-bit random token
+    token_hash: bytes | None  # SHA-256 of a 256-bit random token
     created_at: datetime
     revoked_at: datetime | None = None
+    partner: str | None = None  # a custodian's organisation, by slug; all others are the council's
+    account: bytes | None = None  # SHA-256 over the provider's issuer and `sub`, for who signs in there
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +144,24 @@ class Agreements(Protocol):
 
 
 class Users(Protocol):
-    """Council users."""
+    """Council users and partners' custodians."""
 
     def add(self, user: User) -> None:
         """Raise ConflictError when the name is taken by a user in force."""
+
+    def enrol(self, user: User) -> None:
+        """As `add`, of one without token whom the provider signs in; the account is to be new too."""
+
+    def get(self, user: UUID) -> User:
+        """Raise NotFoundError when there is none."""
+
+    def by_account(self, account: bytes) -> User | None: ...
+
+    def named(self, name: str) -> User | None:
+        """The user in force of that name."""
+
+    def assign(self, user: UUID, role: Role, partner: str | None) -> None:
+        """What the provider says of a user now."""
 
     def by_token(self, token_hash: bytes) -> User | None: ...
 
@@ -180,8 +197,8 @@ class Exchanges(Protocol):
     def get(self, exchange: ExchangeId) -> Exchange:
         """Raise NotFoundError when there is none."""
 
-    def all(self, *, submitted_by: UUID | None = None) -> list[Exchange]:
-        """Newest first."""
+    def all(self, *, submitted_by: UUID | None = None, partner: str | None = None) -> list[Exchange]:
+        """Newest first; of one user, of one partner, if so asked."""
 
     def advance(self, exchange: ExchangeId, to: Status, *, frm: Iterable[Status]) -> bool:
         """Move to `to` if the status is one of `frm`, holding the row until the transaction ends.
@@ -301,7 +318,7 @@ class DisclosureLog(Protocol):
         """RFC 9162 §2.1.4.1 consistency proof."""
 
 
-class UnitOfWork(Protocol):
+class UnitOfWork(PeopleUnit, Protocol):
     """One transaction. Leaving the block without `commit()` rolls everything back."""
 
     @property

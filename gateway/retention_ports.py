@@ -18,6 +18,9 @@ class Retentions(Protocol):
     def start(self, exchange: ExchangeId, day: date) -> None:
         """The exchange ended on `day`: each clock that does not run yet is due its days later."""
 
+    def bring_forward(self, exchange: ExchangeId, clock: RetentionClock, day: date) -> None:
+        """The clock is due on `day`, if it was due later and nothing is destroyed."""
+
     def due(self, today: date, limit: int) -> list[Retention]:
         """Due and not destroyed, of exchanges without a hold; the longest due first, then results first."""
 

@@ -1,5 +1,6 @@
 """Settings: environment variables `FLAGSTONE_...`, read once, at the edge."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import parse_qs, urlsplit
@@ -9,11 +10,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.domain.allowances import Allowances
 from gateway.domain.errors import ConfigurationError
+from gateway.domain.sessions import SignInRules
 
 MEBIBYTE = 1 << 20
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-
-_URL = r"^https?://[a-zA-Z0-9.:\[\]-]+(/[a-zA-Z0-9._~/-]*)?$"
 
 
 _DEFAULT = Allowances()
@@ -40,10 +40,6 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     unsafe_plain_http: bool = False
     """Serve a non-loopback address without TLS: only behind a proxy that terminates it."""
-    public_url: (
-        Annotated[str, Field(pattern=r"^https?://[a-zA-Z0-9.:\[\]-]+(/[a-zA-Z0-9._~/-]*)?$")] | None
-    ) = None
-    """Under which agents reach the gateway, as their agent.toml has it; their proofs name it (RFC 9449)."""
     policies: Path | None = None
     """The council's own policy folder, laid over the packaged one."""
     working_hours: Annotated[str, Field(pattern=r"^[0-2]\d:[0-5]\d-[0-2]\d:[0-5]\d$")] = "07:00-19:00"
@@ -67,6 +63,19 @@ class Settings(BaseSettings):
     people_per_agreement_per_day: _Number = _DEFAULT.people_a_day
     key_backup_days: Annotated[int, Field(ge=0, le=3650)] = 30
     """For how many days a backup of the exchanges' keys may exist; certificates of destruction say it."""
+    public_url: str = ""
+    """The URL that browsers and agents reach the gateway by; needed with an identity provider. Agents' proofs
+    name it (RFC 9449), so it is what their `agent.toml` has."""
+    oidc: Path | None = None
+    """The identity provider: a TOML file (docs/sign-in.md)."""
+    oidc_client_secret: SecretStr | None = None
+    session_idle_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 30
+    session_hours: Annotated[int, Field(ge=1, le=24)] = 10
+    token_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 60
+    """How long an API token lasts that was made in a session; no longer than the session."""
+    two_person_release: bool | None = None
+    """Whether results are read only with a reviewer's approval; with an identity provider, yes if not set."""
+    two_person_hours: Annotated[int, Field(ge=1, le=24 * 14)] = 24
     gateway: str = "http://127.0.0.1:8400"
     """Where the command line finds the gateway."""
     token: SecretStr | None = None
@@ -124,6 +133,46 @@ class Settings(BaseSettings):
                 "what they send must have been made for this gateway"
             )
         return self
+
+    @model_validator(mode="after")
+    def _a_public_url_for_the_provider(self) -> Self:
+        parts = urlsplit(self.public_url)
+        plain = parts.scheme == "http" and parts.hostname in _LOOPBACK
+        rest = parts.path.strip("/") or parts.query or parts.fragment or parts.username is not None
+        if self.public_url and (rest or not parts.hostname or not (parts.scheme == "https" or plain)):
+            raise ValueError(
+                "FLAGSTONE_PUBLIC_URL is https:// and a host, without path (http:// on loopback alone)"
+            )
+        if self.oidc and not self.public_url:
+            raise ValueError(
+                "FLAGSTONE_OIDC needs FLAGSTONE_PUBLIC_URL: the provider sends browsers back there"
+            )
+        return self
+
+    @property
+    def reached_by_others(self) -> bool:
+        """Whether anybody but this machine's users can reach it, by itself or through a proxy."""
+        elsewhere = bool(self.public_url) and urlsplit(self.public_url).hostname not in _LOOPBACK
+        return self.host not in _LOOPBACK or self.unsafe_plain_http or elsewhere
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the public URL, as browsers write them; "" where there is none."""
+        parts = urlsplit(self.public_url)
+        return f"{parts.scheme}://{parts.netloc.lower()}" if self.public_url else ""
+
+    @property
+    def rules(self) -> SignInRules:
+        """What is demanded of whoever signs in."""
+        release = self.oidc is not None if self.two_person_release is None else self.two_person_release
+        return SignInRules(
+            provider=self.oidc is not None,
+            idle=timedelta(minutes=self.session_idle_minutes),
+            longest=timedelta(hours=self.session_hours),
+            token=timedelta(minutes=self.token_minutes),
+            two_person_release=release,
+            two_person_within=timedelta(hours=self.two_person_hours),
+        )
 
 
 def _reached_safely(url: str) -> bool:

@@ -32,6 +32,11 @@ class FakeRetentions(_Table):
             if kept.due is None:
                 self._change(exchange, clock, due=day + timedelta(days=kept.days))
 
+    def bring_forward(self, exchange: ExchangeId, clock: RetentionClock, day: date) -> None:
+        kept = self.of(exchange, alone=True).get(clock)
+        if kept and kept.due and kept.due > day and not kept.destroyed_at:
+            self._change(exchange, clock, due=day)
+
     def due(self, today: date, limit: int) -> list[Retention]:
         state = self.unit.state
         found = [

@@ -33,8 +33,12 @@ class Rows:
         whose = {f"{kind}:{held.submitted_by}" for kind in ("programme", "submission")}
         return {f"partner:{held.partner}", *whose, *tags}
 
+    def _custodian(self, exchange) -> set[str]:
+        held = self._state.exchanges.get(exchange)
+        return {f"custodian@{held.partner}"} if held else set()
+
     def partners(self, what, key, value):
-        read = {f"partner:{key}", "sign-in", "programme", "submission", "reviewer"}
+        read = {f"partner:{key}", f"custodian@{key}", "sign-in", "programme", "submission", "reviewer"}
         return read if what == "read" else ()
 
     def successions(self, what, key, value):
@@ -53,7 +57,20 @@ class Rows:
         return () if what == "add" else {"sign-in"}
 
     def users(self, what, key, value):
-        return {"sign-in"} if what == "read" else ()
+        of_two = any(key in (each.proposed_by, each.decided_by) for each in self._state.proposals.values())
+        return {"sign-in", "programme", "reviewer", "operator"} if what == "read" and of_two else {"sign-in"}
+
+    def sessions(self, what, key, value):
+        return {"sign-in"}
+
+    def session_tokens(self, what, key, value):
+        return {"sign-in"}
+
+    def links(self, what, key, value):
+        return () if what == "add" else {"sign-in"}
+
+    def proposals(self, what, key, value):
+        return {"programme", "reviewer", "operator"}
 
     def agreements(self, what, key, value):
         own = {f"partner:{value.partner}"}
@@ -70,13 +87,16 @@ class Rows:
         own = {f"partner:{value.partner}", f"programme:{value.submitted_by}"}
         if what == "add":
             return {f"submission:{value.submitted_by}"}
-        return {*own, "submission", "reviewer"} if what == "read" else own
+        read = {*own, f"custodian@{value.partner}", "submission", "reviewer"}
+        return read if what == "read" else own
 
     def vault(self, what, key, value):
         exchange, kind = key
         tags = self._asked(exchange, "reviewer")
         tags -= set() if IN_EVIDENCE.fullmatch(kind) else {"reviewer"}
         tags -= set() if AT_PARTNER.fullmatch(kind) else {t for t in tags if t.startswith("partner:")}
+        if (what, kind) == ("read", "answer"):
+            return tags | self._custodian(exchange)
         return {*tags, "submission"} if (what, kind) == ("read", "probe") else tags
 
     def mailbox(self, what, key, value):
@@ -87,13 +107,18 @@ class Rows:
 
     def retentions(self, what, key, value):
         tags = self._asked(key[0], "reviewer")
+        if what == "read":
+            return tags | self._custodian(key[0])
         return {tag for tag in tags if tag.startswith("submission:")} if what == "add" else tags
 
     def taken(self, what, key, value):
-        return self._asked(key[0], "reviewer")
+        tags = self._asked(key[0], "reviewer")
+        return tags | self._custodian(key[0]) if what == "read" else tags
 
     def holds(self, what, key, value):
-        return self._asked(key, "reviewer") if what == "read" else {"reviewer"}
+        if what != "read":
+            return {"reviewer"}
+        return self._asked(key, "reviewer") | self._custodian(key)
 
     def replays(self, what, key, value):
         return {"sign-in"}

@@ -7,7 +7,9 @@ from uuid import UUID
 from gateway.domain.alerts import Alert, Caller, Denied
 from gateway.domain.errors import ConflictError
 from gateway.domain.exchange import Exchange, ExchangeId
+from gateway.domain.proposals import Proposal
 from gateway.domain.retention import Hold, Retention, RetentionClock
+from gateway.domain.sessions import Link, Session
 from gateway.machine_ports import Invitation, TlsCertificate
 from gateway.ports import AgreementRecord, Partner, PrekeyRecord, Submission, User
 from gateway.review_ports import IndexRow
@@ -22,6 +24,10 @@ class State:
     partners: dict[str, Partner] = field(default_factory=dict)
     agreements: dict[str, AgreementRecord] = field(default_factory=dict)
     users: dict[UUID, User] = field(default_factory=dict)
+    sessions: dict[UUID, Session] = field(default_factory=dict)
+    session_tokens: dict[bytes, tuple[UUID, datetime]] = field(default_factory=dict)
+    links: dict[bytes, Link] = field(default_factory=dict)
+    proposals: dict[UUID, Proposal] = field(default_factory=dict)
     prekeys: dict[tuple[str, str], PrekeyRecord] = field(default_factory=dict)
     claims: dict[tuple[str, str], ExchangeId] = field(default_factory=dict)
     exchanges: dict[ExchangeId, Exchange] = field(default_factory=dict)
@@ -61,6 +67,9 @@ def check_references(state: State) -> None:
         or {partner for partner, _ in state.prekeys} - state.partners.keys()
         or {each.partner for each in state.exchanges.values()} - state.partners.keys()
         or {each.agreement for each in state.exchanges.values()} - state.agreements.keys()
+        or {each.user for each in state.sessions.values()} - state.users.keys()
+        or {each.user for each in state.links.values()} - state.users.keys()
+        or {each.partner for each in state.users.values()} - {None, *state.partners}
         or {exchange for exchange, _ in state.vault} - state.exchanges.keys()
         or {exchange for exchange, _ in state.retentions} - state.exchanges.keys()
         or state.holds.keys() - state.exchanges.keys()

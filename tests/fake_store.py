@@ -11,6 +11,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fake_log import FakeDisclosureLog, FakeEarlierLog, FakeLogIndex, FakeSubjectTags
 from fake_machines import FakeInvitations, FakeTlsCertificates
+from fake_people import FakeLinks, FakeProposals, FakeSessions
 from fake_retention import FakeHolds, FakeRetentions
 from fake_review import Alerts, Marks, SignIns
 from fake_rows import shown
@@ -20,7 +21,7 @@ from fake_witnesses import FakeCosignatures, FakeWitnesses
 
 from audit.checkpoint import NoteSigner
 from gateway.domain.errors import ConflictError, LogUnavailableError, NotFoundError
-from gateway.domain.exchange import ENDED, Exchange, ExchangeId, Status
+from gateway.domain.exchange import ENDED, Exchange, ExchangeId, Role, Status
 from gateway.domain.principal import Principal
 from gateway.ports import AgreementRecord, Partner, PrekeyRecord, Submission, User
 from gateway.service.finding import catch_up_within
@@ -116,6 +117,9 @@ class FakeUnitOfWork:
         self.partners = _Partners(self)
         self.agreements = _Agreements(self)
         self.users = _Users(self)
+        self.sessions = FakeSessions(self)
+        self.links = FakeLinks(self)
+        self.proposals = FakeProposals(self)
         self.prekeys = _Prekeys(self)
         self.exchanges = _Exchanges(self)
         self.vault = _Vault(self)
@@ -231,14 +235,34 @@ class _Users(_Table):
     def add(self, user: User) -> None:
         users = self.unit.write().users
         in_force = {each.name for each in users.values() if each.revoked_at is None}
-        hashes = {each.token_hash for each in users.values()}
+        hashes = {each.token_hash for each in users.values()} - {None}
         taken = user.id in users or user.name in in_force or user.token_hash in hashes
         _free(not taken, "user", "a user in force has this name")
         users[user.id] = user
 
+    def enrol(self, user: User) -> None:
+        known = {each.account for each in self.unit.state.users.values()}
+        _free(user.account not in known, "user", "a user in force has this name")
+        self.add(replace(user, token_hash=None, revoked_at=None))
+
+    def get(self, user: UUID) -> User:
+        return _found(self.unit.state.users.get(user), "user")
+
+    def by_account(self, account: bytes) -> User | None:
+        return self._one(lambda user: user.account == account)
+
+    def named(self, name: str) -> User | None:
+        return self._one(lambda user: user.name == name and user.revoked_at is None)
+
+    def assign(self, user: UUID, role: Role, partner: str | None) -> None:
+        users = self.unit.write().users
+        users[user] = replace(users[user], role=role, partner=partner)
+
     def by_token(self, token_hash: bytes) -> User | None:
-        found = (user for user in self.unit.state.users.values() if user.token_hash == token_hash)
-        return next(found, None)
+        return self._one(lambda user: user.token_hash == token_hash)
+
+    def _one(self, wanted: Callable[[User], bool]) -> User | None:
+        return next((user for user in self.unit.state.users.values() if wanted(user)), None)
 
     def all(self) -> list[User]:
         return sorted(self.unit.state.users.values(), key=lambda user: (user.name, user.created_at))
@@ -294,9 +318,11 @@ class _Exchanges(_Table):
     def get(self, exchange: ExchangeId) -> Exchange:
         return _found(self.unit.state.exchanges.get(exchange), "exchange")
 
-    def all(self, *, submitted_by: UUID | None = None) -> list[Exchange]:
+    def all(self, *, submitted_by: UUID | None = None, partner: str | None = None) -> list[Exchange]:
         chosen = [
-            each for each in self.unit.state.exchanges.values() if submitted_by in (None, each.submitted_by)
+            each
+            for each in self.unit.state.exchanges.values()
+            if submitted_by in (None, each.submitted_by) and partner in (None, each.partner)
         ]
         return sorted(chosen, key=lambda each: each.submitted_at, reverse=True)
 

@@ -270,7 +270,7 @@ def site(root, household_list=SMALL_LIST, register_text="", *, dataset="police-f
     try:
         made.start_gateway()
         with opened(made.settings) as installation:
-            for role in Role:
+            for role in set(Role) - {Role.CUSTODIAN}:
                 made.tokens[role.value] = users.add(installation.operator, role.value, role)
             enrol(made, installation.operator)
         made.start_agent()

@@ -1,4 +1,4 @@
-"""`flagstone exchange hold`, `unhold` and `certificate`: the end of an exchange."""
+"""`flagstone exchange hold`, `unhold`, `destroy` and `certificate`: the end of an exchange."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ import typer
 
 from gateway.cli.client import api, call
 from gateway.cli.output import count, emit, out, say
-from gateway.domain.retention import HoldReason
+from gateway.domain.retention import HoldReason, RetentionClock
 
 Exchange = Annotated[uuid.UUID, typer.Argument(help="The exchange's id")]
 
@@ -28,10 +28,20 @@ def hold(
 
 
 def unhold(exchange: Exchange) -> None:
-    """End a hold before its day. For reviewers."""
+    """End a hold before its day, once another reviewer approved it. For reviewers."""
     with api() as client:
         call(client, "POST", f"/v1/exchanges/{exchange}/unhold")
     say("The hold has ended. What came due meanwhile is destroyed within minutes")
+
+
+def destroy(
+    exchange: Exchange,
+    clock: Annotated[RetentionClock, typer.Option(help="What of it: its results or account")],
+) -> None:
+    """Destroy before its day what a clock protects, once another reviewer approved it. For reviewers."""
+    with api() as client:
+        call(client, "POST", f"/v1/exchanges/{exchange}/destroy", params={"clock": clock.value})
+    say("It is destroyed within minutes; flagstone exchange certificate then shows the certificate")
 
 
 def certificate(

@@ -22,6 +22,7 @@ app = typer.Typer(help="Ask a partner about a household list.", no_args_is_help=
 Exchange = Annotated[uuid.UUID, typer.Argument(help="The exchange's id")]
 app.command()(erasure.hold)
 app.command()(erasure.unhold)
+app.command()(erasure.destroy)
 app.command()(erasure.certificate)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON")]

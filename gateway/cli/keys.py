@@ -19,7 +19,7 @@ from gateway.bootstrap import (
     now,
     own_keys,
 )
-from gateway.cli import keyring, keys_party
+from gateway.cli import keyring, keys_export, keys_party
 from gateway.cli.output import emit, out, say, table
 from gateway.domain.errors import BadInputError
 from gateway.domain.identity import Identity
@@ -34,6 +34,8 @@ rotating.command("sealing")(keyring.rotate_sealing)
 rotating.command("search")(keyring.rotate_search)
 app.command()(keyring.sweep)
 app.command()(keyring.seal)
+app.command()(keys_export.export)
+app.command()(keys_export.restore)
 
 Public = Annotated[Path | None, typer.Option(help="Write the identity document that partners need")]
 Trust = Annotated[Path | None, typer.Option(help="Write the trust file that auditors verify the log against")]

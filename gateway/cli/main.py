@@ -9,7 +9,20 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import agent, agreement, database, exchange, keys, lists, log, partner, policy, tokens, user
+from gateway.cli import (
+    agent,
+    agreement,
+    database,
+    exchange,
+    keys,
+    lists,
+    log,
+    partner,
+    policy,
+    proposal,
+    tokens,
+    user,
+)
 from gateway.cli.demo.command import demo
 from gateway.cli.output import fail, out
 from gateway.cli.serve import serve
@@ -59,6 +72,7 @@ app.add_typer(lists.app, name="list")
 app.add_typer(log.app, name="log")
 app.add_typer(partner.app, name="partner")
 app.add_typer(policy.app, name="policy")
+app.add_typer(proposal.app, name="proposal")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(user.app, name="user")
 

@@ -35,10 +35,12 @@ class PostgresExchanges:
         chosen = select(exchanges).where(exchanges.c.id == exchange)
         return _exchange(found(self._session.run(chosen).one_or_none(), "exchange"))
 
-    def all(self, *, submitted_by: UUID | None = None) -> list[Exchange]:
+    def all(self, *, submitted_by: UUID | None = None, partner: str | None = None) -> list[Exchange]:
         chosen = select(exchanges).order_by(exchanges.c.submitted_at.desc(), exchanges.c.id)
         if submitted_by is not None:
             chosen = chosen.where(exchanges.c.submitted_by == submitted_by)
+        if partner is not None:
+            chosen = chosen.where(exchanges.c.partner == partner)
         return [_exchange(row) for row in self._session.run(chosen)]
 
     def advance(self, exchange: ExchangeId, to: Status, *, frm: Iterable[Status]) -> bool:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -101,6 +102,9 @@ def _agreement(row: Row[Any]) -> AgreementRecord:
     return AgreementRecord(**row._mapping)  # noqa: SLF001 (SQLAlchemy's public name for it)
 
 
+_ENROLLED: Final = ("id", "name", "role", "created_at", "partner", "account")
+
+
 class PostgresUsers:
     """`gateway.ports.Users`."""
 
@@ -110,8 +114,28 @@ class PostgresUsers:
     def add(self, user: User) -> None:
         add(self._session, users, asdict(user), place="user", taken="a user in force has this name")
 
+    def enrol(self, user: User) -> None:
+        # without the columns that the web role may not write
+        values = {name: value for name, value in asdict(user).items() if name in _ENROLLED}
+        add(self._session, users, values, place="user", taken="a user in force has this name")
+
+    def get(self, user: UUID) -> User:
+        return _user(found(self._session.run(select(users).where(users.c.id == user)).one_or_none(), "user"))
+
+    def by_account(self, account: bytes) -> User | None:
+        return self._one(users.c.account == account)
+
+    def named(self, name: str) -> User | None:
+        return self._one((users.c.name == name) & users.c.revoked_at.is_(None))
+
+    def assign(self, user: UUID, role: Role, partner: str | None) -> None:
+        self._session.run(update(users).where(users.c.id == user).values(role=role, partner=partner))
+
     def by_token(self, token_hash: bytes) -> User | None:
-        row = self._session.run(select(users).where(users.c.token_hash == token_hash)).one_or_none()
+        return self._one(users.c.token_hash == token_hash)
+
+    def _one(self, condition: ColumnElement[bool]) -> User | None:
+        row = self._session.run(select(users).where(condition)).one_or_none()
         return _user(row) if row else None
 
     def all(self) -> list[User]:
@@ -135,7 +159,7 @@ class PostgresUsers:
 
 
 def _user(row: Row[Any]) -> User:
-    return User(row.id, row.name, Role(row.role), row.token_hash, row.created_at, row.revoked_at)
+    return User(**row._asdict() | {"role": Role(row.role)})
 
 
 class PostgresPrekeys:

@@ -34,6 +34,11 @@ class PostgresRetentions:
         ended = (retentions.c.exchange == exchange) & retentions.c.due.is_(None)
         self._session.run(update(retentions).where(ended).values(due=day + retentions.c.days))
 
+    def bring_forward(self, exchange: ExchangeId, clock: RetentionClock, day: date) -> None:
+        one = (retentions.c.exchange == exchange) & (retentions.c.clock == clock)
+        later = one & (retentions.c.due > day) & retentions.c.destroyed_at.is_(None)
+        self._session.run(update(retentions).where(later).values(due=day))
+
     def due(self, today: date, limit: int) -> list[Retention]:
         held = exists().where(holds.c.exchange == retentions.c.exchange)
         chosen = select(*_COLUMNS).where(RUNNING, retentions.c.due <= today, ~held)

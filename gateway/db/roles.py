@@ -8,6 +8,7 @@ from sqlalchemy.dialects import postgresql
 
 from gateway.db.earlier import READERS, aside, set_aside
 from gateway.db.machine_tables import invitations, tls_certificates
+from gateway.db.people_tables import links, proposals, session_tokens, sessions
 from gateway.db.rowpolicies import protect
 from gateway.db.tables import (
     LOG_TABLES,
@@ -75,10 +76,15 @@ GRANTS: Final[dict[str, dict[str, str]]] = {
     "web": {
         partners.name: "SELECT",
         agreements.name: "SELECT, UPDATE (partner_jws, signed_at, revoked_at)",
-        users.name: "SELECT",
         prekeys.name: "SELECT, INSERT, UPDATE (exchange), DELETE",
         successions.name: "SELECT, INSERT",
         keys_taken.name: "SELECT, INSERT",
+        # enrols whom the provider signs in, and can give nobody a token that outlives a session
+        users.name: "SELECT, INSERT (id, name, role, created_at, partner, account), UPDATE (role, partner)",
+        sessions.name: "SELECT, INSERT, UPDATE (seen_at), DELETE",
+        session_tokens.name: "SELECT, INSERT",
+        links.name: "SELECT, DELETE",  # the operator's shell alone makes one
+        proposals.name: "SELECT, INSERT, UPDATE (decided_by, decided_at, approved, used_at)",
         exchanges.name: "SELECT, INSERT, UPDATE (status)",
         vault.name: "SELECT, INSERT, UPDATE (sealed), DELETE",
         mailbox.name: "SELECT, DELETE",

@@ -13,6 +13,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from gateway.db.machine_tables import invitations, tls_certificates
+from gateway.db.people_tables import links, proposals, session_tokens, sessions
 from gateway.db.tables import (
     SCHEMA,
     agreements,
@@ -59,8 +60,12 @@ class Rows:
     add: str | None = None
 
 
+_SIGN_IN: Final = "'sign-in'"
+_DECIDE: Final = ("'programme'", "'reviewer'", "'operator'")
+_OF_TWO: Final = f"EXISTS (SELECT FROM {SCHEMA}.proposals p WHERE users.id IN (p.proposed_by, p.decided_by))"
 _PARTNER: Final = "'partner:' || partner"
 _ASKED: Final = "'partner:' || e.partner"
+_ITS_CUSTODIAN: Final = "'custodian@' || e.partner"
 _OWN: Final = "'programme:' || e.submitted_by, 'submission:' || e.submitted_by"
 
 _NEVER: Final = "false"
@@ -78,7 +83,15 @@ _VAULT: Final = _with_exchange(
 
 ROWS: Final[dict[str, Rows]] = {
     partners.name: Rows(
-        _for("'partner:' || slug", "'sign-in'", "'programme'", "'submission'", "'reviewer'"), _NEVER
+        _for(
+            "'partner:' || slug",
+            "'custodian@' || slug",
+            "'sign-in'",
+            "'programme'",
+            "'submission'",
+            "'reviewer'",
+        ),
+        _NEVER,
     ),
     successions.name: Rows(
         _for(_PARTNER, "'sign-in'", "'programme'", "'submission'", "'reviewer'"), _for(_PARTNER)
@@ -86,26 +99,37 @@ ROWS: Final[dict[str, Rows]] = {
     keys_taken.name: Rows(_for(_PARTNER, "'programme'", "'submission'", "'reviewer'"), _for(_PARTNER)),
     tls_certificates.name: Rows(_for(_PARTNER, "'sign-in'"), _for(_PARTNER)),
     invitations.name: Rows(_for("'sign-in'"), _for("'sign-in'"), _NEVER),
-    users.name: Rows(_for("'sign-in'"), _NEVER),
+    # the two persons of an act are looked up when it is done: both must still be in force
+    users.name: Rows(f"{_for(_SIGN_IN)} OR ({_OF_TWO} AND {_for(*_DECIDE)})", _for(_SIGN_IN)),
+    sessions.name: Rows(_for(_SIGN_IN), _for(_SIGN_IN)),
+    session_tokens.name: Rows(_for(_SIGN_IN), _for(_SIGN_IN)),
+    links.name: Rows(_for(_SIGN_IN), _for(_SIGN_IN), _NEVER),
+    proposals.name: Rows(_for(*_DECIDE), _for(*_DECIDE)),
     agreements.name: Rows(_for(_PARTNER, "'submission'", "'reviewer'"), _for(_PARTNER), _NEVER),
     prekeys.name: Rows(_for(_PARTNER, "'submission'"), _for(_PARTNER, "'submission'"), _for(_PARTNER)),
     exchanges.name: Rows(
-        _for(_PARTNER, "'programme:' || submitted_by", "'submission'", "'reviewer'"),
+        _for(
+            _PARTNER, "'custodian@' || partner", "'programme:' || submitted_by", "'submission'", "'reviewer'"
+        ),
         _for(_PARTNER, "'programme:' || submitted_by"),
         _for("'submission:' || submitted_by"),
     ),
-    vault.name: Rows(f"{_VAULT} OR (kind = 'probe' AND {_for(repr('submission'))})", _VAULT),
+    vault.name: Rows(
+        f"{_VAULT} OR (kind = 'probe' AND {_for(repr('submission'))})"
+        f" OR (kind = 'answer' AND {_with_exchange('vault', _for(_ITS_CUSTODIAN))})",
+        _VAULT,
+    ),
     mailbox.name: Rows(
         f"{_for(_PARTNER)} OR {_with_exchange('mailbox', _for(_OWN))}",
         f"{_for(_PARTNER)} OR {_with_exchange('mailbox', _for(_OWN))}",
     ),
     submissions.name: Rows(_for("'submission:' || user_id"), _for("'submission:' || user_id")),
     retentions.name: Rows(
-        _with_exchange("retentions", _for(_OF_ITS_EXCHANGE)),
+        _with_exchange("retentions", _for(_OF_ITS_EXCHANGE, _ITS_CUSTODIAN)),
         _with_exchange("retentions", _for(_OF_ITS_EXCHANGE)),
         _with_exchange("retentions", _for("'submission:' || e.submitted_by")),
     ),
-    holds.name: Rows(_with_exchange("holds", _for(_OF_ITS_EXCHANGE)), _for("'reviewer'")),
+    holds.name: Rows(_with_exchange("holds", _for(_OF_ITS_EXCHANGE, _ITS_CUSTODIAN)), _for("'reviewer'")),
     replays.name: Rows(_for("'sign-in'"), _for("'sign-in'")),
     witnesses.name: Rows(_for("'partner'", "'programme'", "'reviewer'"), _for(_PARTNER)),
     witness_alarms.name: Rows(_for(_PARTNER, "'reviewer'"), _for(_PARTNER)),

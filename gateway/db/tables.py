@@ -1,7 +1,7 @@
 """The tables, in schema `flagstone`. DBOS keeps its own in schema `dbos` of the same database.
 
 No name, date of birth, address or identifier of a person of a household list has a column here; sealed bytes
-and public documents only. The one name is that of a council user, in `users`, which no other table copies.
+and public documents only. The one name is that of a user, in `users`, which no other table copies.
 """
 
 from enum import StrEnum
@@ -51,10 +51,10 @@ metadata = MetaData(
 )
 
 
-def _bytes(name: str, size: int) -> tuple[Column[bytes], CheckConstraint]:
+def _bytes(name: str, size: int, *, nullable: bool = False) -> tuple[Column[bytes], CheckConstraint]:
     """A column of exactly `size` bytes: a digest or a public key."""
     return (
-        Column(name, LargeBinary, nullable=False),
+        Column(name, LargeBinary, nullable=nullable),
         CheckConstraint(f"octet_length({name}) = {size}", name=f"{name}_size"),
     )
 
@@ -133,10 +133,14 @@ users = Table(
     Column("id", Uuid, primary_key=True),
     _text("name"),
     *_one_of("role", Role),
-    *_bytes("token_hash", 32),
+    *_bytes("token_hash", 32, nullable=True),
     _time("created_at"),
     _time("revoked_at", nullable=True),
+    Column("partner", Text, ForeignKey("partners.slug")),
+    *_bytes("account", 32, nullable=True),
     UniqueConstraint("token_hash"),
+    UniqueConstraint("account"),
+    CheckConstraint("(role = 'custodian') = (partner IS NOT NULL)", name="custodians_of_partners"),
     Index("uq_users_name_in_force", "name", unique=True, postgresql_where=text("revoked_at IS NULL")),
 )
 

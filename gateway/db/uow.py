@@ -23,6 +23,7 @@ from gateway.db.logindex import PostgresLogIndex, PostgresSubjectTags
 from gateway.db.logstore import Memory, PostgresDisclosureLog
 from gateway.db.machines import PostgresInvitations, PostgresTlsCertificates
 from gateway.db.parties import PostgresAgreements, PostgresPartners, PostgresPrekeys, PostgresUsers
+from gateway.db.people import PostgresLinks, PostgresProposals, PostgresSessions
 from gateway.db.policysets import PostgresPolicySets
 from gateway.db.retention import PostgresHolds, PostgresRetentions
 from gateway.db.review import PostgresAlerts, PostgresMarks, PostgresSignIns
@@ -40,6 +41,9 @@ class PostgresUnitOfWork:
         self.partners = PostgresPartners(session)
         self.agreements = PostgresAgreements(session)
         self.users = PostgresUsers(session)
+        self.sessions = PostgresSessions(session)
+        self.links = PostgresLinks(session)
+        self.proposals = PostgresProposals(session)
         self.prekeys = PostgresPrekeys(session)
         self.exchanges = PostgresExchanges(session)
         self.vault = PostgresVault(session)

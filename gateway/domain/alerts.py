@@ -17,6 +17,7 @@ class Rule(StrEnum):
     NEAR_OVERLAP = "near-overlap"
     NO_RECEIPT = "no-receipt"
     FAILED_SIGN_INS = "failed-sign-ins"
+    BREAK_GLASS = "break-glass"
 
 
 class Closing(StrEnum):
@@ -59,6 +60,7 @@ class Caller(StrEnum):
 
     USER = "user"
     AGENT = "agent"
+    BROWSER = "browser"  # a session, a one-time link or a provider's word
 
 
 class Denied(StrEnum):
@@ -73,6 +75,15 @@ class Denied(StrEnum):
     BAD_PROOF = "bad-proof"  # of possession: missing, for another request or key, or malformed
     REPLAYED_PROOF = "replayed-proof"
     BAD_CODE = "bad-code"  # of an enrolment
+    UNKNOWN_SESSION = "unknown-session"
+    FORGED = "forged-request"
+    BAD_SIGN_IN = "bad-sign-in"
+    BAD_LOGOUT = "bad-logout"
+    BAD_LINK = "bad-link"
+    NO_ROLE = "no-role"
+    SEVERAL_ROLES = "several-roles"
+    NO_ORGANISATION = "no-organisation"
+    ONE_FACTOR = "one-factor"
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,12 @@ class NotAllowedError(FlagstoneError):
     status = 403
 
 
+class SecondFactorError(NotAllowedError):
+    """The caller may do this, signed in with a second factor."""
+
+    code = "second-factor-needed"
+
+
 class NotFoundError(FlagstoneError):
     """There is no such thing, or the caller may not know whether there is."""
 
@@ -123,6 +129,14 @@ class PartnerError(FlagstoneError):
     code = "partner-failed"
     exit_code = 6
     status = 502
+
+
+class ProviderDownError(FlagstoneError):
+    """The identity provider can't be asked now."""
+
+    code = "provider-down"
+    exit_code = 6
+    status = 503
 
 
 class StoreAlteredError(FlagstoneError):

@@ -43,9 +43,10 @@ class Release(StrEnum):
 
 
 class Role(StrEnum):
-    """What a council user may do. No user has two (DESIGN.md §1, separation of duties)."""
+    """What a user may do. No user has two (DESIGN.md §1, separation of duties)."""
 
     PROGRAMME = "programme"
+    CUSTODIAN = "custodian"  # of a partner: sees what its own organisation was asked
     REVIEWER = "reviewer"
     OPERATOR = "operator"
 

@@ -36,6 +36,10 @@ WRAPPED_KEY_AAD: Final = b"flagstone/v1/wrapped-key/"  # + kind.generation: a ke
 # HPKE `info` (RFC 9180 §5; adapters.keys.search)
 SEARCH_SEAL: Final = b"flagstone/v1/search-seal/"  # + exchange id
 
+# HMAC messages under a secret that one browser holds (gateway.service.attempts, gateway.pages.csrf)
+SIGN_IN: Final = b"flagstone/v1/sign-in/"  # + "state", "nonce" or "verifier", + "/" + when it began and why
+CSRF: Final = b"flagstone/v1/csrf"
+
 # `typ` headers of signed documents (JWS; RFC 7515 §4.1.9)
 TYP_REQUEST: Final = "flagstone-request+jws"
 TYP_ANSWER: Final = "flagstone-answer+jws"

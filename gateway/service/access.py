@@ -54,10 +54,17 @@ def user_of(ctx: Context, bearer: str) -> User:
         raise denied(ctx, Caller.USER, Denied.UNKNOWN_TOKEN, "the token is not known")
     with ctx.store.begin() as uow:
         user = uow.users.by_token(token_hash(bearer))
-    if user is None or user.revoked_at is not None:
+        gone = user is None or out_of_force(uow, user)
+    if user is None or gone:
         reason = Denied.REVOKED if user else Denied.UNKNOWN_TOKEN
         raise denied(ctx, Caller.USER, reason, "the token is not known, or was revoked")
     return user
+
+
+def out_of_force(uow: UnitOfWork, user: User) -> bool:
+    """Whether the user was revoked, or is the custodian of a partner that was."""
+    left = user.partner is not None and uow.partners.get(user.partner).revoked_at is not None
+    return user.revoked_at is not None or left
 
 
 def somebody(ctx: Context, token: str, presented: Presented) -> str:

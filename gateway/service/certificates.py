@@ -20,7 +20,7 @@ def of_exchange(ctx: Context, user: User, exchange_id: ExchangeId) -> list[dict[
     Raises:
         NotFoundError: there is no such exchange that this user may see.
     """
-    require_role(user, Role.PROGRAMME, Role.REVIEWER)
+    require_role(user, Role.PROGRAMME, Role.CUSTODIAN, Role.REVIEWER)
     with ctx.store.begin() as uow:
         visible(uow, user, exchange_id)
         kept = uow.retentions.of(exchange_id)

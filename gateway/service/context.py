@@ -6,6 +6,7 @@ from uuid import UUID
 
 from gateway.domain.allowances import Allowances
 from gateway.domain.principal import Principal
+from gateway.domain.sessions import SignInRules
 from gateway.key_ports import LogSuccessions, NoLogSuccessions
 from gateway.ports import Clock, ExchangeKeys, OwnKeys, Store, Transport, UnsafeNoUses, Uses
 from gateway.review_ports import SearchSeal
@@ -31,6 +32,7 @@ class Context:
     """Whether a partner's new keys wait until the operator has compared their fingerprint."""
     log_successions: LogSuccessions = NoLogSuccessions()  # noqa: RUF009 - it has no state
     """How the log's present key came after its first; witnesses are shown it."""
+    rules: SignInRules = SignInRules()  # noqa: RUF009 - frozen
     key_backup_days: int = 30
     """How long the operator's backups of keys live; certificates of destruction say it."""
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.domain.errors import ConflictError, NotFoundError
+from gateway.domain.errors import ConflictError, NotAllowedError, NotFoundError
 from gateway.domain.exchange import ENDED, Exchange, ExchangeId, Role, Status
 from gateway.ports import UnitOfWork, User
 from gateway.service.access import require_role
@@ -13,11 +13,12 @@ from gateway.service.recording import actor_of, record_exchange
 
 
 def listing(ctx: Context, user: User) -> list[dict[str, Any]]:
-    """A programme user's own exchanges, or all of them for a reviewer; newest first."""
-    require_role(user, Role.PROGRAMME, Role.REVIEWER)
+    """A programme user's own, those that a custodian's organisation was asked, or all; newest first."""
+    require_role(user, Role.PROGRAMME, Role.CUSTODIAN, Role.REVIEWER)
     mine = user.id if user.role is Role.PROGRAMME else None
     with ctx.store.begin() as uow:
-        return [_summary(exchange) for exchange in uow.exchanges.all(submitted_by=mine)]
+        found = uow.exchanges.all(submitted_by=mine, partner=user.partner)
+        return [_summary(exchange) for exchange in found]
 
 
 def show(ctx: Context, user: User, exchange_id: ExchangeId) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def show(ctx: Context, user: User, exchange_id: ExchangeId) -> dict[str, Any]:
     Raises:
         NotFoundError: there is none that this user may see.
     """
-    require_role(user, Role.PROGRAMME, Role.REVIEWER)
+    require_role(user, Role.PROGRAMME, Role.CUSTODIAN, Role.REVIEWER)
     with ctx.store.begin() as uow:
         exchange = visible(uow, user, exchange_id)
         waits = waits_for(ctx, uow, exchange) if exchange.status is Status.DELIVERED else ()
@@ -64,12 +65,19 @@ def visible(uow: UnitOfWork, user: User, exchange_id: ExchangeId) -> Exchange:
     """The exchange, if this user may know of it.
 
     Raises:
-        NotFoundError: there is none, or it is somebody else's.
+        NotFoundError: there is none, or it is somebody else's or another organisation's.
     """
     exchange = uow.exchanges.get(exchange_id)
-    if user.role is Role.PROGRAMME and exchange.submitted_by != user.id:
+    somebody_else_s = user.role is Role.PROGRAMME and exchange.submitted_by != user.id
+    if somebody_else_s or (user.role is Role.CUSTODIAN and exchange.partner != user.partner):
         raise NotFoundError("there is none", place="exchange")  # the words for what does not exist
     return exchange
+
+
+def require_not_own(user: User, exchange: Exchange) -> None:
+    """Raise NotAllowedError for whoever reviews what they once submitted, under an earlier role."""
+    if exchange.submitted_by == user.id:
+        raise NotAllowedError("another person reviews one's own exchange", place="exchange")
 
 
 def _kept(uow: UnitOfWork, exchange_id: ExchangeId) -> dict[str, Any]:

@@ -11,10 +11,13 @@ from audit.entry import Json
 from gateway.domain.errors import BadInputError, ConflictError, NotFoundError
 from gateway.domain.exchange import Exchange, ExchangeId, Role
 from gateway.domain.legal_date import legal_date
+from gateway.domain.proposals import Act
 from gateway.domain.retention import Hold, HoldReason
 from gateway.ports import UnitOfWork, User
+from gateway.service import two_person
 from gateway.service.access import require_role
 from gateway.service.context import Context
+from gateway.service.exchanges import require_not_own
 from gateway.service.recording import actor_of, record_exchange, the_gateway
 
 LONGEST: Final = timedelta(days=366)
@@ -38,6 +41,7 @@ def place(ctx: Context, user: User, exchange_id: ExchangeId, *, until: date, rea
         raise BadInputError("not a day from today to a year from now", place="until")
     with ctx.store.begin() as uow:
         exchange = uow.exchanges.get(exchange_id)
+        require_not_own(user, exchange)
         kept = uow.retentions.of(exchange_id, alone=True)
         if all(each.destroyed_at is not None for each in kept.values()):
             raise ConflictError("all that it could keep is destroyed", place="hold")
@@ -47,9 +51,10 @@ def place(ctx: Context, user: User, exchange_id: ExchangeId, *, until: date, rea
 
 
 def lift(ctx: Context, user: User, exchange_id: ExchangeId) -> None:
-    """End a hold before its day.
+    """End a hold before its day, with the approval of a second person.
 
     Raises:
+        NotAllowedError: nobody else approved it, or the user's own exchange.
         NotFoundError: no such exchange, or no hold on it.
     """
     require_role(user, Role.REVIEWER)
@@ -57,6 +62,8 @@ def lift(ctx: Context, user: User, exchange_id: ExchangeId) -> None:
         hold = _held(uow, exchange_id)
         if hold is None:
             raise NotFoundError("there is no hold", place="exchange")
+        require_not_own(user, uow.exchanges.get(exchange_id))
+        two_person.use(ctx, uow, Act.LIFT_HOLD, str(exchange_id), actor_of(ctx, user))
         _end(ctx, uow, hold, "exchange.hold-lifted", actor_of(ctx, user))
         uow.commit()
 

@@ -22,6 +22,7 @@ from gateway.ports import UnitOfWork, User
 from gateway.service.access import require_role
 from gateway.service.context import Context
 from gateway.service.cosigned import best_note
+from gateway.service.exchanges import require_not_own
 from gateway.service.itemising import PERSON, UNIT, get_items
 from gateway.service.recording import OPENINGS, actor_of, record_exchange
 from gateway.service.sealing import ACCOUNT_KEY, ACCOUNTING, get_sealed
@@ -47,6 +48,7 @@ def prove(
     that the reader has; the file proves that the log extends it.
 
     Raises:
+        NotAllowedError: no reviewer, or the user's own exchange.
         NotFoundError: no such exchange; nobody of it has the reference; or what opens it is destroyed.
         BadInputError: `seen` is no checkpoint, or of a longer log; or the evidence is over 8 MiB.
     """
@@ -74,11 +76,13 @@ def prove(
 def _record(ctx: Context, user: User, exchange_id: ExchangeId, person: str | None, *, openings: bool) -> None:
     with ctx.store.begin() as uow:
         kept = person is not None and _accounted(ctx, exchange_id)
+        exchange = uow.exchanges.get(exchange_id)
+        require_not_own(user, exchange)
         record_exchange(
             ctx,
             uow,
             REQUESTED,
-            uow.exchanges.get(exchange_id),
+            exchange,
             actor=actor_of(ctx, user),
             at=ctx.clock(),
             body={"openings": openings, "one_person": person is not None},

@@ -18,8 +18,9 @@ SMALL = 10
 
 
 def actor_of(ctx: Context, user: User) -> dict[str, Json]:
-    """A council user, by opaque id: names stand in an erasable table."""
-    return {"id": str(user.id), "role": user.role.value, "organisation": ctx.keys.identity.slug}
+    """A user, by opaque id: names stand in an erasable table."""
+    organisation = user.partner or ctx.keys.identity.slug
+    return {"id": str(user.id), "role": user.role.value, "organisation": organisation}
 
 
 def the_gateway(ctx: Context) -> dict[str, Json]:

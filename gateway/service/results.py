@@ -7,6 +7,7 @@ from gateway.domain.exchange import ExchangeId, Role, Status
 from gateway.domain.legal_date import legal_date
 from gateway.domain.retention import RetentionClock
 from gateway.ports import UnitOfWork, User
+from gateway.service import two_person
 from gateway.service.access import require_role
 from gateway.service.context import Context
 from gateway.service.exchanges import visible
@@ -22,6 +23,7 @@ def read(ctx: Context, user: User, exchange_id: ExchangeId) -> dict[str, Any]:
         NotFoundError: no such exchange of this user.
         DestroyedError: the result was destroyed, or is to be gone by now.
         ConflictError: nothing has been released (yet).
+        NotAllowedError: a second person must approve the release first.
     """
     require_role(user, Role.PROGRAMME)
     with ctx.store.begin() as uow:
@@ -31,6 +33,8 @@ def read(ctx: Context, user: User, exchange_id: ExchangeId) -> dict[str, Any]:
             raise ConflictError(f"nothing is released: the exchange is {exchange.status}", place="results")
         result = get_sealed(ctx, uow, exchange_id, "result")
         withheld = get_sealed(ctx, uow, exchange_id, "withheld")
+        two_person.release(ctx, uow, user, exchange_id)
+        uow.commit()  # an approval is spent, and the log says so, before anything is handed out
     order = ("household_id", "person_id")
     result["units"].sort(key=lambda unit: tuple(unit.get(name, "") for name in order))
     return {

@@ -7,17 +7,20 @@ from typing import Any, Final
 from uuid import UUID
 
 from audit.entry import SALT_BYTES, Entry, Json, commit
-from gateway.domain.alerts import Alert, Closing
+from gateway.domain.alerts import Alert, Closing, Rule
 from gateway.domain.errors import ConflictError, NotAllowedError, NotFoundError
-from gateway.domain.exchange import Role
+from gateway.domain.exchange import ExchangeId, Role
 from gateway.ports import UnitOfWork, User
 from gateway.service.access import require_role
 from gateway.service.context import Context
+from gateway.service.exchanges import require_not_own
 from gateway.service.recording import actor_of, record, the_gateway
 from gateway.service.watching import Found, Limits, look
 
 _MARK: Final = "review"
 _BATCH: Final = 1_000
+_OF_EXCHANGES: Final = frozenset({Rule.NEAR_OVERLAP, Rule.NO_RECEIPT})
+"""Rules whose alerts are about an exchange."""
 
 
 def watch(ctx: Context, limits: Limits) -> None:
@@ -70,7 +73,7 @@ def close(ctx: Context, user: User, alert_id: UUID, reason: Closing) -> None:
     """Close an alert that was looked at. The same reason again changes nothing.
 
     Raises:
-        NotAllowedError: the user is no reviewer, or the alert is about this very user.
+        NotAllowedError: the user is no reviewer, or the alert is about this user or an exchange of theirs.
         NotFoundError: there is none.
         ConflictError: nobody has looked at it, or it was closed for another reason.
     """
@@ -79,6 +82,8 @@ def close(ctx: Context, user: User, alert_id: UUID, reason: Closing) -> None:
         alert, at = _raised(uow, alert_id), ctx.clock()
         if alert.about == str(user.id):
             raise NotAllowedError("an alert about oneself is closed by another reviewer", place="review")
+        if alert.rule in _OF_EXCHANGES:
+            require_not_own(user, uow.exchanges.get(ExchangeId(UUID(alert.about))))
         if alert.looked_at is None:
             raise ConflictError("nobody has looked at it", place="review", way_out="Look at it first")
         if alert.closed_at is not None:

@@ -1,8 +1,10 @@
-"""Council users: added, given a new token, revoked by the operator's command line."""
+"""Users: added, given a new token, revoked by the operator's command line."""
 
 from gateway.domain.errors import BadInputError
 from gateway.domain.exchange import Role
+from gateway.domain.sessions import Ended
 from gateway.ports import UnitOfWork, User
+from gateway.service import sessions
 from gateway.service.access import new_user_token, token_hash
 from gateway.service.context import Context
 from gateway.service.recording import record, the_operator
@@ -10,18 +12,26 @@ from gateway.service.recording import record, the_operator
 _MAX_NAME = 200
 
 
-def add(ctx: Context, name: str, role: Role) -> str:
+def add(ctx: Context, name: str, role: Role, *, partner: str | None = None) -> str:
     """Add a user and return the token, which is shown once and kept as a hash.
 
+    `partner`: the slug of a custodian's organisation.
+
     Raises:
-        BadInputError: the name is empty, longer than 200 characters or not printable.
+        BadInputError: the name is empty, longer than 200 characters or not printable; a custodian without
+            organisation, or another role with one.
+        NotFoundError: no such partner.
         ConflictError: a user in force has this name.
     """
     if not 0 < len(name.strip()) <= _MAX_NAME or not name.isprintable():
         raise BadInputError("not a name of 1 to 200 printable characters", place="user name")
+    if (role is Role.CUSTODIAN) != (partner is not None):
+        raise BadInputError("a custodian has an organisation, and nobody else has", place="organisation")
     token = new_user_token(ctx.entropy(32))
-    user = User(ctx.new_id(), name, role, token_hash(token), ctx.clock())
+    user = User(ctx.new_id(), name, role, token_hash(token), ctx.clock(), partner=partner)
     with ctx.store.begin() as uow:
+        if partner is not None:
+            uow.partners.get(partner)
         uow.users.add(user)
         _record(ctx, uow, "user.added", user)
         uow.commit()
@@ -43,13 +53,14 @@ def new_token(ctx: Context, name: str) -> str:
 
 
 def revoke(ctx: Context, name: str) -> None:
-    """Revoke a user, effective on the next request.
+    """Revoke a user and end the user's sessions, effective on the next request.
 
     Raises:
         NotFoundError: no user in force has this name.
     """
     with ctx.store.begin() as uow:
         user = uow.users.revoke(name, ctx.clock())
+        sessions.end_all(ctx, uow, user.id, Ended.REVOKED)
         _record(ctx, uow, "user.revoked", user)
         uow.commit()
 

@@ -164,6 +164,13 @@ def _failed_sign_ins(entry: Entry, today: Memory, limits: Limits) -> Iterator[Fo
         yield Found(Rule.FAILED_SIGN_INS, about, entry.at, {"failed": today[about]})
 
 
+def _break_glass(entry: Entry, _: Memory, __: Limits) -> Iterator[Found]:
+    """The operator let somebody in past the identity provider."""
+    if entry.kind == "access.break-glass":
+        detail = {"reason": str(entry.body.get("reason", "")), "role": str(entry.body.get("user_role", ""))}
+        yield Found(Rule.BREAK_GLASS, str(entry.body.get("user", "")), entry.at, detail)
+
+
 def _user(entry: Entry) -> str | None:
     actor = _part(entry, "actor")
     return str(actor.get("id")) if actor.get("role") in _USERS else None
@@ -194,5 +201,6 @@ _RULES: Final[Mapping[Rule, Callable[[Entry, Memory, Limits], Iterator[Found]]]]
     Rule.FIRST_USE: _first_use,
     Rule.NO_RECEIPT: _no_receipt,
     Rule.FAILED_SIGN_INS: _failed_sign_ins,
+    Rule.BREAK_GLASS: _break_glass,
 }
 """Every rule but the one that only the submission can judge (`gateway.service.probes`)."""

@@ -6,10 +6,22 @@ from typing import Any, Final
 from fastapi import APIRouter, FastAPI
 
 from gateway.domain.exchange import ExchangeId
+from gateway.pages.browser import Browser
+from gateway.people_ports import IdentityProvider
 from gateway.service.context import Context
 from gateway.service.search_context import SearchContext
-from gateway.web import problems
-from gateway.web.api import agent, enrolment, erasure, exchanges, log, operations, review, token
+from gateway.web import problems, signin
+from gateway.web.api import (
+    agent,
+    enrolment,
+    erasure,
+    exchanges,
+    log,
+    operations,
+    proposals,
+    review,
+    token,
+)
 from gateway.web.documented import Documented
 from gateway.web.envelope import Envelope
 from gateway.web.gate import Gate
@@ -53,7 +65,7 @@ def bare_app(*routers: APIRouter) -> FastAPI:
             "auto_configure": False,
         },
     )
-    modules = (exchanges, erasure, log, review, token, enrolment, agent, operations)
+    modules = (exchanges, erasure, proposals, log, review, token, enrolment, agent, operations)
     for router in routers or [module.router for module in modules]:
         app.include_router(router)
     return app
@@ -70,6 +82,8 @@ def create_app(
     behind_tls: bool = False,
     public_url: str | None = None,
     max_concurrent: int = MAX_CONCURRENT,
+    browser: Browser = Browser(),
+    provider: IdentityProvider | None = None,
 ) -> FastAPI:
     """The application, wired. Run it with `SERVER_OPTIONS`.
 
@@ -77,8 +91,12 @@ def create_app(
     also when a request is repeated. `max_upload` bounds a household list, in bytes; `max_concurrent` the
     requests that are answered at once. `behind_tls`: a proxy ends TLS before us. `public_url`: `Wiring`.
     """
-    wiring = Wiring(context, review, on_submitted, on_answered, max_upload, observer, public_url)
-    return _wired(bare_app(), wiring, behind_tls=behind_tls, max_concurrent=max_concurrent)
+    app = bare_app()
+    app.include_router(signin.router)
+    wiring = Wiring(
+        context, review, on_submitted, on_answered, max_upload, observer, public_url, browser, provider
+    )
+    return _wired(app, wiring, behind_tls=behind_tls, max_concurrent=max_concurrent)
 
 
 def create_review_app(

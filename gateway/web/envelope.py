@@ -16,12 +16,12 @@ HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
-    "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
 """Of every answer, whatever a route says."""
 CONTENT_POLICY: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+UNLESS_STATED: Final = {"Content-Security-Policy": CONTENT_POLICY, "Referrer-Policy": "no-referrer"}
 """Of every answer that is no page: a page states its own."""
 _ONLY_TLS: Final = "max-age=31536000; includeSubDomains"  # a year (RFC 6797 §6.1)
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -62,7 +62,8 @@ class Envelope:
                 headers = MutableHeaders(scope=message)
                 headers.update(protection(correlation, tls=self._behind_tls or scope["scheme"] == "https"))
                 headers.update(scope["state"].get("headers", {}))
-                headers.setdefault("Content-Security-Policy", CONTENT_POLICY)
+                for name, value in UNLESS_STATED.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         try:

@@ -1,5 +1,5 @@
-"""Who calls: a council user by the token that the operator issued, or a partner's agent by its access token,
-which works only together with what it is bound to (`gateway.service.constraint`).
+"""Who calls: a person by a session's cookie or a token, or a partner's agent by its access token, which works
+only together with what it is bound to (`gateway.service.constraint`).
 
 Routes name the roles that may call them; the use cases check again (defence in depth). There is no
 unauthenticated mode.
@@ -13,19 +13,26 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.security.http import HTTPBase
 
+from gateway.domain.alerts import Caller, Denied
 from gateway.domain.allowances import Rate
 from gateway.domain.errors import NotAllowedError, NotSignedInError
 from gateway.domain.exchange import Role
 from gateway.domain.principal import Principal
 from gateway.domain.principal import partner as acting_as_partner
+from gateway.pages.browser import CSRF_HEADER, SAFE_METHODS, check_csrf
 from gateway.ports import Partner, User
-from gateway.service import access
+from gateway.service import access, sessions
 from gateway.service.limiting import address_bucket, take
+from gateway.service.sessions import SignedIn
+from gateway.service.signins import denied
 from gateway.web.presented import hand_out, presented
-from gateway.web.wiring import Wired
+from gateway.web.wiring import RequestWiring, Wired
 
 _USER_SCHEME: Final = HTTPBearer(
-    scheme_name="user", description="Token of a council user, issued by the operator", auto_error=False
+    scheme_name="user",
+    description="Token of a user: made on the session's page, or issued by the operator. "
+    "A browser's session cookie counts too, with the header X-CSRF-Token where a method changes something",
+    auto_error=False,
 )
 _AGENT_SCHEME: Final = HTTPBase(
     scheme="DPoP",
@@ -59,11 +66,39 @@ def _token(credentials: HTTPAuthorizationCredentials | None) -> str:
     return credentials.credentials
 
 
-def _user(request: Request, wired: Wired, credentials: _UserCredentials) -> User:
-    user = _signed_in(request, wired, lambda: access.user_of(wired.context, _token(credentials)))
+def _person(request: Request, wired: Wired, credentials: _UserCredentials) -> SignedIn:
+    found = _signed_in(request, wired, lambda: _by_cookie_or_token(request, wired, credentials))
+    user = found.user
     take(wired.context, _RATES.get(request.scope["route"].name, Rate.READ), str(user.id))
-    wired.principal = Principal(user.role.value, str(user.id))
-    return user
+    wired.principal = Principal(user.role.value, str(user.id), user.partner or "")
+    return found
+
+
+def _by_cookie_or_token(
+    request: Request, wired: RequestWiring, credentials: HTTPAuthorizationCredentials | None
+) -> SignedIn:
+    cookie = request.cookies.get(wired.browser.session_cookie)
+    # whatever stands in Authorization counts first: no other site can make a browser send that
+    if cookie is None or "authorization" in request.headers:
+        return sessions.by_bearer(wired.context, _token(credentials))
+    found = sessions.by_secret(wired.context, cookie)
+    if request.method not in SAFE_METHODS:
+        check_ours(request, wired, cookie, request.headers.get(CSRF_HEADER, ""))
+    return found
+
+
+def check_ours(request: Request, wired: RequestWiring, secret: str, token: str) -> None:
+    """That a page of ours, of this very session, made a request.
+
+    Raises:
+        NotAllowedError: it did not; counted as a failed sign-in.
+    """
+    try:
+        wired.browser.check_same_site(request.headers)
+        check_csrf(secret, token)
+    except NotAllowedError:
+        denied(wired.context, Caller.BROWSER, Denied.FORGED, "")
+        raise
 
 
 def _agent(request: Request, wired: Wired, credentials: _AgentCredentials) -> Partner:
@@ -79,9 +114,13 @@ def _agent(request: Request, wired: Wired, credentials: _AgentCredentials) -> Pa
 
 
 def _anyone(request: Request, wired: Wired, user: _UserCredentials, agent: _AgentCredentials) -> None:
-    shown = presented(request, wired.of_app.public_url)
-    nonce = _signed_in(request, wired, lambda: access.somebody(wired.context, _token(user or agent), shown))
-    hand_out(request, nonce)
+    bearer = user or agent
+    if bearer is None or sessions.is_of_session(bearer.credentials):
+        _signed_in(request, wired, lambda: _by_cookie_or_token(request, wired, bearer))
+    else:
+        shown = presented(request, wired.of_app.public_url)
+        nonce = _signed_in(request, wired, lambda: access.somebody(wired.context, _token(bearer), shown))
+        hand_out(request, nonce)
     take(wired.context, Rate.READ, _address(request, wired))
 
 
@@ -106,18 +145,25 @@ def _address(request: Request, wired: Wired) -> str:
     return address_bucket(wired.context, request.client.host if request.client else "")
 
 
-def _only(*roles: Role) -> Callable[[User], Coroutine[Any, Any, User]]:
-    async def check(user: Annotated[User, Depends(_user)]) -> User:
-        if user.role not in roles:
-            raise NotAllowedError("the role of this user may not do this", way_out="Ask the operator")
-        return user
+def _only(*roles: Role, results: bool = False) -> Callable[..., Coroutine[Any, Any, User]]:
+    async def check(wired: Wired, signed_in: Annotated[SignedIn, Depends(_person)]) -> User:
+        return sessions.require(wired.context, signed_in, *roles, results=results)
 
     return check
 
 
+async def _monitor(signed_in: Annotated[SignedIn, Depends(_person)]) -> User:
+    """Metrics hold counts alone, and a machine that fetches them has no second factor."""
+    access.require_role(signed_in.user, Role.OPERATOR)
+    return signed_in.user
+
+
 Programme = Annotated[User, Depends(_only(Role.PROGRAMME))]
+ProgrammeForResults = Annotated[User, Depends(_only(Role.PROGRAMME, results=True))]
 Reviewer = Annotated[User, Depends(_only(Role.REVIEWER))]
-Operator = Annotated[User, Depends(_only(Role.OPERATOR))]
-ProgrammeOrReviewer = Annotated[User, Depends(_only(Role.PROGRAMME, Role.REVIEWER))]
+Monitor = Annotated[User, Depends(_monitor)]
+CustodianOrReviewer = Annotated[User, Depends(_only(Role.CUSTODIAN, Role.REVIEWER))]
+Insider = Annotated[User, Depends(_only(Role.PROGRAMME, Role.CUSTODIAN, Role.REVIEWER))]
+CouncilUser = Annotated[User, Depends(_only(Role.PROGRAMME, Role.REVIEWER, Role.OPERATOR))]
 Agent = Annotated[Partner, Depends(_agent)]
 SIGNED_IN: Final = Depends(_anyone)

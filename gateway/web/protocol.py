@@ -7,7 +7,7 @@ from typing import Any, Final
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from gateway.web.envelope import CONTENT_POLICY, protection
+from gateway.web.envelope import UNLESS_STATED, protection
 from gateway.web.problems import problem
 from gateway.web.tls import PeerCertificate
 
@@ -48,7 +48,7 @@ class GuardedProtocol(PeerCertificate, H11Protocol):
         correlation = str(uuid.uuid4())
         answer = problem("bad-request", 400, "Not an HTTP request that is read here", correlation)
         headers = dict(answer.headers) | protection(correlation, tls=self.scheme == "https")
-        headers |= {"Content-Security-Policy": CONTENT_POLICY, "Connection": "close"}
+        headers |= {**UNLESS_STATED, "Connection": "close"}
         event = h11.Response(status_code=400, headers=list(headers.items()), reason=b"Bad Request")
         for each in (event, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
             self.transport.write(self.conn.send(each))

@@ -8,6 +8,8 @@ from fastapi import Depends, Request
 
 from gateway.domain.exchange import ExchangeId
 from gateway.domain.principal import SIGNING_IN, Principal
+from gateway.pages.browser import Browser
+from gateway.people_ports import IdentityProvider
 from gateway.service.context import Context
 from gateway.service.search_context import SearchContext
 from gateway.web.observer import Observer
@@ -25,6 +27,8 @@ class Wiring:
     observer: Observer
     public_url: str | None = None
     """Under which agents reach the gateway; None: on this machine alone."""
+    browser: Browser = Browser()  # noqa: RUF009 - frozen
+    provider: IdentityProvider | None = None
 
 
 @dataclass(slots=True)
@@ -36,6 +40,14 @@ class RequestWiring:
 
     of_app: Wiring
     principal: Principal = SIGNING_IN
+
+    @property
+    def browser(self) -> Browser:
+        return self.of_app.browser
+
+    @property
+    def provider(self) -> IdentityProvider | None:
+        return self.of_app.provider
 
     @property
     def context(self) -> Context:

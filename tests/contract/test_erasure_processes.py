@@ -7,7 +7,10 @@ import psycopg
 import pytest
 from processes import RELEASED, SMALL_LIST, eventually, site
 
+from gateway.bootstrap import opened
 from gateway.cli.main import run
+from gateway.domain.exchange import Role
+from gateway.service import users
 
 pytestmark = [pytest.mark.processes, pytest.mark.postgres]
 
@@ -72,6 +75,15 @@ def test_an_exchange_ends_by_itself_and_the_partner_learns_of_it(world, typed):
         0,
         "Nothing of it is destroyed yet: flagstone exchange show gives the days\n",
     )
+    code, said = typed("reviewer", "exchange", "unhold", exchange)
+    assert (code, "second person" in said) == (2, True)
+    proposed = ("proposal", "make", "lift-hold", "--reason", "claim-settled", "--exchange", exchange)
+    proposal = typed("reviewer", *proposed)[1].split()[0]
+    with opened(world.settings) as installation:
+        world.tokens["second"] = users.add(installation.operator, "second", Role.REVIEWER)
+    assert typed("reviewer", "proposal", "approve", proposal)[0] == 2
+    assert typed("second", "proposal", "approve", proposal)[0] == 0
+    assert "approved" in typed("reviewer", "proposal", "list")[1]
     assert typed("reviewer", "exchange", "unhold", exchange)[0] == 0
     restarted_with(world)
     eventually(lambda: "seal" not in world.secrets_of(exchange))

@@ -1,5 +1,7 @@
 """What each database role may do, and above all what it may not."""
 
+from dataclasses import replace
+from datetime import timedelta
 from uuid import uuid4
 
 import psycopg
@@ -12,8 +14,10 @@ from gateway.db.engine import make_engine
 from gateway.db.roles import GRANTS, Roles, Urls, grant
 from gateway.db.tables import LOG_TABLES, metadata
 from gateway.domain.errors import ConfigurationError, LogUnavailableError
-from gateway.domain.exchange import Status
+from gateway.domain.exchange import Role, Status
 from gateway.domain.principal import SIGNING_IN, Principal, partner
+from gateway.domain.proposals import Act, ActReason, Proposal
+from gateway.domain.sessions import Link, Session, Way
 from gateway.ports import Submission
 from gateway.review_ports import Wanted
 from gateway.service.finding import catch_up_within
@@ -116,6 +120,14 @@ def test_each_role_has_its_grants_and_no_more(postgres, try_as, role):
         ("web", "SELECT * FROM dbos.workflow_status"),
         ("worker", "UPDATE flagstone.exchanges SET expires_at = now()"),
         ("worker", "SELECT name FROM flagstone.users"),
+        ("web", "UPDATE flagstone.users SET token_hash = ''"),
+        ("web", "INSERT INTO flagstone.users (token_hash) VALUES ('')"),
+        ("web", "INSERT INTO flagstone.links (code_hash) VALUES ('')"),
+        ("web", "UPDATE flagstone.sessions SET multi_factor = true"),
+        ("web", "UPDATE flagstone.proposals SET proposed_by = gen_random_uuid()"),
+        ("worker", "SELECT * FROM flagstone.sessions"),
+        ("worker", "SELECT * FROM flagstone.proposals"),
+        ("review", "SELECT * FROM flagstone.sessions"),
         ("web", "SELECT * FROM flagstone.log_index"),
         ("web", "SELECT * FROM flagstone.subject_tags"),
         ("worker", "SELECT * FROM flagstone.log_index"),
@@ -178,6 +190,34 @@ def test_web_can_do_its_work(enrolled):
         unit.commit()
     with enrolled.store("review").begin() as unit:
         assert unit.log.size() == 2
+
+
+def test_web_signs_people_in(enrolled):
+    """Enrolment, sessions with tokens, links that the operator made, and proposals go through as web."""
+    link = Link(b"c", uuid4(), Way.LINK, NOON, NOON)
+    user = a_user("Eve", token_hash=None, account=b"e" * 32)
+    with enrolled.store("web").begin() as unit:
+        unit.users.enrol(user)
+        unit.users.assign(user.id, Role.CUSTODIAN, "health")
+        assert unit.users.by_account(b"e" * 32) == unit.users.named("Eve")
+        session = Session(
+            uuid4(), b"s" * 32, user.id, Role.CUSTODIAN, Way.PROVIDER, False, NOON, NOON, NOON, None
+        )
+        unit.sessions.add(session)
+        unit.sessions.add_token(session.id, b"t", NOON)
+        unit.sessions.seen(session.id, NOON + timedelta(1))
+        assert unit.sessions.end(session.id)
+        proposal = Proposal(uuid4(), Act.KEY_EXPORT, "", ActReason.MOVE, uuid4(), NOON, NOON)
+        unit.proposals.add(proposal)
+        unit.proposals.put(replace(unit.proposals.get(proposal.id), approved=False))
+        assert unit.proposals.about("")
+        unit.commit()
+    with enrolled.store("migrate").begin() as unit:
+        unit.links.add(replace(link, user=user.id), NOON)
+        unit.commit()
+    with enrolled.store("web").begin() as unit:
+        assert unit.links.take(b"c")
+        unit.commit()
 
 
 def test_the_worker_can_do_its_work(enrolled):

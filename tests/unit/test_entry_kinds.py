@@ -8,7 +8,7 @@ import pytest
 from gateway.exports import ecs
 
 ROOT = Path(__file__).parents[2]
-GROUPS = "exchange|agreement|partner|user|log|policies|keys|access|review|witness"
+GROUPS = "exchange|agreement|partner|user|log|policies|keys|access|review|witness|proposal"
 
 
 def written() -> set[str]:

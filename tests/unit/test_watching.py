@@ -112,6 +112,8 @@ TABLE = [
         [denied(15), denied(5, reason="unknown-token")],
         False,
     ),
+    (Rule.BREAK_GLASS, "somebody was let in past the provider", [gateway("access.break-glass")], True),
+    (Rule.BREAK_GLASS, "a one-time link", [gateway("access.link-made")], False),
 ]
 
 

@@ -25,6 +25,25 @@ def _bound(world: World, who: str, call: Call) -> dict[str, str]:
     return world.credentials(who, call.method, call.path)
 
 
+def _cookie(world: World, who: str, call: Call) -> dict[str, str]:
+    """A new session's cookie, as a page of ours sends it."""
+    return world.in_browser(world.browse(who))
+
+
+def _left_alone(world: World, who: str, call: Call) -> dict[str, str]:
+    """The cookie of a session that nobody used for too long."""
+    secret = world.browse(who)
+    world.clock.advance(hours=1)
+    return world.in_browser(secret)
+
+
+def _signed_out(world: World, who: str, call: Call) -> dict[str, str]:
+    """The cookie of a session whose user lost the role."""
+    secret = world.browse(who)
+    _revoke_user(world, who)
+    return world.in_browser(secret)
+
+
 def _nothing(world: World, who: str) -> None:
     """Leave the caller as it is."""
 
@@ -57,6 +76,9 @@ class Credential:
 CREDENTIALS = {
     "none": Credential(lambda world, who, call: {}),
     "user token": Credential(_bearer, {"revoked": _revoke_user}),  # it has no end of its own
+    "session": Credential(_cookie),
+    "idle session": Credential(_left_alone),
+    "session of somebody revoked": Credential(_signed_out),
     "access token": Credential(_bound, {"expired": _grow_old, "revoked": _revoke_partner}),
 }
 
@@ -77,6 +99,15 @@ CALLERS = {
     "other": Caller("other", "other programme", "user token"),
     "reviewer": Caller("reviewer", "reviewer", "user token"),
     "operator": Caller("operator", "operator", "user token"),
+    "custodian": Caller("custodian", "custodian health", "user token"),
+    "custodian2": Caller("custodian2", "custodian police", "user token"),
+    "owner in a browser": Caller("owner", "programme", "session"),
+    "other in a browser": Caller("other", "other programme", "session"),
+    "reviewer in a browser": Caller("reviewer", "reviewer", "session"),
+    "operator in a browser": Caller("operator", "operator", "session"),
+    "custodian in a browser": Caller("custodian", "custodian health", "session"),
+    "owner gone idle": Caller("nobody", "programme", "idle session"),
+    "reviewer gone": Caller("nobody", "reviewer", "session of somebody revoked"),
     "agent": Caller("agent", "agent health", "access token"),
     "agent2": Caller("agent2", "agent police", "access token"),
 }
@@ -90,6 +121,10 @@ class Standing:
     like: str
     caller: Caller
     act: Action
+
+    @property
+    def in_browser(self) -> bool:
+        return self.caller.credential == "session"
 
     def send(self, world: World, call: Call):
         """Bring the state about, then call."""

@@ -6,12 +6,14 @@ from uuid import UUID
 import pytest
 from jobworld import LIST
 from proofs import signed_in
+from two_people import approved
 from web.test_whole_job_over_http import bring, council
 from web.webworld import QUERY
 
 from adapters.transports.mailbox import State
 from gateway.bundle.certificate import MAX_CERTIFICATE, verify_certificate
 from gateway.domain.exchange import ExchangeId, Role
+from gateway.domain.proposals import Act
 from gateway.domain.retention import RetentionClock
 from gateway.service import users
 from gateway.service.erasure import destroy_due
@@ -79,6 +81,8 @@ def test_a_hold_keeps_it(ended):
     destroy_due(job.context)
     assert shown(world, exchange)["held_until"] == "2027-06-01"
     assert world.call("programme", "GET", f"/v1/exchanges/{exchange}/results").status_code == 200
+    assert world.call("reviewer", "POST", f"/v1/exchanges/{exchange}/unhold").status_code == 403
+    approved(job, Act.LIFT_HOLD, exchange=exchange)
     assert world.call("reviewer", "POST", f"/v1/exchanges/{exchange}/unhold").status_code == 204
     answer = world.call("programme", "GET", f"/v1/exchanges/{exchange}/results")
     assert (answer.status_code, "about to be destroyed" in answer.json()["detail"]) == (410, True)

@@ -204,13 +204,16 @@ def test_only_http_is_spoken(world):
     assert sent == ["websocket.close"]
 
 
+_IN_PATHS = ("exchange", "number", "index", "clock", "alert", "proposal")
+
+
 def canary_calls(route: str, operation: dict):
     """The well-formed request of a route with a canary in every place that takes input, one at a time."""
     whole = well_formed(route, NOWHERE)
     quoted = CANARY.replace("'", "%27")
     yield Call(
         whole.method,
-        route.split(" ")[1].format(exchange=quoted, number=quoted, index=quoted, clock=quoted, alert=quoted),
+        route.split(" ")[1].format_map(dict.fromkeys(_IN_PATHS, quoted)),
     )
     for parameter in operation.get("parameters", []):
         place = {"query": "params", "header": "headers"}.get(parameter["in"])

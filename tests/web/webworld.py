@@ -27,8 +27,10 @@ from gateway.bundle.agreement import countersign, verify_proposal
 from gateway.bundle.prekey import make_prekey
 from gateway.domain import labels
 from gateway.domain.exchange import ExchangeId, Role
+from gateway.domain.sessions import SignInRules, Way
+from gateway.pages.browser import Browser, csrf_token
 from gateway.ports import Partner
-from gateway.service import agreements, dispatch, users
+from gateway.service import agreements, dispatch, sessions, users
 from gateway.service.context import Context
 from gateway.service.search_context import SearchContext
 from gateway.web.app import create_app
@@ -90,6 +92,19 @@ class World:
             self._call(method, path, headers | self.credentials(caller, method, path), options)
         )
 
+    def browse(self, name: str) -> str:
+        """Begin a session of this user, with a second factor; its secret, which the browser's cookie holds."""
+        with self.store.begin() as uow:
+            user = uow.users.named(name)
+            secret, _ = sessions.begin(self.context, uow, user, Way.PROVIDER, multi_factor=True)
+            uow.commit()
+        return secret
+
+    def in_browser(self, secret: str) -> dict[str, str]:
+        """What a page of ours sends with a session's cookie."""
+        cookie = f"{Browser(URL).session_cookie}={secret}"
+        return {"Cookie": cookie, "X-CSRF-Token": csrf_token(secret), "Origin": URL}
+
     def credentials(self, caller: str | None, method: str, path: str) -> dict[str, str]:
         """The headers by which a caller signs in."""
         if caller in self.holders:
@@ -144,7 +159,7 @@ def at_any_time(policies: PolicySet) -> PolicySet:
     return replace(policies, datasets=datasets)
 
 
-def a_world() -> World:
+def a_world(rules: SignInRules | None = None) -> World:
     store, clock = FakeStore(), FakeClock()
     context = Context(
         store=store,
@@ -155,6 +170,7 @@ def a_world() -> World:
         transport=MailboxTransport(store),
         clock=clock,
         entropy=CountingEntropy(),
+        rules=rules or SignInRules(),
     )
     lines = io.StringIO()
     world = World(context, store, clock, lines, telemetry.Telemetry(lines))
@@ -166,10 +182,14 @@ def a_world() -> World:
         max_upload=MAX_UPLOAD,
         observer=world.observer,
         public_url=URL,
+        browser=Browser(URL),
     )
     _add_users(world)
     for slug, dataset in (("health", "health-trust"), ("police", "police-force")):
         _add_partner(world, slug, dataset)
+    for slug in ("health", "police"):
+        name = f"custodian {slug}"
+        world.tokens[name] = users.add(world.context, name, Role.CUSTODIAN, partner=slug)
     return world
 
 
@@ -300,6 +320,7 @@ async def raw_call(app, scope: dict, chunks: list[bytes | None]) -> RawCall:
     return call
 
 
+FORM_TYPE = "application/x-www-form-urlencoded"
 _JWS = {"type": "application/jose", "content": b"not.signed.at-all"}
 _BODIES = {
     "POST /v1/exchanges/{exchange}/hold": {"params": {"until": "2026-12-31", "reason": "complaint"}},
@@ -314,6 +335,10 @@ _BODIES = {
     },
     "POST /v1/log/subject": {"type": "application/json", "content": json.dumps(QUESTION).encode()},
     "POST /v1/log/subject/extract": {"type": "application/json", "content": json.dumps(QUESTION).encode()},
+    "POST /v1/exchanges/{exchange}/destroy": {"params": {"clock": "results"}},
+    "POST /v1/proposals": {
+        "params": {"act": "lift-hold", "reason": "routine", "exchange": str(UUID(int=0))},
+    },
     "POST /v1/review/{alert}/close": {"params": {"reason": "expected"}},
     "POST /v1/agent/prekeys": {"type": "application/json", "content": b'{"prekeys": ["not.signed.at-all"]}'},
     "POST /v1/log/evidence/{exchange}": {"type": "application/json", "content": b'{"openings": true}'},
@@ -330,6 +355,11 @@ _BODIES = {
     "PUT /v1/agent/cosignature": {"type": "text/plain", "content": b"no note"},
     "PUT /v1/agent/alarm": _JWS,
     "PUT /v1/agent/council-keys": _JWS,
+    "GET /signin/link": {"params": {"code": "none"}},
+    "POST /signin/link": {"type": FORM_TYPE, "content": b"code=none", "headers": {"Origin": URL}},
+    "POST /signin/backchannel-logout": {"type": FORM_TYPE, "content": b"logout_token=none"},
+    "POST /session/token": {"type": FORM_TYPE, "content": b""},
+    "POST /signout": {"type": FORM_TYPE, "content": b""},
     "POST /v1/agent/succession": {"type": "application/jose+json", "content": b"{}"},
 }
 
@@ -365,5 +395,10 @@ def _routes(table, before: str):
 def well_formed(route: str, exchange: UUID) -> Call:
     """A request that lacks nothing but the right caller (and, for an agent's documents, a true signature)."""
     method, _, path = route.partition(" ")
-    filled = path.format(exchange=exchange, number="health-1", index=0, clock="results", alert=exchange)
-    return Call(method, filled, **_BODIES.get(route, {}))
+    filled = path.format(
+        exchange=exchange, number="health-1", index=0, clock="results", alert=exchange, proposal=exchange
+    )
+    call = Call(method, filled, **_BODIES.get(route, {}))
+    return (
+        replace(call, params=call.params | {"exchange": str(exchange)}) if "exchange" in call.params else call
+    )

@@ -9,7 +9,7 @@ from gateway.service import certificates, holds
 from gateway.web import models
 from gateway.web.bodies import JWS
 from gateway.web.documented import AGENT, USER, bytes_of, problems
-from gateway.web.identity import Agent, ProgrammeOrReviewer, Reviewer
+from gateway.web.identity import Agent, Insider, Reviewer
 from gateway.web.parameters import Clock, Exchange, Reason, Until
 from gateway.web.wiring import Wired
 
@@ -22,7 +22,7 @@ _NO_CONTENT: Final = status.HTTP_204_NO_CONTENT
     response_model=models.Certificates,
     responses=problems(*USER, 404, 422),
 )
-def list_certificates(wired: Wired, user: ProgrammeOrReviewer, exchange: Exchange) -> dict[str, Any]:
+def list_certificates(wired: Wired, user: Insider, exchange: Exchange) -> dict[str, Any]:
     """What the council has certified as destroyed of an exchange."""
     return {"certificates": certificates.of_exchange(wired.context, user, ExchangeId(exchange))}
 
@@ -45,7 +45,7 @@ def place_hold(wired: Wired, user: Reviewer, exchange: Exchange, until: Until, r
     responses=problems(*USER, 404, 422),
 )
 def lift_hold(wired: Wired, user: Reviewer, exchange: Exchange) -> None:
-    """End a hold before its day; what came due meanwhile is destroyed."""
+    """End a hold before its day, as another person approved; what came due meanwhile is destroyed."""
     holds.lift(wired.context, user, ExchangeId(exchange))
 
 

@@ -11,7 +11,7 @@ from gateway.service import exchanges, results, submit
 from gateway.web import models
 from gateway.web.bodies import LISTS, body_of, read_body
 from gateway.web.documented import BODY, USER, problems
-from gateway.web.identity import Programme, ProgrammeOrReviewer
+from gateway.web.identity import Insider, Programme, ProgrammeForResults
 from gateway.web.parameters import (
     AcceptValid,
     Dataset,
@@ -90,13 +90,13 @@ async def submit_list(
 
 
 @router.get("/exchanges", response_model=models.Exchanges, responses=problems(*USER))
-def list_exchanges(wired: Wired, user: ProgrammeOrReviewer) -> dict[str, Any]:
-    """A programme user's own exchanges, or all of them for a reviewer."""
+def list_exchanges(wired: Wired, user: Insider) -> dict[str, Any]:
+    """A programme user's own exchanges, those a custodian's organisation was asked, or all for a reviewer."""
     return {"exchanges": exchanges.listing(wired.context, user)}
 
 
 @router.get("/exchanges/{exchange}", response_model=models.ExchangeShown, responses=problems(*USER, 404, 422))
-def show_exchange(wired: Wired, user: ProgrammeOrReviewer, exchange: Exchange) -> dict[str, Any]:
+def show_exchange(wired: Wired, user: Insider, exchange: Exchange) -> dict[str, Any]:
     """Where one exchange stands."""
     return exchanges.show(wired.context, user, ExchangeId(exchange))
 
@@ -107,7 +107,7 @@ def show_exchange(wired: Wired, user: ProgrammeOrReviewer, exchange: Exchange) -
     response_model_exclude_none=True,
     responses=problems(*USER, 404, 409, 410, 422),
 )
-def read_results(wired: Wired, user: Programme, exchange: Exchange) -> dict[str, Any]:
+def read_results(wired: Wired, user: ProgrammeForResults, exchange: Exchange) -> dict[str, Any]:
     """Flags and withheld rows of a released exchange. No flag returned is not evidence of absence."""
     return results.read(wired.context, user, ExchangeId(exchange))
 

@@ -20,7 +20,7 @@ from gateway.service.proving import prove
 from gateway.web import models, parameters
 from gateway.web.bodies import JSON, body_of, read_body
 from gateway.web.documented import BODY, USER, bytes_of, problems, schema_of
-from gateway.web.identity import Reviewer
+from gateway.web.identity import CustodianOrReviewer, Reviewer
 from gateway.web.parameters import Exchange
 from gateway.web.wiring import Wired
 
@@ -58,7 +58,7 @@ def read_witnesses(wired: Wired, user: Reviewer) -> dict[str, Any]:
 
 
 @router.get("/receipts/{exchange}", response_model=models.Receipts, responses=problems(*USER, 404, 422))
-def read_receipts(wired: Wired, user: Reviewer, exchange: Exchange) -> dict[str, str | None]:
+def read_receipts(wired: Wired, user: CustodianOrReviewer, exchange: Exchange) -> dict[str, str | None]:
     """Digests of what travelled in an exchange, to compare with the partner's own log."""
     return receipts.digests(wired.context, user, ExchangeId(exchange))
 

@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 
 from gateway.web import models
 from gateway.web.documented import USER, bytes_of, problems
-from gateway.web.identity import SIGNED_IN, Operator
+from gateway.web.identity import SIGNED_IN, Monitor
 from gateway.web.wiring import Wired
 
 router = APIRouter(prefix="/v1", tags=["operations"])
@@ -41,7 +41,7 @@ def ready(wired: Wired) -> Any:
     response_class=Response,
     responses=bytes_of(_METRICS, "Prometheus text format") | problems(*USER),
 )
-def metrics(wired: Wired, user: Operator) -> Response:  # noqa: ARG001 - the role is the point
+def metrics(wired: Wired, user: Monitor) -> Response:  # noqa: ARG001 - the role is the point
     """Metrics without personal data."""
     return Response(wired.of_app.observer.exposition(), headers={"Content-Type": _METRICS})
 
