@@ -71,7 +71,7 @@ class KeyProvider(Protocol):
         """
 
     def create(self, kind: str, use: Use, at: datetime) -> KeyInfo:
-        """Make the next generation, durable on return. Raise ConflictError when another process made it."""
+        """Make the next generation, durable on return. Two processes that do at once make two."""
 
     def sign(self, ref: KeyRef, message: bytes) -> bytes:
         """Ed25519, 64 bytes."""

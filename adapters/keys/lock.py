@@ -156,18 +156,18 @@ def is_sealed(stored: bytes) -> bool:
     return stored.startswith(MAGIC)
 
 
-def read_key_file(path: Path) -> bytes:
+def read_key_file(path: Path, *, by_system: bool = False) -> bytes:
     """The 32 bytes of a keyring's key file: a plain file, ours, mode 0600 or 0400, not reached by a link.
 
     Raises:
         ConfigurationError: it is anything else.
     """
-    key = read_own_file(path, "keyring's key file")
+    key = read_own_file(path, "keyring's key file", by_system=by_system)
     if len(key) != _KEY_BYTES:
         raise ConfigurationError("not 32 bytes", place="FLAGSTONE_KEYRING_KEY_FILE")
     return key
 
 
-def read_passphrase_file(path: Path) -> bytes:
+def read_passphrase_file(path: Path, *, by_system: bool = False) -> bytes:
     """The first line of a file that is ours alone. Raise ConfigurationError otherwise."""
-    return read_own_file(path, "passphrase file").split(b"\n", 1)[0].rstrip(b"\r")
+    return read_own_file(path, "passphrase file", by_system=by_system).split(b"\n", 1)[0].rstrip(b"\r")

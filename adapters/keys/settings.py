@@ -4,9 +4,8 @@ import getpass
 import os
 import re
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Protocol
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -103,9 +102,9 @@ class KeySettings(BaseSettings):
             ConfigurationError: none of these has it, or the file is open to others.
         """
         given = self.keyring_passphrase_file if source == "passphrase" else self.keyring_key_file
-        path = given or _credential(_CREDENTIALS[source])
-        if path is not None:
-            return _read(path, read_passphrase_file if source == "passphrase" else read_key_file)
+        found = _found(given, _CREDENTIALS[source])
+        if found is not None:
+            return _read(*found, read_passphrase_file if source == "passphrase" else read_key_file)
         if source == "passphrase" and sys.stdin.isatty():
             return getpass.getpass("Keyring passphrase: ").encode()
         name = "PASSPHRASE_FILE" if source == "passphrase" else "KEY_FILE"
@@ -146,11 +145,23 @@ def read_key_settings() -> KeySettings:
         raise ConfigurationError(first["msg"].removeprefix("Value error, "), place=place) from None
 
 
-def _of_file(path: Path | None, setting: str, credential: str) -> bytes:
-    found = path or _credential(credential)
+class _Reader(Protocol):
+    def __call__(self, path: Path, *, by_system: bool) -> bytes: ...
+
+
+def _of_file(given: Path | None, setting: str, credential: str) -> bytes:
+    found = _found(given, credential)
     if found is None:
         raise ConfigurationError("not set", place=setting, way_out="Name a file of mode 0600")
-    return _read(found, read_passphrase_file)
+    return _read(*found, read_passphrase_file)
+
+
+def _found(given: Path | None, credential: str) -> tuple[Path, bool] | None:
+    """The file that a setting names, or else the one that systemd handed over; and whether systemd did."""
+    if given is not None:
+        return given, False
+    path = _credential(credential)
+    return None if path is None else (path, True)
 
 
 def _credential(name: str) -> Path | None:
@@ -159,9 +170,9 @@ def _credential(name: str) -> Path | None:
     return path if path is not None and path.exists() else None
 
 
-def _read(path: Path, reader: Callable[[Path], bytes]) -> bytes:
+def _read(path: Path, by_system: bool, reader: _Reader) -> bytes:
     try:
-        return reader(path)
+        return reader(path, by_system=by_system)
     except FileNotFoundError:
         raise ConfigurationError(
             "a named file is missing", place="keys", way_out="Look at its path"

@@ -189,8 +189,16 @@ class VaultBackend:
                 place="Vault",
                 way_out="Compare the token's policy with docs/keys.md",
             ) from None
-        except exceptions.InvalidPath:
-            raise NotFoundError("Vault has no such key or mount", place="Vault") from None
+        except exceptions.InvalidPath as error:
+            if (
+                error.errors
+            ):  # of a key that is not there Vault says nothing; of a route it knows not, it does
+                raise ConfigurationError(
+                    "Vault has no Transit engine there",
+                    place="FLAGSTONE_VAULT_MOUNT",
+                    way_out="Compare mount and namespace; a key is only taken for gone where both are right",
+                ) from None
+            raise NotFoundError("Vault has no such key", place="Vault") from None
         except exceptions.VaultDown:
             raise KeyPlaceError(
                 "Vault is sealed or under repair", place="Vault", way_out="Unseal it"

@@ -37,8 +37,6 @@ def serve(
         # uvicorn raises again what it caught: an exit, unlike a death by signal, stops the embedded database
         signal.signal(number, lambda *_: sys.exit(0))
     application = searching if search_only else serving
-    if not search_only:
-        warn_of_due(key_home(settings).known(), now())
     with contextlib.closing(_bound(settings.host, settings.port)) as listener, application(settings) as app:
         config = uvicorn.Config(
             app,
@@ -47,6 +45,8 @@ def serve(
         )
         if settings.behind_tls:
             say("UNSAFE: plain HTTP (FLAGSTONE_UNSAFE_PLAIN_HTTP). A proxy before it must terminate TLS")
+        if not search_only:
+            warn_of_due(key_home(settings).known(), now())
         say(f"Flagstone listens on {settings.host}:{listener.getsockname()[1]}")
         uvicorn.Server(config).run(sockets=[listener])
 

@@ -104,6 +104,18 @@ def test_a_token_is_renewed_before_it_runs_out(vault, ring):
     assert "renew-self" in vault.asked
 
 
+def test_a_wrong_mount_is_no_destroyed_key(vault, ring):
+    """A key counts as gone only where its engine answers; another mount or namespace is a wrong setting."""
+    vault.mount = "elsewhere"
+    with pytest.raises(ConfigurationError, match="no Transit engine"):
+        ring.destroy(SIGNING, AT)
+    assert ring.known("signing")[0].destroyed is None
+    vault.mount = "transit"
+    vault.keys.clear()
+    ring.destroy(SIGNING, AT)
+    assert ring.known("signing")[0].destroyed == AT
+
+
 def test_the_namespace_is_named(tmp_path):
     """Each request carries the namespace that is set."""
     server = VaultServer(namespace="council", mount="keys")

@@ -140,7 +140,13 @@ def test_systemd_hands_the_passphrase_over(home, tmp_path, phrase, monkeypatch):
     (tmp_path / "credentials").mkdir(mode=0o700)
     phrase.rename(tmp_path / "credentials" / "flagstone-keyring-passphrase")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "credentials"))
-    FilePartyKeys.load(home / "keys", read_key_settings().places(home))
+    handed = tmp_path / "credentials" / "flagstone-keyring-passphrase"
+    for mode in (0o400, 0o440):  # an access list for the service's user shows as a group's right
+        handed.chmod(mode)
+        FilePartyKeys.load(home / "keys", read_key_settings().places(home))
+    handed.chmod(0o444)
+    with pytest.raises(ConfigurationError, match="service manager"):
+        FilePartyKeys.load(home / "keys", read_key_settings().places(home))
 
 
 @pytest.mark.parametrize("harm", ["open", "link", "short", "folder", "missing"])
