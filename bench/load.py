@@ -195,6 +195,7 @@ def bench(root: Path, told: argparse.Namespace) -> Iterator[tuple[Bench, Install
         create_keys(made.council, COUNCIL, "Example Borough Council")
         write_trust(root / "trust.json", Trust(log_signer(made.council).verifier))
         os.environ |= {"FLAGSTONE_HOME": str(made.council)}
+        # the world leaves every setting out; here the gateway needs ours
         made.environment = lambda _token=None: dict(os.environ)  # type: ignore[method-assign]
         made.wait_ready(made.start("gateway", "serve", "--port", str(made.port)))
         with opened(Settings(home=made.council)) as installation:
