@@ -18,9 +18,7 @@ SCHOOL = FakePartyKeys("school", "Example School")
 
 def context(postgres, role: str):
 
-    return replace(
-        a_job(sign=False, prekeys=0).context, store=postgres.store(role), entropy=secrets.token_bytes
-    )
+    return replace(a_job(sign=False, prekeys=0).context, store=postgres.store(role))
 
 
 def brought(ctx, code: str) -> str:
