@@ -35,9 +35,7 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     unsafe_plain_http: bool = False
     """Serve a non-loopback address without TLS: only behind a proxy that terminates it."""
-    public_url: (
-        Annotated[str, Field(pattern=r"^https?://[a-zA-Z0-9.:\[\]-]+(/[a-zA-Z0-9._~/-]*)?$")] | None
-    ) = None
+    public_url: Annotated[str | None, Field(pattern=_URL)] = None
     """Under which agents reach the gateway, as their agent.toml has it; their proofs name it (RFC 9449)."""
     policies: Path | None = None
     """The council's own policy folder, laid over the packaged one."""

@@ -56,22 +56,23 @@ def verify_jws(token: str | bytes, typ: str, public: bytes) -> bytes:
     """
     parts = extract_jws(token)
     _check_header(parts.protected, typ)
-    if not signed_by(parts, public):
+    require_signature(parts, public)
+    return parts.payload
+
+
+def require_signature(parts: CompactSignature, public: bytes) -> None:
+    """Raise WrongSignatureError unless the signature holds under `public` (32 bytes, Ed25519)."""
+    key = OKPKey.import_key(Ed25519PublicKey.from_public_bytes(public))
+    try:
+        good = validate_compact(parts, key, registry=_REGISTRY)
+    except (JoseError, ValueError):
+        good = False
+    if not good:
         raise WrongSignatureError(
             "the signature does not hold under the pinned key",
             place="signed document",
             way_out="Ask the sender to compare fingerprints and send it again",
         )
-    return parts.payload
-
-
-def signed_by(parts: CompactSignature, public: bytes) -> bool:
-    """Whether the signature holds under `public`; for the functions here that raise when it does not."""
-    key = OKPKey.import_key(Ed25519PublicKey.from_public_bytes(public))
-    try:
-        return validate_compact(parts, key, registry=_REGISTRY)
-    except (JoseError, ValueError):
-        return False
 
 
 def extract_jws(token: str | bytes) -> CompactSignature:
