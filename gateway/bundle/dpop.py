@@ -18,7 +18,7 @@ from joserfc.jws import CompactSignature, serialize_compact
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.bundle.errors import MalformedError, OversizeError, WrongAlgorithmError, WrongSignatureError
-from gateway.bundle.jws import ALGORITHM, extract_jws, signed_by
+from gateway.bundle.jws import ALGORITHM, extract_jws, require_signature
 from gateway.domain.errors import VerificationError
 from gateway.domain.labels import TYP_PROOF
 
@@ -110,8 +110,10 @@ def verify_proof(proof: str, *, method: str, url: str, token: str | None, now: i
         raise OversizeError("longer than a proof may be", place=_PLACE)
     parts = extract_jws(proof)
     public = _public_key(parts)
-    if not signed_by(parts, public):
-        raise WrongSignatureError("not signed by the key that it shows", place=_PLACE)
+    try:
+        require_signature(parts, public)
+    except WrongSignatureError:
+        raise WrongSignatureError("not signed by the key that it shows", place=_PLACE) from None
     claims = _claims(parts.payload)
     if claims.htm != method:
         raise OtherRequestError("htm is another method", place=_PLACE)

@@ -70,17 +70,27 @@ def verify_jws(token: str | bytes, typ: str, public: bytes) -> bytes:
     """
     parts = extract_jws(token)
     _check_header(parts.protected, typ)
-    if not signed_by(parts, public):
+    require_signature(parts, public)
+    return parts.payload
+
+
+def require_signature(parts: CompactSignature, public: bytes) -> None:
+    """Raise WrongSignatureError unless the signature holds under `public` (32 bytes, Ed25519)."""
+    key = OKPKey.import_key(Ed25519PublicKey.from_public_bytes(public))
+    try:
+        good = validate_compact(parts, key, registry=_REGISTRY)
+    except (JoseError, ValueError):
+        good = False
+    if not good:
         raise WrongSignatureError(
             "the signature does not hold under the pinned key",
             place="signed document",
             way_out="Ask the sender to compare fingerprints and send it again",
         )
-    return parts.payload
 
 
-def verify_any(token: str | bytes, typ: str, publics: Sequence[bytes]) -> bytes:
-    """As `verify_jws`, under whichever of several keys holds; the errors are those of the first.
+def signer_of(token: str | bytes, typ: str, publics: Sequence[bytes]) -> bytes:
+    """Which of several keys signed; the errors are those of the first.
 
     Raises:
         VerificationError: as `verify_jws`.
@@ -88,19 +98,21 @@ def verify_any(token: str | bytes, typ: str, publics: Sequence[bytes]) -> bytes:
     refused: list[WrongSignatureError] = []
     for public in publics:
         try:
-            return verify_jws(token, typ, public)
+            verify_jws(token, typ, public)
         except WrongSignatureError as error:
             refused.append(error)
+        else:
+            return public
     raise refused[0]
 
 
-def signed_by(parts: CompactSignature, public: bytes) -> bool:
-    """Whether the signature holds under `public`; for the functions here that raise when it does not."""
-    key = OKPKey.import_key(Ed25519PublicKey.from_public_bytes(public))
-    try:
-        return validate_compact(parts, key, registry=_REGISTRY)
-    except (JoseError, ValueError):
-        return False
+def verify_any(token: str | bytes, typ: str, publics: Sequence[bytes]) -> bytes:
+    """As `verify_jws`, under whichever of several keys holds.
+
+    Raises:
+        VerificationError: as `verify_jws`.
+    """
+    return verify_jws(token, typ, signer_of(token, typ, publics))
 
 
 def extract_jws(token: str | bytes) -> CompactSignature:

@@ -16,7 +16,13 @@ from gateway.domain.identity import Identity
 
 def enrol_(
     url: Annotated[str, typer.Argument(help="The gateway's URL, https://...")],
-    code: Annotated[str, typer.Argument(help="As the council's operator read it out")],
+    code: Annotated[
+        str,
+        typer.Argument(
+            envvar="FLAGSTONE_AGENT_CODE",  # others of the machine can read a command line
+            help="As the council's operator read it out",
+        ),
+    ],
     home: Home,
     slug: Annotated[str, typer.Option(help="Short name, as the council has it: a-z, 0-9 and hyphens")] = "",
     name: Annotated[str, typer.Option(help="The organisation's name")] = "",

@@ -4,6 +4,7 @@ import contextlib
 import signal
 import socket
 import sys
+from collections.abc import Iterator
 from functools import partial
 from typing import Annotated, Any
 
@@ -37,11 +38,15 @@ def serve(
         # uvicorn raises again what it caught: an exit, unlike a death by signal, stops the embedded database
         signal.signal(number, lambda *_: sys.exit(0))
     application = searching if search_only else serving
-    with contextlib.closing(_bound(settings.host, settings.port)) as listener, application(settings) as app:
+    with (
+        contextlib.closing(_bound(settings.host, settings.port)) as listener,
+        application(settings) as app,
+        _tls(settings, app) as tls,
+    ):
         config = uvicorn.Config(
             app,
             **SERVER_OPTIONS,
-            **_tls(settings, app),
+            **tls,
         )
         if settings.behind_tls:
             say("UNSAFE: plain HTTP (FLAGSTONE_UNSAFE_PLAIN_HTTP). A proxy before it must terminate TLS")
@@ -51,16 +56,21 @@ def serve(
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def _tls(settings: Settings, app: FastAPI) -> dict[str, Any]:
+@contextlib.contextmanager
+def _tls(settings: Settings, app: FastAPI) -> Iterator[dict[str, Any]]:
     """Uvicorn's options for TLS with the certificates of partners' agents, if this process ends TLS."""
     if not settings.tls_certificate:
-        return {}
+        yield {}
+        return
     trust = ClientTrust(partial(trusted, app.state.wiring.context.acting_for(SIGNING_IN)))
-    return {
-        "ssl_certfile": settings.tls_certificate,
-        "ssl_keyfile": settings.tls_key,
-        "ssl_context_factory": trust.context,
-    }
+    try:
+        yield {
+            "ssl_certfile": settings.tls_certificate,
+            "ssl_keyfile": settings.tls_key,
+            "ssl_context_factory": trust.context,
+        }
+    finally:
+        trust.stop()
 
 
 def _bound(host: str, port: int) -> socket.socket:

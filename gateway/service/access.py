@@ -12,7 +12,7 @@ from typing import Any
 from joserfc.errors import JoseError
 from joserfc.jwt import JWTClaimsRegistry
 
-from gateway.bundle.jws import extract_jws, signed_by, verify_any
+from gateway.bundle.jws import signer_of, verify_any
 from gateway.domain import labels
 from gateway.domain.alerts import Caller, Denied
 from gateway.domain.errors import (
@@ -122,7 +122,7 @@ def issue_token(ctx: Context, assertion: str, presented: Presented) -> Issued:
             partner = _partner_in_force(uow, slug)
         auth = [each.auth for each in partner.lineage.accepted(ctx.clock())]
         claims = _verified_claims(ctx, assertion, labels.TYP_ASSERTION, auth, slug)
-        signer = next(key for key in auth if signed_by(extract_jws(assertion), key))
+        signer = signer_of(assertion, labels.TYP_ASSERTION, auth)
     except (VerificationError, NotFoundError, KeyError):
         text = "the assertion is not signed by a registered partner's key"
         raise denied(ctx, Caller.AGENT, Denied.BAD_ASSERTION, text) from None

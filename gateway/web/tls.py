@@ -71,6 +71,7 @@ class ClientTrust:
         return first
 
     def stop(self) -> None:
+        """Look no more; contexts that were handed out stay."""
         self._stop.set()
 
     def _follow(self) -> None:

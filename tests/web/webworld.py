@@ -93,7 +93,7 @@ class World:
         )
 
     def browse(self, name: str) -> str:
-        """Begin a session of this user, with a second factor; its secret, which the browser's cookie holds."""
+        """Begin a user's session, with a second factor; its secret, which the browser's cookie holds."""
         with self.store.begin() as uow:
             user = uow.users.named(name)
             secret, _ = sessions.begin(self.context, uow, user, Way.PROVIDER, multi_factor=True)
