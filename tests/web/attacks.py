@@ -47,6 +47,15 @@ CHECKS = (
 """Not `positive_data_acceptance`: what is well formed may still be signed by nobody, or about nobody."""
 
 
+REJECTED = {
+    "negative_data_rejection": {
+        "enabled": True,
+        # a text over its length may make a body that is over its own
+        "expected-statuses": ["400", "401", "403", "404", "405", "409", "413", "415", "422", "429"],
+    }
+}
+
+
 @dataclass
 class Report:
     """What came of one run, or of several."""
@@ -109,7 +118,7 @@ def _config(exchange: UUID, examples: int, seed: int) -> schemathesis.Config:
             "generation": {"max-examples": examples, "database": "none"},
             "dictionaries": {name: {"values": [value]} for name, value in known.items()},
             "parameters": {name: {"dictionary": name, "probability": 0.5} for name in known},
-            "checks": {"enabled": False} | {name: {"enabled": True} for name in CHECKS},
+            "checks": {"enabled": False} | {name: {"enabled": True} for name in CHECKS} | REJECTED,
         }
     )
 
