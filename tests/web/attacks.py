@@ -16,7 +16,7 @@ import schemathesis
 from fakes import FakePartyKeys
 from hypothesis import strategies as st
 from schemathesis.engine import from_schema
-from web.webworld import LIST, World, a_world
+from web.webworld import LIST, World, a_world, prekeys
 
 from gateway.domain import labels
 from gateway.service.search_context import SearchContext
@@ -129,6 +129,9 @@ def attack(
     """One run in a world of its own. `apart`: against the process that serves reviewers alone."""
     world = a_world()
     exchange = world.sent()
+    # enough for every submission: without one the answer is a 502, truly, which is no finding
+    more = {"prekeys": prekeys(world, "health", 200)[3:]}
+    world.call("agent health", "POST", "/v1/agent/prekeys", json=more).raise_for_status()
     _teach(world)
     with world.store.begin() as uow:
         uow.commit()
