@@ -118,6 +118,7 @@ bench: setup $(VENV)/.dev ## the benches, as ratios; results in bench/RESULTS.md
 	@$(BIN)/python bench/audit_verify.py
 	@$(BIN)/python bench/policy_speed.py
 	@$(BIN)/python bench/load.py
+	@$(BIN)/python bench/timing.py
 
 # What we compare with pins old releases of what we use: an environment of its own
 PEERS := build/peers-venv

@@ -22,13 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-from results import circumstances, put, table
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "tests")]
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from agent_world import ADULT, REGISTER, World, people, person, register_of  # noqa: E402
 
 from adapters.agent.limits import Limits  # noqa: E402
+from bench.results import circumstances, put, table  # noqa: E402
 
 KINDS = {"not on the register": 7, "no flag": 2, "objected": 3, "tied": 0}
 """Kind -> the person of `agent_world` who is of that kind, with a second record of person 0."""
@@ -57,9 +58,9 @@ def difference(one: Sequence[float], other: Sequence[float]) -> Difference:
     return Difference(wins / pairs, (wins - pairs / 2) / deviation)
 
 
-def measured(rounds: int, seed: int = 7) -> dict[str, list[float]]:
-    """Milliseconds of each turn by kind."""
-    taken: dict[str, list[float]] = {kind: [] for kind in KINDS}
+def measured(rounds: int, seed: int = 7) -> dict[str, list[tuple[float, float]]]:
+    """Milliseconds of each turn by kind: on the clock, and of processor time in all threads."""
+    taken: dict[str, list[tuple[float, float]]] = {kind: [] for kind in KINDS}
     order = [kind for kind in KINDS for _ in range(rounds)]
     random.Random(seed).shuffle(order)  # noqa: S311 - reproducible on purpose
     register = pl.concat([REGISTER, register_of((person(0), {ADULT: True}))])
@@ -67,11 +68,12 @@ def measured(rounds: int, seed: int = 7) -> dict[str, list[float]]:
         world = World(Path(folder), register=register, limits=Limits(max_exchanges_per_day=len(order) + 1))
         for kind in order:
             exchange = world.ask([people(KINDS[kind])])
-            began = time.perf_counter()
+            began = time.perf_counter(), time.process_time()
             world.round()
-            taken[kind].append((time.perf_counter() - began) * 1000)
-            answered = world.flags(exchange)
-            if answered.flags.select(pl.any_horizontal(pl.all().any())).item():
+            ended = time.perf_counter(), time.process_time()
+            clock, processor = (1000 * (end - begin) for begin, end in zip(began, ended, strict=True))
+            taken[kind].append((clock, processor))
+            if world.flags(exchange).flags.select(pl.any_horizontal(pl.all().any())).item():
                 raise AssertionError(f"{kind}: the answer has a flag")
             for kept in (world.gateway.requests, world.gateway.answers):
                 kept.pop(exchange)
@@ -84,22 +86,18 @@ def main() -> int:
     rounds = parser.parse_args().rounds
     load = os.getloadavg()[0]
     taken = measured(rounds)
-    first, *others = KINDS
-    found = {kind: difference(taken[first], taken[kind]) for kind in others}
-    rows = [(first, f"{statistics.median(taken[first]):.2f}", "", "")]
-    rows += [
-        (kind, f"{statistics.median(taken[kind]):.2f}", f"{each.share:.3f}", f"{each.sigmas:+.1f}")
-        for kind, each in found.items()
-    ]
+    rows, seen = [], []
+    for way, what in enumerate(("clock", "processor")):
+        base, *others = ([turn[way] for turn in turns] for turns in taken.values())
+        rows.append((f"{next(iter(KINDS))}, {what}", f"{statistics.median(base):.2f}", "", ""))
+        for kind, sample in zip(list(KINDS)[1:], others, strict=True):
+            found = difference(base, sample)
+            median = f"{statistics.median(sample):.2f}"
+            rows.append((f"{kind}, {what}", median, f"{found.share:.3f}", f"{found.sigmas:+.1f}"))
+            seen += [f"{kind} ({what})"] if found.seen else []
     said = table(("", "Median, ms", "Took longer", "Standard deviations"), *rows)
-    seen = [kind for kind, each in found.items() if each.seen]
-    verdict = f"Told apart by time: {', '.join(seen) or 'none'}."
-    put(
-        "Time of an answer that says nothing",
-        circumstances(load),
-        said,
-        f"{rounds} turns of each kind. {verdict}",
-    )
+    verdict = f"{rounds} turns of each kind. Told apart by time: {', '.join(seen) or 'none'}."
+    put("Time of an answer that says nothing", circumstances(load), said, verdict)
     print(said, verdict, sep="\n")
     return 1 if seen else 0
 

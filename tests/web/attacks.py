@@ -16,7 +16,7 @@ import schemathesis
 from fakes import FakePartyKeys
 from hypothesis import strategies as st
 from schemathesis.engine import from_schema
-from web.webworld import LIST, World, a_world
+from web.webworld import LIST, World, a_world, prekeys
 
 from gateway.domain import labels
 from gateway.service.search_context import SearchContext
@@ -45,6 +45,15 @@ CHECKS = (
     "use_after_free",
 )
 """Not `positive_data_acceptance`: what is well formed may still be signed by nobody, or about nobody."""
+
+
+REJECTED = {
+    "negative_data_rejection": {
+        "enabled": True,
+        # a text over its length may make a body that is over its own
+        "expected-statuses": ["400", "401", "403", "404", "405", "409", "413", "415", "422", "429"],
+    }
+}
 
 
 @dataclass
@@ -109,7 +118,7 @@ def _config(exchange: UUID, examples: int, seed: int) -> schemathesis.Config:
             "generation": {"max-examples": examples, "database": "none"},
             "dictionaries": {name: {"values": [value]} for name, value in known.items()},
             "parameters": {name: {"dictionary": name, "probability": 0.5} for name in known},
-            "checks": {"enabled": False} | {name: {"enabled": True} for name in CHECKS},
+            "checks": {"enabled": False} | {name: {"enabled": True} for name in CHECKS} | REJECTED,
         }
     )
 
@@ -120,6 +129,9 @@ def attack(
     """One run in a world of its own. `apart`: against the process that serves reviewers alone."""
     world = a_world()
     exchange = world.sent()
+    # enough for every submission: without one the answer is a 502, truly, which is no finding
+    more = {"prekeys": prekeys(world, "health", 200)[3:]}
+    world.call("agent health", "POST", "/v1/agent/prekeys", json=more).raise_for_status()
     _teach(world)
     with world.store.begin() as uow:
         uow.commit()
