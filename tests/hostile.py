@@ -19,7 +19,7 @@ from intake_samples import GOOD, HEADER, read, upload
 from parquet_world import parquet
 from web.webworld import a_world
 
-from adapters.agent.main import _identity
+from adapters.agent.main import identity_of
 from adapters.agent.settings import read_settings
 from audit.entry import Entry
 from audit.errors import AuditError
@@ -158,7 +158,7 @@ DOCUMENTS = {
     "deep JSON as evidence": (lambda: b'{"a":' * DEEP, lambda data: verify_evidence(data, TRUST)),
     "deep JSON as a trust file": (lambda: deep(30_000), Trust.parse),
     "deep JSON as a log entry": (lambda: deep(30_000), Entry.parse),
-    "deep JSON as an identity": (lambda: deep(30_000), _identity),
+    "deep JSON as an identity": (lambda: deep(30_000), identity_of),
     "deep JSON as claims": (lambda: deep(1_000), assertion),
     "deep JSON as a policy set": (deep, policy_set),
     "deep TOML as a policy": (lambda: b"a = " + deep(), load_policy),

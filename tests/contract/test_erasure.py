@@ -17,11 +17,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from contract.test_canary import HOUSEHOLD_LIST, MARKS, marks_in
+from contract.test_canary import LOOKED_FOR, MARKS
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from fakes import NOON, FakeStore, FakeTransport
 from jobworld import LIST, Job, a_job
+from people import HOUSEHOLD_LIST
 from psycopg import sql
 
 from adapters.keys.files import FileExchangeKeys
@@ -246,7 +247,7 @@ def test_before_destruction_the_backup_opens(erased):
     """
     everything = {kind.split("/")[0] for _, _, kind in erased.rows}
     assert erased.kinds("before") == everything - {"answer"} >= OF_RESULTS | OF_ACCOUNT | {"request", "probe"}
-    found = set().union(*marks_in(erased.opened("before")).values())
+    found = set().union(*LOOKED_FOR.within(erased.opened("before")).values())
     assert {"Qanary-P-01", "Qanary-H-02", "Qanary-P-05"} <= found
 
 
@@ -273,11 +274,11 @@ def test_the_boundary_is_a_backup_of_the_keys(erased):
 
 def test_no_byte_of_backup_database_or_export_holds_a_mark(erased):
     """Files, write-ahead log, tables before and after, and both exports: no name, reference or number."""
-    assert marks_in(erased.places) == {}
+    assert LOOKED_FOR.within(erased.places) == {}
     assert any("pg_wal" in place and len(data) > 1000 for place, data in erased.places.items())
     assert {"restored flagstone.vault", "live flagstone.submissions", "export 0"} <= erased.places.keys()
     hidden = erased.places["export 0"] + MARKS[0].encode()
-    assert marks_in({"with a mark": hidden})
+    assert LOOKED_FOR.within({"with a mark": hidden})
 
 
 def test_every_old_proof_still_verifies(erased):
