@@ -105,7 +105,7 @@ class Config(_Strict):
         by_key = self.client_auth == "private_key_jwt"
         if by_key != (self.client_key is not None):
             raise ValueError("client_key goes with client_auth = private_key_jwt, and is needed there")
-        if by_key == (self.client_secret is not None):
+        if by_key is not (self.client_secret is None):
             raise ValueError("FLAGSTONE_OIDC_CLIENT_SECRET is needed, unless client_auth is private_key_jwt")
         if self.roles.custodian and self.organisation is None:
             raise ValueError("custodians need [organisation]")

@@ -70,14 +70,17 @@ def for_real(monkeypatch):
     monkeypatch.setattr(bootstrap, "opened", lambda *_, **__: pytest.fail("it started"))
 
 
+PUBLIC = {"FLAGSTONE_PUBLIC_URL": "https://gateway.example"}
+
+
 @pytest.mark.parametrize("only", [[], ["--search-only"]])
 @pytest.mark.parametrize(
     "environment",
     [
-        {"FLAGSTONE_UNSAFE_PLAIN_HTTP": "true"},
+        {"FLAGSTONE_UNSAFE_PLAIN_HTTP": "true"} | PUBLIC,
         {"FLAGSTONE_HOST": "127.0.0.1", "FLAGSTONE_UNSAFE_PLAIN_HTTP": "true"},
-        {"FLAGSTONE_TLS_CERTIFICATE": "a.pem", "FLAGSTONE_TLS_KEY": "b.pem"},
-        {"FLAGSTONE_HOST": "127.0.0.1", "FLAGSTONE_PUBLIC_URL": "https://gateway.example"},
+        {"FLAGSTONE_TLS_CERTIFICATE": "a.pem", "FLAGSTONE_TLS_KEY": "b.pem"} | PUBLIC,
+        {"FLAGSTONE_HOST": "127.0.0.1"} | PUBLIC,
     ],
     ids=str,
 )

@@ -29,6 +29,7 @@ ASKED = {
     "disclosed": True,
     "released_at": "2026-11-22T13:00:00+00:00",
     "entries": [5, 6, 9],
+    "earlier_entries": {"1": [2, 3]},
 }
 PERSON = "First name,Last name,dob,NHS no\nXanthippe,Quaxelbury,19/07/1983,9434765919\n"
 SENT = {"forename": "Xanthippe", "surname": "Quaxelbury", "dob": "19/07/1983", "nhs_number": "9434765919"}

@@ -21,6 +21,8 @@ SECRET = (
 
 PUBLIC = {
     "gateway/service/ownkeys.py": "our own fingerprint, which is published, beside the one in our own log",
+    "gateway/bundle/succession.py": "fingerprints of public keys, in a signed document",
+    "gateway/service/successions.py": "a signed document of public keys",
 }
 """Files in which a name that sounds like a secret is none, and why."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROW = re.compile(r"^\| ([a-z0-9.-]+) \| ([a-z]+) \| (.{4,}) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| ([a-z0-9.-]+) \| ([a-z0-9]+) \| (.{4,}) \|$", re.MULTILINE)
 
 
 def script(name):

@@ -20,6 +20,11 @@ PRIVATE = {
 DECLARED = {
     # the one-time key of an exchange is made for it alone, put into the exchange's key store and dies with it
     "gateway/linkage/secret.py": {"X25519PrivateKey", "from_private_bytes"},
+    # a proof key is made when an agent starts, lives in its memory and signs nothing but its own requests
+    "adapters/transports/wire.py": {"Ed25519PrivateKey", "from_private_bytes"},
+    "gateway/bundle/dpop.py": {"Ed25519PrivateKey"},
+    # OpenSSL reads the key of a TLS client certificate from a file
+    "adapters/agent/client_tls.py": {"EllipticCurvePrivateKey", "private_bytes"},
 }
 
 

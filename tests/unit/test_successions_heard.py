@@ -1,26 +1,22 @@
 """Which generation of a partner's keys is heard when, for everything that a partner signs."""
 
-import json
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from proofs import an_assertion, signed_in
 from succession_job import a_rotating_job, rotate_partner
 from succession_world import Keys
 
 from gateway.bundle.agreement import Revocation, countersign, revoke
 from gateway.bundle.refusal import RefusalCode, make_refusal
 from gateway.bundle.succession import LEAST_SCHEDULED, RotationReason, keys_taken
-from gateway.domain import labels
 from gateway.domain.errors import FlagstoneError
-from gateway.service import access, agents, agreements, answers, successions
+from gateway.service import agents, agreements, answers, successions
 
 
 def signs_in(job, keys):
-    issued = int(job.clock().timestamp())
-    claims = {"iss": "trust", "sub": "trust", "aud": "urn:flagstone:council", "iat": issued}
-    claims |= {"exp": issued + 60, "jti": keys.identity.fingerprint + str(issued)}
-    access.issue_token(job.context, keys.sign_in(json.dumps(claims).encode(), labels.TYP_ASSERTION))
+    signed_in(job.context, an_assertion(job.context, keys))
 
 
 def leaves_prekeys(job, keys):
