@@ -17,7 +17,8 @@ class FakeTlsCertificates:
     def announce(self, certificate: TlsCertificate, keep: int) -> bool:
         known = self.unit.write().tls_certificates
         new = certificate.thumbprint not in known
-        if known.setdefault(certificate.thumbprint, certificate).partner != certificate.partner:
+        known.setdefault(certificate.thumbprint, certificate)
+        if certificate.thumbprint not in {each.thumbprint for each in self.of(certificate.partner)}:
             raise ConflictError("another partner has it", place="certificate")
         for each in self.of(certificate.partner)[keep:]:
             del known[each.thumbprint]

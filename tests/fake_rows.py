@@ -174,6 +174,12 @@ class Shown(MutableMapping):
             raise ConfigurationError("the database role may not do this", place="store")
         self._rows[key] = value
 
+    def setdefault(self, key, default=None):
+        """As INSERT ... ON CONFLICT DO NOTHING: a row that is there stays, and need not be one's own."""
+        if key not in self._rows:
+            self[key] = default
+        return self.get(key, default)
+
     def __delitem__(self, key) -> None:
         if key not in self:
             raise KeyError(key)

@@ -17,6 +17,7 @@ import xlsxwriter
 from evidence_samples import TRUST
 from intake_samples import GOOD, HEADER, read, upload
 from parquet_world import parquet
+from proofs import signed_in
 from web.webworld import a_world
 
 from adapters.agent.main import identity_of
@@ -27,7 +28,6 @@ from audit.evidence import verify_evidence
 from audit.trust import Trust
 from gateway.domain import labels
 from gateway.domain.errors import FlagstoneError
-from gateway.service import access
 from policies.document import from_document
 from policies.loader import load
 
@@ -122,7 +122,7 @@ WORLD = a_world()
 
 
 def assertion(claims):
-    return access.issue_token(WORLD.context, WORLD.context.keys.sign_in(claims, labels.TYP_ASSERTION))
+    return signed_in(WORLD.context, WORLD.context.keys.sign_in(claims, labels.TYP_ASSERTION))
 
 
 def policy_set(data):

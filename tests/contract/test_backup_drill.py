@@ -11,8 +11,9 @@ import pytest
 from jobworld import LIST, Job, a_job
 from sqlalchemy.engine import make_url
 
-from adapters.keys.files import FileExchangeKeys, FilePartyKeys, party_ring
+from adapters.keys.files import FileExchangeKeys, party_ring
 from adapters.keys.logkey import FileSuccessions, load_signer
+from adapters.keys.rotating import RotatingKeys
 from adapters.keys.search import FileSearchKey, FileSearchSeal
 from adapters.keys.settings import read_key_settings
 from adapters.keys.upkeep import Home
@@ -48,7 +49,7 @@ class Council:
         self.engine = make_engine(self.url)
         parts = {
             "store": PostgresStore(self.engine, signer),
-            "keys": FilePartyKeys.load(self.home / "keys", places),
+            "keys": RotatingKeys(self.home / "keys", places),
             "exchange_keys": FileExchangeKeys(self.home / "exchange-keys", ring),
             "search_seal": FileSearchSeal.load(self.home / "search-key", places),
         }

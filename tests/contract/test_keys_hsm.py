@@ -15,6 +15,7 @@ from adapters.keys.files import FileExchangeKeys, FilePartyKeys, create_party_ke
 from adapters.keys.hsm import HsmBackend
 from adapters.keys.logkey import create_signer
 from adapters.keys.places import Places
+from adapters.keys.rotating import RotatingKeys
 from adapters.keys.search import FileSearchKey, FileSearchSeal, create_search_key
 from audit.checkpoint import open_checkpoint
 from gateway.cli.main import run
@@ -36,7 +37,8 @@ def test_a_whole_exchange_is_signed_agreed_and_sealed_in_the_token(tmp_path: Pat
     """From the signed request over the answer to the result: every private key of the council's is in the
     token, none in a file, and the log's checkpoints verify under the key there.
     """
-    keys = create_party_keys(tmp_path / "keys", "council", "Council", places)
+    create_party_keys(tmp_path / "keys", "council", "Council", places)
+    keys = RotatingKeys(tmp_path / "keys", places)
     signer = create_signer(tmp_path / "log-key", "flagstone/council", places)
     create_search_key(tmp_path / "search-key", places)
     exchange_keys = FileExchangeKeys(tmp_path / "exchange-keys", party_ring(tmp_path / "keys", places))

@@ -10,6 +10,7 @@ from jobworld import a_job
 
 from gateway.bundle.enrolment import Parties, code_key, make_enrolment
 from gateway.domain.errors import ConfigurationError, NotSignedInError
+from gateway.domain.principal import SIGNING_IN, partner
 from gateway.service import enrolment
 
 pytestmark = pytest.mark.postgres
@@ -18,7 +19,8 @@ SCHOOL = FakePartyKeys("school", "Example School")
 
 def context(postgres, role: str):
 
-    return replace(a_job(sign=False, prekeys=0).context, store=postgres.store(role))
+    made = replace(a_job(sign=False, prekeys=0).context, store=postgres.store(role))
+    return made.acting_for(SIGNING_IN) if role == "web" else made
 
 
 def brought(ctx, code: str) -> str:
@@ -56,9 +58,10 @@ def test_the_api_keeps_certificates_and_changes_none(postgres):
         unit.partners.add(a_partner())
         unit.invitations.open(an_invitation(document=json.dumps({})))
         unit.commit()
-    with postgres.store("web").begin() as unit:
+    web = postgres.store("web")
+    with web.acting_for(partner(a_partner().identity.slug)).begin() as unit:
         for number in (1, 2, 3):
             unit.tls_certificates.announce(a_certificate(number), keep=2)
         unit.commit()
-    with postgres.store("web").begin() as unit, pytest.raises(ConfigurationError):
+    with web.acting_for(SIGNING_IN).begin() as unit, pytest.raises(ConfigurationError):
         unit.invitations.close("school")

@@ -11,6 +11,7 @@ from fakes import NOON
 
 from gateway.domain.alerts import Alert, Caller, Closing, Denials, Denied, Rule
 from gateway.domain.errors import NotFoundError
+from gateway.domain.principal import Principal
 from gateway.ports import Store
 
 LATER = NOON + timedelta(minutes=1)
@@ -175,10 +176,11 @@ def test_each_role_writes_its_own_columns(postgres):
     alert = an_alert()
     add(postgres.store("worker"), alert)
     raised, closed = replace(alert, raised_at=NOON), replace(alert, closed_at=NOON)
-    for role, may, may_not in (("worker", raised, closed), ("web", closed, raised)):
-        with postgres.store(role).begin() as unit, pytest.raises(FlagstoneError):
+    web = postgres.store("web").acting_for(Principal("reviewer", str(uuid4())))
+    for store, may, may_not in ((postgres.store("worker"), raised, closed), (web, closed, raised)):
+        with store.begin() as unit, pytest.raises(FlagstoneError):
             unit.alerts.put(may_not)
-        with postgres.store(role).begin() as unit:
+        with store.begin() as unit:
             unit.alerts.put(may)
     with postgres.store("review").begin() as unit, pytest.raises(FlagstoneError):
         unit.alerts.all()

@@ -196,7 +196,8 @@ def test_web_signs_people_in(enrolled):
     """Enrolment, sessions with tokens, links that the operator made, and proposals go through as web."""
     link = Link(b"c", uuid4(), Way.LINK, NOON, NOON)
     user = a_user("Eve", token_hash=None, account=b"e" * 32)
-    with enrolled.store("web").begin() as unit:
+    web = enrolled.store("web")
+    with web.acting_for(SIGNING_IN).begin() as unit:
         unit.users.enrol(user)
         unit.users.assign(user.id, Role.CUSTODIAN, "health")
         assert unit.users.by_account(b"e" * 32) == unit.users.named("Eve")
@@ -207,6 +208,8 @@ def test_web_signs_people_in(enrolled):
         unit.sessions.add_token(session.id, b"t", NOON)
         unit.sessions.seen(session.id, NOON + timedelta(1))
         assert unit.sessions.end(session.id)
+        unit.commit()
+    with web.acting_for(Principal("reviewer", str(uuid4()))).begin() as unit:
         proposal = Proposal(uuid4(), Act.KEY_EXPORT, "", ActReason.MOVE, uuid4(), NOON, NOON)
         unit.proposals.add(proposal)
         unit.proposals.put(replace(unit.proposals.get(proposal.id), approved=False))
@@ -215,7 +218,7 @@ def test_web_signs_people_in(enrolled):
     with enrolled.store("migrate").begin() as unit:
         unit.links.add(replace(link, user=user.id), NOON)
         unit.commit()
-    with enrolled.store("web").begin() as unit:
+    with web.acting_for(SIGNING_IN).begin() as unit:
         assert unit.links.take(b"c")
         unit.commit()
 

@@ -5,11 +5,13 @@ from datetime import timedelta
 
 import pytest
 from jobworld import LIST, Job, a_job
+from two_people import approved
 
 from adapters.transports.mailbox import MailboxTransport
 from gateway.domain.errors import ConflictError
 from gateway.domain.legal_date import legal_date
 from gateway.domain.principal import SIGNING_IN, Principal, partner
+from gateway.domain.proposals import Act
 from gateway.domain.retention import HoldReason, RetentionClock
 from gateway.service import agents, agreements, answers, certificates, exchanges, holds, proving, results
 from gateway.service.advance import advance
@@ -80,6 +82,7 @@ def test_from_a_list_to_destruction(by_role):
     assert proving.prove(by_role.reviewer, job.reviewer, exchange, person="p11", openings=True)
     until = legal_date(job.clock()) + timedelta(days=2)
     holds.place(by_role.reviewer, job.reviewer, exchange, until=until, reason=HoldReason.COMPLAINT)
+    approved(job, Act.LIFT_HOLD, exchange=exchange)
     holds.lift(by_role.reviewer, job.reviewer, exchange)
     job.clock.advance(days=4000)
     destroy_due(by_role.worker)

@@ -7,7 +7,7 @@ from audit_samples import signer
 from bundle_world import COUNCIL, EXCHANGE, NOW, TRUST, agreement
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from adapters.agent.main import _identity
+from adapters.agent.main import identity_of
 from audit.cosignature import Cosigner
 from gateway.bundle.agreement import (
     Revocation,
@@ -70,7 +70,7 @@ WAYS = {
     "log key": _signed(COUNCIL, labels.TYP_LOG_KEY, lambda t: verify_log_key(t, COUNCIL.identity)),
     "witness key": _signed(TRUST, labels.TYP_WITNESS_KEY, lambda t: verify_witness_key(t, TRUST.identity)),
     "alarm": _signed(TRUST, labels.TYP_ALARM, lambda t: verify_alarm(t, TRUST.identity)),
-    "identity": _identity,
+    "identity": identity_of,
 }
 
 

@@ -23,13 +23,13 @@ from gateway.service.search_context import SearchContext
 from gateway.web.app import create_review_app
 
 CALLERS = {
-    "programme": {"exchanges", "erasure"},
-    "reviewer": {"log", "review", "erasure"},
+    "programme": {"exchanges", "erasure", "proposals"},
+    "reviewer": {"log", "review", "erasure", "proposals"},
     "operator": {"operations"},
     "agent health": {"agent", "erasure"},
 }
 """Who calls, and the tags of the routes that let them in: what `make test` tries."""
-EVERYBODY = (*CALLERS, "other programme", "agent police")
+EVERYBODY = (*CALLERS, "other programme", "custodian health", "agent police")
 EVERYTHING = frozenset().union(*CALLERS.values())
 APART = ("reviewer", "operator")
 CHECKS = (
@@ -137,9 +137,12 @@ def attack(
         uow.commit()
     review = SearchContext(world.context, world.context.search_seal, per_day=10_000)
     app = create_review_app(world.context, review=review, observer=world.observer) if apart else world.app
-    headers = {"Authorization": f"Bearer {world.tokens[caller]}"}
+    headers = _signed_in(world, caller)
     schema = schemathesis.openapi.from_asgi(
-        "/v1/openapi.json", app, config=_config(exchange, examples, seed), headers=headers
+        "/v1/openapi.json",
+        _proving(app, world, caller),
+        config=_config(exchange, examples, seed),
+        headers=headers,
     )
     schema.config.headers = headers
     chosen = schema.include(lambda context: set(context.operation.tags) & set(tags))
@@ -147,6 +150,25 @@ def attack(
     for event in from_schema(chosen).execute():
         _note(report, event)
     return report
+
+
+def _signed_in(world: World, caller: str) -> dict[str, str]:
+    holder = world.holders.get(caller)
+    return {"Authorization": f"DPoP {holder.token}" if holder else f"Bearer {world.tokens[caller]}"}
+
+
+def _proving(app, world: World, caller: str):
+    """`app`, with a new proof beside each request that brings the agent's token: they count once."""
+    shown = _signed_in(world, caller)["Authorization"].encode()
+
+    async def proved(scope, receive, send):
+        if caller in world.holders and (b"authorization", shown) in scope.get("headers", ()):
+            path = scope["raw_path"].decode("latin-1").partition("?")[0]
+            proof = world.credentials(caller, scope["method"], path)["DPoP"]
+            scope = {**scope, "headers": [*scope["headers"], (b"dpop", proof.encode())]}
+        await app(scope, receive, send)
+
+    return proved
 
 
 def _note(report: Report, event) -> None:

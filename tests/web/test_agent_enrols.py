@@ -57,7 +57,7 @@ def test_a_partner_enrols_and_is_let_in_once_confirmed(site, tmp_path):
     with opened(tmp_path / "agent") as agent:
         fingerprint = agent.agent.keys.identity.fingerprint
         assert fingerprint in said.output
-        assert agent.agent.council == council
+        assert agent.agent.council.lineage.current.identity == council
         with pytest.raises(GatewaySignInError):
             agent.agent.gateway.state()
         enrolment.confirm(world.context, "school", fingerprint)

@@ -1,6 +1,7 @@
 import pytest
 from web.webworld import LIST, MAX_UPLOAD, Call, operations, well_formed
 
+from gateway.bundle.succession import MAX_SUCCESSION
 from gateway.bundle.witness import MAX_NOTE
 from gateway.domain.errors import BadInputError
 from gateway.web.api.agent import MAX_ANSWER, MAX_JWS, MAX_PREKEYS
@@ -27,6 +28,8 @@ LIMITS = {
     "PUT /v1/agent/cosignature": ("agent health", MAX_NOTE),
     "PUT /v1/agent/alarm": ("agent health", MAX_JWS),
     "PUT /v1/agent/certificate": ("agent health", MAX_JWS),
+    "PUT /v1/agent/council-keys": ("agent health", MAX_JWS),
+    "POST /v1/agent/succession": ("agent health", MAX_SUCCESSION),
     "POST /v1/enrolment": (None, MAX_ENROLMENT),
 }
 

@@ -14,13 +14,12 @@ from gateway.web.envelope import CONTENT_POLICY, HEADERS
 from gateway.web.problems import MEDIA_TYPE
 
 EXCHANGE = UUID(int=1)
-PAGES = ("/sign-in", "/console", "/assets")
-"""Where answers are for a browser to show; they state their own content policy."""
+PAGES = ("/signin", "/signout", "/signedout", "/session", "/assets")
+"""Where answers are for a browser to show; they state their own content policy and referrer."""
 EXPECTED = {
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
@@ -51,8 +50,10 @@ def check(answer: RawCall, call: Call) -> None:
     assert "camera=()" in headers["permissions-policy"]
     assert "default-src 'none'" in headers["content-security-policy"]
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert headers["referrer-policy"] in {"no-referrer", "same-origin"}
     if not call.path.startswith(PAGES):
         assert headers["content-security-policy"] == CONTENT_POLICY
+        assert headers["referrer-policy"] == "no-referrer"
     UUID(headers["x-correlation-id"])
     assert not {name for name in headers if name.startswith("access-control-")}, call
     assert not {"server", "x-powered-by", "strict-transport-security"} & headers.keys()

@@ -35,7 +35,6 @@ from gateway.bundle.client_certificate import ClientCertificate as Announcement
 from gateway.domain.labels import TYP_CLIENT_CERTIFICATE
 from gateway.service import client_certificates, partners
 from gateway.web.app import SERVER_OPTIONS
-from gateway.web.protocol import GuardedProtocol
 from gateway.web.tls import ClientTrust
 
 LOOPBACK = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
@@ -88,7 +87,6 @@ class Site:
             **SERVER_OPTIONS,
             ssl_certfile=self.server,
             ssl_context_factory=self.trust.context,
-            http=GuardedProtocol,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -17,9 +17,10 @@ MAX_ENROLMENT: Final = 16 * 1024
 router = APIRouter(prefix="/v1/enrolment", tags=["agent"])
 
 
-@router.get("", response_model=models.IdentityDocument, responses=problems())
-async def council_identity(wired: Wired) -> dict[str, str]:
+@router.get("", response_model=models.IdentityDocument, responses=problems(429, 503))
+def council_identity(request: Request, wired: Wired) -> dict[str, str]:
     """The council's public keys. Compare their fingerprint by telephone before you believe them."""
+    take_by_address(request, wired)
     return wired.context.keys.identity.to_json()
 
 

@@ -13,6 +13,9 @@ _REASONS = (
     "stale-assertion",
     "replayed-assertion",
     "bad-access-token",
+    "bad-proof",
+    "replayed-proof",
+    "bad-code",
     "unknown-session",
     "forged-request",
     "bad-sign-in",
@@ -22,9 +25,6 @@ _REASONS = (
     "several-roles",
     "no-organisation",
     "one-factor",
-    "bad-proof",
-    "replayed-proof",
-    "bad-code",
 )
 
 
