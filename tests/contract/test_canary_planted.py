@@ -53,8 +53,10 @@ def test_a_declared_place_is_left_out(search, tmp_path):
 
 def test_a_mark_on_a_command_line_is_found(search):
     """Arguments and environments of every process are looked at while it runs."""
-    program = [sys.executable, "-c", "input()", MARK]
-    with subprocess.Popen(program, stdin=subprocess.PIPE, env={"WHO": "Quilterwick"}) as child:
+    program = [sys.executable, "-c", "print('here', flush=True); input()", MARK]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(program, **pipes, env={"WHO": "Quilterwick"}) as child:
+        child.stdout.readline()  # the kernel shows arguments a moment after a process has begun
         search.processes()
         child.communicate(b"\n")
     found = search.found(MARKS)

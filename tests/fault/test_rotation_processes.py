@@ -4,19 +4,17 @@ The tests stand in the order of one installation's life, over one gateway, one a
 """
 
 import json
-import secrets
 import signal
 import subprocess
 import sys
 from datetime import timedelta
 
-import httpx
 import pytest
 from processes import RELEASED, SMALL_LIST, eventually, site
 
 from adapters.agent.main import opened as agent_opened
 from adapters.keys.rotating import RotatingKeys
-from adapters.transports.wire import SignIn
+from adapters.transports.wire import GatewaySignInError
 from gateway.bootstrap import now, opened
 from gateway.bundle.succession import RotationReason
 from gateway.service.ownkeys import rotate
@@ -168,19 +166,9 @@ def test_an_agent_that_comes_back_after_the_overlap_waits_for_its_custodian(worl
 def test_a_revoked_partner_is_turned_away_from_its_next_request_on(world):
     """An access token that was good a moment ago is none after `flagstone partner revoke`."""
     with agent_opened(world.home) as agent:
-        sign_in = SignIn(agent.agent.keys, "borough", now, secrets.token_bytes)
-        form = {
-            "grant_type": "client_credentials",
-            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-            "client_assertion": sign_in.assertion(),
-        }
-    token = httpx.post(f"{world.url}/v1/token", data=form).json()["access_token"]
-
-    def state():
-        headers = {"Authorization": f"Bearer {token}"}
-        return httpx.get(f"{world.url}/v1/agent/state", headers=headers).status_code
-
-    assert state() == 200
-    command(world, "partner", "revoke", world.slug)
-    assert state() == 401
-    assert json.loads(httpx.post(f"{world.url}/v1/token", data=form).text)["error"] == "invalid_client"
+        gateway = agent.agent.gateway
+        gateway.state()
+        command(world, "partner", "revoke", world.slug)
+        for _ in range(2):  # with its token, and then without one
+            with pytest.raises(GatewaySignInError):
+                gateway.state()

@@ -41,7 +41,8 @@ def test_a_link_signs_one_browser_in_once(world):
     world.clock.advance(minutes=10)
     assert Person(world, LOOPBACK).post("/signin/link", code=late).status_code == 401
     assert refusals(world) == {"bad-link": 2}
-    assert kinds(world)[-3:] == ["access.link-made", "access.signed-in", "access.link-made"]
+    made = [kind for kind in kinds(world) if kind != "log.read"]
+    assert made[-3:] == ["access.link-made", "access.signed-in", "access.link-made"]
 
 
 def test_what_is_stored_signs_nobody_in(world):
