@@ -40,9 +40,8 @@ from gateway.db.uses import PostgresUses
 from gateway.domain.errors import ConfigurationError, ConflictError
 from gateway.domain.identity import Identity
 from gateway.domain.legal_date import legal_date
-from gateway.key_ports import KeyInfo
+from gateway.key_ports import KeyInfo, PartyKeys
 from gateway.pages.browser import Browser
-from gateway.ports import PartyKeys
 from gateway.service import keyrotation
 from gateway.service.context import Context
 from gateway.service.cosigned import check_not_rolled_back

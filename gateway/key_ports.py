@@ -12,6 +12,9 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from gateway.domain.errors import ConfigurationError
+from gateway.domain.exchange import ExchangeId
+from gateway.domain.identity import Identity
+from gateway.domain.lineage import Lineage
 
 _KIND: Final = re.compile(r"[a-z][a-z-]{0,30}")
 _MOST: Final = 9999
@@ -133,3 +136,78 @@ class NoLogSuccessions:
 
     def keep(self, generation: int, succession: Succession) -> None:
         del generation, succession
+
+
+class ExchangeKeys(Protocol):
+    """Secret bytes of one exchange, kept outside the database (DESIGN.md §6)."""
+
+    def put(self, exchange: ExchangeId, name: str, key: bytes) -> None:
+        """Durable on return. Raise ConflictError when the name is there with other bytes."""
+
+    def get(self, exchange: ExchangeId, name: str) -> bytes:
+        """Raise NotFoundError when it was never put, or is destroyed."""
+
+    def destroy(self, exchange: ExchangeId, name: str) -> None:
+        """Idempotent."""
+
+    def older_than(self, name: str, moment: datetime) -> list[ExchangeId]:
+        """Exchanges whose key of this name was put before `moment`: where a sweep looks for leftovers."""
+
+
+class PartyKeys(Protocol):
+    """One organisation's private keys; no other module sees their bytes."""
+
+    @property
+    def identity(self) -> Identity: ...
+
+    def sign(self, payload: bytes, typ: str) -> str:
+        """Compact JWS (Ed25519, RFC 9864) by the signing key."""
+
+    def sign_in(self, payload: bytes, typ: str) -> str:
+        """Compact JWS by the `auth` key: assertions and access tokens."""
+
+    def agree(self, peer: bytes) -> bytes:
+        """X25519 (RFC 7748) of the static exchange key with `peer`, 32 bytes.
+
+        Raise VerificationError when the result is all zero.
+        """
+
+
+class OwnKeys(PartyKeys, Protocol):
+    """This organisation's own keys, generation by generation; `PartyKeys` acts for the one in use.
+
+    What needs two of its members to fit together takes `generation` once: another process may rotate.
+    """
+
+    @property
+    def lineage(self) -> Lineage:
+        """Every generation that is or was in use."""
+
+    @property
+    def successions(self) -> tuple[str, ...]:
+        """The signed successions between them, oldest first."""
+
+    def generation(self, number: int) -> PartyKeys:
+        """Raise NotFoundError when it was never in use, or is destroyed."""
+
+    def held(self) -> tuple[int, ...]:
+        """Numbers of the generations in use or before whose private keys are still there."""
+
+    def destroy(self, number: int) -> None:
+        """Destroy the private keys of one before that in use. Idempotent. Raise ConflictError otherwise."""
+
+
+class NextKeys(OwnKeys, Protocol):
+    """How the next generation comes into use; each step is durable on return, and may be repeated."""
+
+    def prepare(self) -> PartyKeys:
+        """The next generation's keys, made now or before; not in use yet."""
+
+    def pending(self) -> str | None:
+        """The signed succession to the next generation, where there is one that is not in use yet."""
+
+    def announce(self, succession: str) -> None:
+        """Keep the signed succession; takes the place of an earlier one that never came into use."""
+
+    def use(self) -> None:
+        """Turn to the next generation. Raise ConfigurationError when its succession does not hold."""

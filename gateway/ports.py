@@ -7,97 +7,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, Self
+from typing import Protocol
 from uuid import UUID
 
 from audit.checkpoint import NoteVerifier
 from audit.entry import Entry
-from gateway.bundle.succession import lineage_of
-from gateway.domain.errors import StoreAlteredError, VerificationError
-from gateway.domain.exchange import Exchange, ExchangeId, Role, Status
-from gateway.domain.identity import Identity
-from gateway.domain.lineage import Lineage
+from gateway.domain.exchange import Exchange, ExchangeId, Status
 from gateway.domain.principal import Principal
 from gateway.machine_ports import Invitations, TlsCertificates
+from gateway.party_ports import Agreements, Partners, Prekeys, Users
 from gateway.people_ports import PeopleUnit
 from gateway.retention_ports import Holds, Retentions
 from gateway.review_ports import Alerts, EarlierLog, LogIndex, Marks, SignIns, SubjectTags
 from gateway.succession_ports import Successions
 from gateway.witness_ports import Cosignatures, Witnesses
-
-
-@dataclass(frozen=True, slots=True)
-class Partner:
-    """A registered partner. `identity`: the current one; `chain`: None where nothing has succeeded it."""
-
-    identity: Identity
-    added_at: datetime
-    revoked_at: datetime | None = None
-    chain: Lineage | None = None
-
-    @property
-    def lineage(self) -> Lineage:
-        """All its identities, each in its time."""
-        return self.chain or Lineage.of(self.identity)
-
-    @classmethod
-    def enrolled(
-        cls, identity: Identity, added_at: datetime, revoked_at: datetime | None, successions: Sequence[str]
-    ) -> Self:
-        """From what is stored: the identity that was enrolled, and the successions accepted since.
-
-        Raises:
-            StoreAlteredError: a stored succession does not hold.
-        """
-        try:
-            lineage = lineage_of(identity, tuple(successions))
-        except VerificationError:
-            raise StoreAlteredError(
-                "a stored succession of keys does not hold",
-                place=f"partner {identity.slug}",
-                way_out="Tell the operator",
-            ) from None
-        return cls(lineage.current.identity, added_at, revoked_at, lineage if successions else None)
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """A user. `id` is the opaque actor id of the log; `name` stands in an erasable table only."""
-
-    id: UUID
-    name: str
-    role: Role
-    token_hash: bytes | None  # SHA-256 of a 256-bit random token
-    created_at: datetime
-    revoked_at: datetime | None = None
-    partner: str | None = None  # a custodian's organisation, by slug; all others are the council's
-    account: bytes | None = None  # SHA-256 over the provider's issuer and `sub`, for who signs in there
-
-
-@dataclass(frozen=True, slots=True)
-class AgreementRecord:
-    """An agreement document with what was signed on it. In force only with both signatures."""
-
-    number: str
-    partner: str
-    dataset: str
-    digest: str  # SHA-256 of the canonical document, hex
-    council_jws: str
-    partner_jws: str | None
-    proposed_at: datetime
-    signed_at: datetime | None = None
-    revoked_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PrekeyRecord:
-    """A partner's signed one-time X25519 public key (32 bytes)."""
-
-    partner: str
-    id: str
-    public: bytes
-    jws: str
-    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,84 +32,6 @@ class Submission:
     request_digest: bytes
     exchange: ExchangeId | None
     outcome: bytes  # JSON bytes of the answer that was given, without personal data
-
-
-class Partners(Protocol):
-    """Registered partners by slug."""
-
-    def add(self, partner: Partner) -> None:
-        """Raise ConflictError when the slug is taken."""
-
-    def get(self, slug: str) -> Partner:
-        """Raise NotFoundError when there is none. Revoked partners are returned too."""
-
-    def all(self) -> list[Partner]: ...
-
-    def revoke(self, slug: str, at: datetime) -> None: ...
-
-
-class Agreements(Protocol):
-    """Agreements by number."""
-
-    def propose(self, record: AgreementRecord) -> None:
-        """Raise ConflictError when the number is taken."""
-
-    def get(self, number: str) -> AgreementRecord:
-        """Raise NotFoundError when there is none."""
-
-    def all(self, *, partner: str | None = None, dataset: str | None = None) -> list[AgreementRecord]:
-        """Newest proposal first."""
-
-    def countersign(self, number: str, partner_jws: str, at: datetime) -> None:
-        """Raise ConflictError when it is signed or revoked already."""
-
-    def revoke(self, number: str, at: datetime) -> None: ...
-
-
-class Users(Protocol):
-    """Council users and partners' custodians."""
-
-    def add(self, user: User) -> None:
-        """Raise ConflictError when the name is taken by a user in force."""
-
-    def enrol(self, user: User) -> None:
-        """As `add`, of one without token whom the provider signs in; the account is to be new too."""
-
-    def get(self, user: UUID) -> User:
-        """Raise NotFoundError when there is none."""
-
-    def by_account(self, account: bytes) -> User | None: ...
-
-    def named(self, name: str) -> User | None:
-        """The user in force of that name."""
-
-    def assign(self, user: UUID, role: Role, partner: str | None) -> None:
-        """What the provider says of a user now."""
-
-    def by_token(self, token_hash: bytes) -> User | None: ...
-
-    def all(self) -> list[User]: ...
-
-    def replace_token(self, name: str, token_hash: bytes) -> User:
-        """Raise NotFoundError when no user in force has the name."""
-
-    def revoke(self, name: str, at: datetime) -> User:
-        """Raise NotFoundError when no user in force has the name."""
-
-
-class Prekeys(Protocol):
-    """One-time prekeys. Each is claimed by one exchange at most, ever."""
-
-    def publish(self, prekeys: Sequence[PrekeyRecord]) -> None:
-        """Ids already known are ignored, so that a repeated upload does no harm."""
-
-    def claim(self, partner: str, exchange: ExchangeId, at: datetime) -> PrekeyRecord | None:
-        """The oldest unclaimed, unexpired prekey, or None. Concurrent claims never share one."""
-
-    def available(self, partner: str, at: datetime) -> int: ...
-
-    def discard(self, partner: str) -> None:
-        """Drop every prekey of a partner that no exchange has claimed."""
 
 
 class Exchanges(Protocol):
@@ -432,81 +277,6 @@ class UnsafeNoUses:
 
     def forget(self, before: datetime) -> None:
         del before
-
-
-class ExchangeKeys(Protocol):
-    """Secret bytes of one exchange, kept outside the database (DESIGN.md §6)."""
-
-    def put(self, exchange: ExchangeId, name: str, key: bytes) -> None:
-        """Durable on return. Raise ConflictError when the name is there with other bytes."""
-
-    def get(self, exchange: ExchangeId, name: str) -> bytes:
-        """Raise NotFoundError when it was never put, or is destroyed."""
-
-    def destroy(self, exchange: ExchangeId, name: str) -> None:
-        """Idempotent."""
-
-    def older_than(self, name: str, moment: datetime) -> list[ExchangeId]:
-        """Exchanges whose key of this name was put before `moment`: where a sweep looks for leftovers."""
-
-
-class PartyKeys(Protocol):
-    """One organisation's private keys; no other module sees their bytes."""
-
-    @property
-    def identity(self) -> Identity: ...
-
-    def sign(self, payload: bytes, typ: str) -> str:
-        """Compact JWS (Ed25519, RFC 9864) by the signing key."""
-
-    def sign_in(self, payload: bytes, typ: str) -> str:
-        """Compact JWS by the `auth` key: assertions and access tokens."""
-
-    def agree(self, peer: bytes) -> bytes:
-        """X25519 (RFC 7748) of the static exchange key with `peer`, 32 bytes.
-
-        Raise VerificationError when the result is all zero.
-        """
-
-
-class OwnKeys(PartyKeys, Protocol):
-    """This organisation's own keys, generation by generation; `PartyKeys` acts for the one in use.
-
-    What needs two of its members to fit together takes `generation` once: another process may rotate.
-    """
-
-    @property
-    def lineage(self) -> Lineage:
-        """Every generation that is or was in use."""
-
-    @property
-    def successions(self) -> tuple[str, ...]:
-        """The signed successions between them, oldest first."""
-
-    def generation(self, number: int) -> PartyKeys:
-        """Raise NotFoundError when it was never in use, or is destroyed."""
-
-    def held(self) -> tuple[int, ...]:
-        """Numbers of the generations in use or before whose private keys are still there."""
-
-    def destroy(self, number: int) -> None:
-        """Destroy the private keys of one before that in use. Idempotent. Raise ConflictError otherwise."""
-
-
-class NextKeys(OwnKeys, Protocol):
-    """How the next generation comes into use; each step is durable on return, and may be repeated."""
-
-    def prepare(self) -> PartyKeys:
-        """The next generation's keys, made now or before; not in use yet."""
-
-    def pending(self) -> str | None:
-        """The signed succession to the next generation, where there is one that is not in use yet."""
-
-    def announce(self, succession: str) -> None:
-        """Keep the signed succession; takes the place of an earlier one that never came into use."""
-
-    def use(self) -> None:
-        """Turn to the next generation. Raise ConfigurationError when its succession does not hold."""
 
 
 class Transport(Protocol):

@@ -11,7 +11,8 @@ from gateway.domain.proposals import Proposal
 from gateway.domain.retention import Hold, Retention, RetentionClock
 from gateway.domain.sessions import Link, Session
 from gateway.machine_ports import Invitation, TlsCertificate
-from gateway.ports import AgreementRecord, Partner, PrekeyRecord, Submission, User
+from gateway.party_ports import AgreementRecord, Partner, PrekeyRecord, User
+from gateway.ports import Submission
 from gateway.review_ports import IndexRow
 from gateway.succession_ports import SuccessionRecord
 from gateway.witness_ports import AlarmRecord, CosignedRecord, WitnessRecord

@@ -23,7 +23,8 @@ from audit.checkpoint import NoteSigner
 from gateway.domain.errors import ConflictError, LogUnavailableError, NotFoundError
 from gateway.domain.exchange import ENDED, Exchange, ExchangeId, Role, Status
 from gateway.domain.principal import Principal
-from gateway.ports import AgreementRecord, Partner, PrekeyRecord, Submission, User
+from gateway.party_ports import AgreementRecord, Partner, PrekeyRecord, User
+from gateway.ports import Submission
 from gateway.service.finding import catch_up_within
 
 

@@ -23,7 +23,7 @@ from gateway.domain.exchange import Exchange, ExchangeId, Granularity, Role, Sta
 from gateway.domain.identity import Identity
 from gateway.domain.lineage import Lineage
 from gateway.key_ports import Use
-from gateway.ports import AgreementRecord, Partner, PrekeyRecord, User
+from gateway.party_ports import AgreementRecord, Partner, PrekeyRecord, User
 
 __all__ = [
     "NOON",
@@ -104,7 +104,7 @@ def an_exchange(**changes) -> Exchange:
 
 
 class FakeExchangeKeys:
-    """`gateway.ports.ExchangeKeys` in memory."""
+    """`gateway.key_ports.ExchangeKeys` in memory."""
 
     def __init__(self, clock: Callable[[], datetime] = lambda: NOON) -> None:
         self.keys: dict[tuple[ExchangeId, str], bytes] = {}
@@ -148,7 +148,7 @@ class FakeSearchKey:
 
 
 class FakePartyKeys:
-    """`gateway.ports.OwnKeys` of one generation, with real keys, the same for the same slug."""
+    """`gateway.key_ports.OwnKeys` of one generation, with real keys, the same for the same slug."""
 
     def __init__(self, slug: str = "council", name: str | None = None) -> None:
         def seed(use: str) -> bytes:

@@ -19,7 +19,7 @@ from gateway.bundle.signers import by_any
 from gateway.domain.exchange import ExchangeId, Granularity, Role
 from gateway.linkage.secret import exchange_secret
 from gateway.linkage.selftest import self_test
-from gateway.ports import Partner, User
+from gateway.party_ports import Partner, User
 from gateway.service import agents, agreements, partners, users
 from gateway.service.access import token_hash
 from gateway.service.advance import advance

@@ -31,7 +31,7 @@ class Keys(FakePartyKeys):
 
 @dataclass
 class FakeOwnKeys:
-    """`gateway.ports.NextKeys` in memory."""
+    """`gateway.key_ports.NextKeys` in memory."""
 
     slug: str = "council"
     successions: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from fakes import a_user
 
 from gateway.domain.exchange import Role
 from gateway.domain.proposals import Act, ActReason
-from gateway.ports import User
+from gateway.party_ports import User
 from gateway.service import two_person
 
 

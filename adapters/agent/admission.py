@@ -17,8 +17,8 @@ from gateway.bundle.signers import by_any
 from gateway.domain.errors import FlagstoneError, NotFoundError, VerificationError
 from gateway.domain.identity import Identity
 from gateway.domain.labels import TYP_REQUEST
+from gateway.key_ports import PartyKeys
 from gateway.linkage.secret import exchange_secret
-from gateway.ports import PartyKeys
 
 
 class NoPrekeyError(VerificationError):

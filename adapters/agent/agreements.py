@@ -22,7 +22,7 @@ from gateway.bundle.errors import WrongKeyError
 from gateway.bundle.signers import by_any
 from gateway.domain.errors import NotFoundError, VerificationError
 from gateway.domain.exchange import Release
-from gateway.ports import OwnKeys, PartyKeys
+from gateway.key_ports import OwnKeys, PartyKeys
 
 _SUFFIX: Final = ".json"
 _APPROVALS: Final = {Release.AUTOMATIC: 0, Release.PARTNER_APPROVES: 1, Release.TWO_APPROVE: 2}

@@ -18,8 +18,9 @@ from adapters.agent.tray import Tray
 from adapters.agent.witness import Witness
 from adapters.registers.register import Register
 from adapters.transports.mailbox import MailboxClient
+from gateway.key_ports import NextKeys
 from gateway.linkage.scheme import Scheme
-from gateway.ports import Clock, NextKeys
+from gateway.ports import Clock
 
 
 class Prekeys(Protocol):

@@ -21,15 +21,14 @@ from gateway.bundle.succession import MAX_GENERATIONS, lineage_of
 from gateway.domain.errors import ConfigurationError, ConflictError, NotFoundError, VerificationError
 from gateway.domain.identity import Identity
 from gateway.domain.lineage import Lineage
-from gateway.key_ports import KeyRef
-from gateway.ports import PartyKeys
+from gateway.key_ports import KeyRef, PartyKeys
 
 _SUCCESSION: Final = "succession.json"
 _IN_USE: Final = "in-use"
 
 
 class RotatingKeys:
-    """`gateway.ports.NextKeys`. `places`: where private keys may lie; `load` opens a generation's folder."""
+    """`gateway.key_ports.NextKeys`. `places`: where private keys may lie; `load` opens a generation."""
 
     def __init__(
         self,

@@ -15,7 +15,8 @@ from adapters.transports.wire import GatewayUnavailableError, SignIn, Wire
 from gateway.bundle.certificate import MAX_CERTIFICATE
 from gateway.bundle.succession import MAX_SUCCESSION
 from gateway.domain.exchange import ExchangeId
-from gateway.ports import PartyKeys, Store
+from gateway.key_ports import PartyKeys
+from gateway.ports import Store
 
 _SMALL: Final = 1 << 20
 _BUNDLE: Final = 132 << 20

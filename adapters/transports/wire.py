@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.bundle.dpop import Prover
 from gateway.domain import labels
 from gateway.domain.errors import ConfigurationError, PartnerError, TooLargeError
-from gateway.ports import Clock, PartyKeys
+from gateway.key_ports import PartyKeys
+from gateway.ports import Clock
 
 _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523 §2.2
 _ASSERTION_SECONDS: Final = 60

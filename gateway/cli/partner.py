@@ -13,7 +13,7 @@ from gateway.cli.files import small
 from gateway.cli.output import out, say, table
 from gateway.domain.errors import BadInputError
 from gateway.machine_ports import Invitation
-from gateway.ports import Partner
+from gateway.party_ports import Partner
 from gateway.service import enrolment, partners, successions
 from gateway.settings import read_settings
 from gateway.succession_ports import SuccessionRecord

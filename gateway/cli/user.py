@@ -8,7 +8,7 @@ from gateway.bootstrap import opened, require_provider
 from gateway.cli.client import shout
 from gateway.cli.output import out, say, table
 from gateway.domain.exchange import Role
-from gateway.ports import User
+from gateway.party_ports import User
 from gateway.service import links, users
 from gateway.service.links import BreakGlassReason
 from gateway.settings import Settings, read_settings

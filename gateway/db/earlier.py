@@ -6,9 +6,10 @@ from typing import Any, Final
 from sqlalchemy import Connection, CursorResult, Executable, text
 
 from gateway.db.engine import Session
+from gateway.db.log_tables import log_index, log_leaves
 from gateway.db.logindex import PostgresLogIndex
 from gateway.db.logstore import PostgresLogStore
-from gateway.db.tables import SCHEMA, log_index, log_leaves
+from gateway.db.tables import SCHEMA
 from gateway.review_ports import Wanted
 
 READERS: Final = {"web": (log_leaves.name,), "review": (log_leaves.name, log_index.name)}

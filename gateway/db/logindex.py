@@ -9,8 +9,9 @@ from sqlalchemy import func, select, text
 from sqlalchemy.sql.elements import ColumnElement
 
 from gateway.db.engine import Session
+from gateway.db.log_tables import log_index
 from gateway.db.rows import found
-from gateway.db.tables import log_index, subject_tags
+from gateway.db.tables import subject_tags
 from gateway.domain.exchange import ExchangeId
 from gateway.review_ports import IndexRow, Wanted
 

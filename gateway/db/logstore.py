@@ -13,7 +13,7 @@ from audit.log import Log
 from audit.merkle import HASH_BYTES
 from audit.store import Head, NodeId
 from gateway.db.engine import ByteStrings, Session
-from gateway.db.tables import log_checkpoints, log_leaves
+from gateway.db.log_tables import log_checkpoints, log_leaves
 from gateway.domain.errors import FlagstoneError, LogUnavailableError
 
 _PAGE: Final = 1000  # leaves a query; a leaf has about 1 kB

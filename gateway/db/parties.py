@@ -16,11 +16,11 @@ from gateway.db.tables import agreements, partners, prekeys, successions, users
 from gateway.domain.errors import ConflictError, NotFoundError
 from gateway.domain.exchange import ExchangeId, Role
 from gateway.domain.identity import Identity
-from gateway.ports import AgreementRecord, Partner, PrekeyRecord, User
+from gateway.party_ports import AgreementRecord, Partner, PrekeyRecord, User
 
 
 class PostgresPartners:
-    """`gateway.ports.Partners`."""
+    """`gateway.party_ports.Partners`."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -57,7 +57,7 @@ class PostgresPartners:
 
 
 class PostgresAgreements:
-    """`gateway.ports.Agreements`."""
+    """`gateway.party_ports.Agreements`."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -106,7 +106,7 @@ _ENROLLED: Final = ("id", "name", "role", "created_at", "partner", "account")
 
 
 class PostgresUsers:
-    """`gateway.ports.Users`."""
+    """`gateway.party_ports.Users`."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -163,7 +163,7 @@ def _user(row: Row[Any]) -> User:
 
 
 class PostgresPrekeys:
-    """`gateway.ports.Prekeys`."""
+    """`gateway.party_ports.Prekeys`."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

@@ -5,8 +5,9 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from gateway.db.earlier import aside
+from gateway.db.log_tables import LOG_TABLES, log_index
 from gateway.db.roles import Roles, grant
-from gateway.db.tables import LOG_TABLES, SCHEMA, log_index, metadata
+from gateway.db.tables import SCHEMA, metadata
 
 _TRIGGERS: Final = text(
     "SELECT pg_get_triggerdef(oid) FROM pg_trigger "

@@ -7,11 +7,11 @@ from sqlalchemy import Connection, text
 from sqlalchemy.dialects import postgresql
 
 from gateway.db.earlier import READERS, aside, set_aside
+from gateway.db.log_tables import LOG_TABLES, log_index
 from gateway.db.machine_tables import invitations, tls_certificates
 from gateway.db.people_tables import links, proposals, session_tokens, sessions
 from gateway.db.rowpolicies import protect
 from gateway.db.tables import (
-    LOG_TABLES,
     SCHEMA,
     agreements,
     alerts,
@@ -20,7 +20,6 @@ from gateway.db.tables import (
     exchanges,
     holds,
     keys_taken,
-    log_index,
     mailbox,
     marks,
     partners,

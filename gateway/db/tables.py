@@ -22,7 +22,6 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
-    SmallInteger,
     Table,
     TableClause,
     Text,
@@ -31,7 +30,6 @@ from sqlalchemy import (
     column,
     text,
 )
-from sqlalchemy.dialects import postgresql
 
 from gateway.domain.alerts import Caller, Denied, Rule
 from gateway.domain.exchange import ENDED, Granularity, Role, Status
@@ -388,51 +386,7 @@ uses = Table(
     prefixes=["UNLOGGED"],
 )
 
-log_leaves = Table(
-    "log_leaves",
-    metadata,
-    Column("index", BigInteger, primary_key=True, autoincrement=False),
-    Column("leaf", LargeBinary, nullable=False),
-)
-
-log_nodes = Table(
-    "log_nodes",
-    metadata,
-    Column("level", SmallInteger, primary_key=True, autoincrement=False),
-    Column("index", BigInteger, primary_key=True, autoincrement=False),
-    *_bytes("hash", 32),
-)
-
-log_checkpoints = Table(
-    "log_checkpoints",
-    metadata,
-    Column("size", BigInteger, primary_key=True, autoincrement=False),
-    Column("note", LargeBinary, nullable=False),
-)
-
-log_index = Table(
-    "log_index",
-    metadata,
-    Column("index", BigInteger, primary_key=True, autoincrement=False),
-    _time("at"),
-    Column("kind", Text(collation="C"), nullable=False),  # looked for by how it begins
-    _text("exchange"),
-    _text("dataset"),
-    _text("recipient"),
-    _text("purpose"),
-    Column("users", postgresql.ARRAY(Text), nullable=False),
-    Column("law", postgresql.ARRAY(Text), nullable=False),
-    Column("refusals", postgresql.ARRAY(Text), nullable=False),
-    Index("ix_log_index_at", "at"),
-    *(Index(f"ix_log_index_{name}", name, "index") for name in ("kind", "exchange", "dataset", "recipient")),
-    *(Index(f"ix_log_index_{name}", name, postgresql_using="gin") for name in ("users", "law", "refusals")),
-)
-"""Derived from the leaves by whoever searches, so that no append waits for it; may be emptied at any time."""
-
 subject_tags = TableClause(
     "subject_tags", column("exchange", Uuid), column("sealed", LargeBinary), schema=SCHEMA
 )
 """A view: the search tags in the vault, which the role `review` may read and nothing else there."""
-
-LOG_TABLES: Final = (log_leaves, log_nodes, log_checkpoints)
-"""Insert-only: no application role may change or empty them, and triggers stop the owner's slips."""

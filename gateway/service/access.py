@@ -22,7 +22,8 @@ from gateway.domain.errors import (
     VerificationError,
 )
 from gateway.domain.exchange import Role
-from gateway.ports import Partner, UnitOfWork, User
+from gateway.party_ports import Partner, User
+from gateway.ports import UnitOfWork
 from gateway.service import constraint
 from gateway.service.constraint import OneTime, Presented, ReplayError
 from gateway.service.context import Context

@@ -7,7 +7,7 @@ from gateway.bundle.prekey import verify_prekey
 from gateway.bundle.signers import by_any
 from gateway.domain.errors import BadInputError
 from gateway.domain.legal_date import legal_date
-from gateway.ports import AgreementRecord, Partner, PrekeyRecord
+from gateway.party_ports import AgreementRecord, Partner, PrekeyRecord
 from gateway.service import certificates, successions
 from gateway.service.agreements import terms
 from gateway.service.context import Context

@@ -12,7 +12,8 @@ from gateway.domain.errors import ConflictError, NotFoundError, StoreAlteredErro
 from gateway.domain.legal_date import legal_date
 from gateway.domain.lineage import Lineage
 from gateway.linkage.scheme import V1
-from gateway.ports import AgreementRecord, Partner, UnitOfWork
+from gateway.party_ports import AgreementRecord, Partner
+from gateway.ports import UnitOfWork
 from gateway.service.context import Context
 from gateway.service.generations import heard, in_use, proposal
 from gateway.service.recording import record, the_operator, the_partner

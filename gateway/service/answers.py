@@ -15,7 +15,8 @@ from gateway.domain.errors import ConflictError, NotFoundError
 from gateway.domain.exchange import Exchange, ExchangeId, Status
 from gateway.linkage.scheme import scheme_of
 from gateway.linkage.selftest import self_test
-from gateway.ports import Partner, UnitOfWork
+from gateway.party_ports import Partner
+from gateway.ports import UnitOfWork
 from gateway.service.closing import close, start_clocks
 from gateway.service.context import Context
 from gateway.service.dispatch import BEFORE_ANSWER, decide_again, decide_or_cancel

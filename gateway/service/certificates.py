@@ -5,7 +5,8 @@ from typing import Any
 from gateway.domain.errors import NotFoundError
 from gateway.domain.exchange import ExchangeId, Role
 from gateway.domain.retention import RetentionClock
-from gateway.ports import Partner, UnitOfWork, User
+from gateway.party_ports import Partner, User
+from gateway.ports import UnitOfWork
 from gateway.service.access import require_role
 from gateway.service.context import Context
 from gateway.service.exchanges import visible

@@ -8,7 +8,8 @@ from gateway.bundle.client_certificate import thumbprint, verify_client_certific
 from gateway.bundle.signers import by_any
 from gateway.domain.errors import NotFoundError, VerificationError
 from gateway.machine_ports import TlsCertificate
-from gateway.ports import Partner, UnitOfWork
+from gateway.party_ports import Partner
+from gateway.ports import UnitOfWork
 from gateway.service.context import Context
 from gateway.service.recording import record, the_partner
 

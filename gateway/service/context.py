@@ -7,8 +7,8 @@ from uuid import UUID
 from gateway.domain.allowances import Allowances
 from gateway.domain.principal import Principal
 from gateway.domain.sessions import SignInRules
-from gateway.key_ports import LogSuccessions, NoLogSuccessions
-from gateway.ports import Clock, ExchangeKeys, OwnKeys, Store, Transport, UnsafeNoUses, Uses
+from gateway.key_ports import ExchangeKeys, LogSuccessions, NoLogSuccessions, OwnKeys
+from gateway.ports import Clock, Store, Transport, UnsafeNoUses, Uses
 from gateway.review_ports import SearchSeal
 from gateway.witness_ports import CosignedMemory, UnsafeNoMemory
 from policies.model import PolicySet

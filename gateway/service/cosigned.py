@@ -8,7 +8,8 @@ from gateway.bundle.signers import by_any
 from gateway.bundle.witness import verify_alarm
 from gateway.domain.errors import NotFoundError, StoreAlteredError, VerificationError
 from gateway.domain.exchange import Exchange, Role
-from gateway.ports import UnitOfWork, User
+from gateway.party_ports import User
+from gateway.ports import UnitOfWork
 from gateway.service.access import require_role
 from gateway.service.context import Context
 from gateway.service.witnessing import check_holds

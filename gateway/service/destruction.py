@@ -6,7 +6,7 @@ from gateway.domain.exchange import ExchangeId, Role
 from gateway.domain.legal_date import legal_date
 from gateway.domain.proposals import Act
 from gateway.domain.retention import RetentionClock
-from gateway.ports import User
+from gateway.party_ports import User
 from gateway.service import two_person
 from gateway.service.access import require_role
 from gateway.service.context import Context

@@ -14,7 +14,8 @@ from gateway.domain.alerts import Caller, Denied
 from gateway.domain.errors import BadInputError, ConflictError, NotFoundError
 from gateway.domain.identity import Identity, check_slug
 from gateway.machine_ports import Invitation
-from gateway.ports import Partner, UnitOfWork
+from gateway.party_ports import Partner
+from gateway.ports import UnitOfWork
 from gateway.service.context import Context
 from gateway.service.partners import compare
 from gateway.service.recording import record, the_operator, the_partner

@@ -4,7 +4,8 @@ from typing import Any
 
 from gateway.domain.errors import ConflictError, NotAllowedError, NotFoundError
 from gateway.domain.exchange import ENDED, Exchange, ExchangeId, Role, Status
-from gateway.ports import UnitOfWork, User
+from gateway.party_ports import User
+from gateway.ports import UnitOfWork
 from gateway.service.access import require_role
 from gateway.service.closing import close, start_clocks
 from gateway.service.context import Context

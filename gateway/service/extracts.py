@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from audit.entry import Json
 from gateway.domain.legal_date import legal_date
-from gateway.ports import User
+from gateway.party_ports import User
 from gateway.service import subjects
 from gateway.service.context import Context
 from gateway.service.recording import actor_of, record

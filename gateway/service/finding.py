@@ -15,7 +15,8 @@ from audit.entry import Entry, Json
 from gateway.domain.errors import BadInputError, NotFoundError, StoreAlteredError
 from gateway.domain.exchange import Role
 from gateway.domain.legal_date import start_of
-from gateway.ports import UnitOfWork, User
+from gateway.party_ports import User
+from gateway.ports import UnitOfWork
 from gateway.review_ports import EarlierLog, IndexRow, Wanted
 from gateway.service.access import require_role
 from gateway.service.context import Context

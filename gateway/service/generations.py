@@ -5,8 +5,10 @@ from gateway.bundle.errors import WrongKeyError
 from gateway.bundle.signers import by_any
 from gateway.domain.identity import Identity
 from gateway.domain.lineage import Generation, Lineage
+from gateway.key_ports import OwnKeys, PartyKeys
 from gateway.linkage.secret import submission_key
-from gateway.ports import Clock, OwnKeys, Partner, PartyKeys, UnitOfWork
+from gateway.party_ports import Partner
+from gateway.ports import Clock, UnitOfWork
 
 
 def proposal(jws: str, council: Lineage) -> AgreementDocument:

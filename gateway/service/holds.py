@@ -13,7 +13,8 @@ from gateway.domain.exchange import Exchange, ExchangeId, Role
 from gateway.domain.legal_date import legal_date
 from gateway.domain.proposals import Act
 from gateway.domain.retention import Hold, HoldReason
-from gateway.ports import UnitOfWork, User
+from gateway.party_ports import User
+from gateway.ports import UnitOfWork
 from gateway.service import two_person
 from gateway.service.access import require_role
 from gateway.service.context import Context

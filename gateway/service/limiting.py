@@ -13,7 +13,8 @@ from gateway.domain.allowances import Rate
 from gateway.domain.errors import TooManyError
 from gateway.domain.legal_date import legal_date, start_of
 from gateway.linkage.secret import submission_key
-from gateway.ports import UnitOfWork, User
+from gateway.party_ports import User
+from gateway.ports import UnitOfWork
 from gateway.service.context import Context
 
 _WINDOW: Final = timedelta(minutes=1)

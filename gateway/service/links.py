@@ -12,7 +12,8 @@ from audit.entry import Json
 from gateway.domain.alerts import Caller, Denied
 from gateway.domain.errors import ConflictError, NotFoundError
 from gateway.domain.sessions import Link, Way
-from gateway.ports import UnitOfWork, User
+from gateway.party_ports import User
+from gateway.ports import UnitOfWork
 from gateway.service import access, sessions
 from gateway.service.context import Context
 from gateway.service.recording import record, the_operator

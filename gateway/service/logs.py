@@ -10,7 +10,8 @@ from audit.entry import Entry, Json
 from audit.export import write_export
 from gateway.domain.errors import BadInputError
 from gateway.domain.exchange import Role
-from gateway.ports import DisclosureLog, UnitOfWork, User
+from gateway.party_ports import User
+from gateway.ports import DisclosureLog, UnitOfWork
 from gateway.review_ports import EarlierLog
 from gateway.service.access import require_role
 from gateway.service.context import Context

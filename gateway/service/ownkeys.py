@@ -10,7 +10,7 @@ from gateway.bundle.succession import (
     follow_up,
     make_succession,
 )
-from gateway.ports import NextKeys
+from gateway.key_ports import NextKeys
 from gateway.service.context import Context
 from gateway.service.recording import record, the_gateway, the_operator
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.domain.errors import ConflictError, VerificationError
 from gateway.domain.identity import Identity
-from gateway.ports import Partner
+from gateway.party_ports import Partner
 from gateway.service.context import Context
 from gateway.service.recording import record, the_operator
 

@@ -7,7 +7,8 @@ from typing import Any, Final
 from audit.entry import Json
 from gateway.domain.errors import NotFoundError, VerificationError
 from gateway.domain.exchange import ExchangeId
-from gateway.ports import AgreementRecord, UnitOfWork
+from gateway.party_ports import AgreementRecord
+from gateway.ports import UnitOfWork
 from gateway.service import agreements
 from gateway.service.context import Context
 from gateway.service.logs import logged

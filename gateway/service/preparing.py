@@ -12,10 +12,11 @@ from gateway.bundle.manifest import RequestHeader
 from gateway.bundle.seal import seal_request
 from gateway.domain.exchange import ExchangeId
 from gateway.domain.people import HouseholdList
+from gateway.key_ports import PartyKeys
 from gateway.linkage.scheme import V1
 from gateway.linkage.secret import exchange_secret, one_time_public, token_keys, x25519
 from gateway.linkage.tokens import tokenise
-from gateway.ports import AgreementRecord, Partner, PartyKeys, PrekeyRecord
+from gateway.party_ports import AgreementRecord, Partner, PrekeyRecord
 from gateway.service.context import Context
 from gateway.service.sealing import ACCOUNT_KEY, SEAL_KEY, SECRET
 from policies.decision import Decision

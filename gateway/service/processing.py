@@ -9,7 +9,8 @@ from audit.entry import Json
 from gateway.domain.errors import BadInputError
 from gateway.domain.exchange import Role
 from gateway.domain.legal_date import legal_date
-from gateway.ports import AgreementRecord, UnitOfWork, User
+from gateway.party_ports import AgreementRecord, User
+from gateway.ports import UnitOfWork
 from gateway.service.access import require_role
 from gateway.service.context import Context
 from gateway.service.generations import proposal

@@ -18,7 +18,8 @@ from audit.proof import LogProof
 from audit.proved import PERMITTED
 from gateway.domain.errors import BadInputError, NotFoundError
 from gateway.domain.exchange import Exchange, ExchangeId, Role
-from gateway.ports import UnitOfWork, User
+from gateway.party_ports import User
+from gateway.ports import UnitOfWork
 from gateway.service.access import require_role
 from gateway.service.context import Context
 from gateway.service.cosigned import best_note

@@ -4,7 +4,7 @@ import hashlib
 
 from gateway.domain.errors import NotFoundError
 from gateway.domain.exchange import ExchangeId, Role
-from gateway.ports import User
+from gateway.party_ports import User
 from gateway.service.access import require_role
 from gateway.service.context import Context
 from gateway.service.exchanges import visible

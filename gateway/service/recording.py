@@ -5,7 +5,8 @@ from datetime import datetime
 
 from audit.entry import SALT_BYTES, Entry, Json, commit
 from gateway.domain.exchange import Exchange
-from gateway.ports import UnitOfWork, User
+from gateway.party_ports import User
+from gateway.ports import UnitOfWork
 from gateway.service.context import Context
 from gateway.service.itemising import Values, seal_items
 from gateway.service.sealing import ACCOUNTING, put_sealed

@@ -6,7 +6,8 @@ from gateway.domain.errors import ConflictError, DestroyedError
 from gateway.domain.exchange import ExchangeId, Role, Status
 from gateway.domain.legal_date import legal_date
 from gateway.domain.retention import RetentionClock
-from gateway.ports import UnitOfWork, User
+from gateway.party_ports import User
+from gateway.ports import UnitOfWork
 from gateway.service import two_person
 from gateway.service.access import require_role
 from gateway.service.context import Context

@@ -10,7 +10,8 @@ from audit.entry import SALT_BYTES, Entry, Json, commit
 from gateway.domain.alerts import Alert, Closing, Rule
 from gateway.domain.errors import ConflictError, NotAllowedError, NotFoundError
 from gateway.domain.exchange import ExchangeId, Role
-from gateway.ports import UnitOfWork, User
+from gateway.party_ports import User
+from gateway.ports import UnitOfWork
 from gateway.service.access import require_role
 from gateway.service.context import Context
 from gateway.service.exchanges import require_not_own

@@ -18,7 +18,8 @@ from gateway.domain.alerts import Caller, Denied
 from gateway.domain.errors import NotAllowedError, NotSignedInError, SecondFactorError
 from gateway.domain.exchange import Role
 from gateway.domain.sessions import Ended, Session, Way
-from gateway.ports import UnitOfWork, User
+from gateway.party_ports import User
+from gateway.ports import UnitOfWork
 from gateway.service import access
 from gateway.service.context import Context
 from gateway.service.recording import actor_of, record, the_gateway

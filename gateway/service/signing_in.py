@@ -16,8 +16,9 @@ from gateway.domain.alerts import Caller, Denied
 from gateway.domain.errors import ConflictError, NotFoundError, VerificationError
 from gateway.domain.exchange import Role
 from gateway.domain.sessions import Ended, Session, Way
+from gateway.party_ports import User
 from gateway.people_ports import IdentityProvider, Person, ProviderLogout
-from gateway.ports import UnitOfWork, User
+from gateway.ports import UnitOfWork
 from gateway.service import attempts, sessions
 from gateway.service.context import Context
 from gateway.service.recording import record, the_gateway

@@ -21,7 +21,8 @@ from gateway.domain.people import IDENTIFYING
 from gateway.intake import read_person_file
 from gateway.linkage.scheme import V1
 from gateway.linkage.tokens import parts_of
-from gateway.ports import UnitOfWork, User
+from gateway.party_ports import User
+from gateway.ports import UnitOfWork
 from gateway.review_ports import Wanted
 from gateway.service.access import require_role
 from gateway.service.context import Context

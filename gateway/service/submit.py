@@ -29,7 +29,8 @@ from gateway.domain.legal_date import legal_date
 from gateway.domain.people import HouseholdList
 from gateway.domain.retention import Retention, RetentionClock
 from gateway.intake import Intake, RowError, read_household_list
-from gateway.ports import AgreementRecord, Partner, PrekeyRecord, Submission, UnitOfWork, User
+from gateway.party_ports import AgreementRecord, Partner, PrekeyRecord, User
+from gateway.ports import Submission, UnitOfWork
 from gateway.service import agreements, subject_tags
 from gateway.service.access import require_role
 from gateway.service.context import Context

@@ -17,7 +17,8 @@ from gateway.bundle.succession import (
 )
 from gateway.domain.errors import ConflictError, NotFoundError
 from gateway.domain.lineage import Generation
-from gateway.ports import Partner, UnitOfWork
+from gateway.party_ports import Partner
+from gateway.ports import UnitOfWork
 from gateway.service.context import Context
 from gateway.service.recording import record, the_gateway, the_operator, the_partner
 from gateway.succession_ports import SuccessionRecord

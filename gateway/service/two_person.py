@@ -14,7 +14,8 @@ from gateway.domain.errors import BadInputError, ConflictError, NotAllowedError
 from gateway.domain.exchange import ExchangeId, Role
 from gateway.domain.proposals import Act, ActReason, Proposal
 from gateway.domain.retention import RetentionClock
-from gateway.ports import UnitOfWork, User
+from gateway.party_ports import User
+from gateway.ports import UnitOfWork
 from gateway.service.access import out_of_force, require_role
 from gateway.service.context import Context
 from gateway.service.exchanges import require_not_own, visible

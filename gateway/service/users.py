@@ -3,7 +3,8 @@
 from gateway.domain.errors import BadInputError
 from gateway.domain.exchange import Role
 from gateway.domain.sessions import Ended
-from gateway.ports import UnitOfWork, User
+from gateway.party_ports import User
+from gateway.ports import UnitOfWork
 from gateway.service import sessions
 from gateway.service.access import new_user_token, token_hash
 from gateway.service.context import Context

@@ -21,7 +21,8 @@ from gateway.bundle.witness import MAX_NOTE, LogKey, digest_of, verify_alarm, ve
 from gateway.domain.errors import ConflictError, TooLargeError, VerificationError
 from gateway.domain.labels import TYP_LOG_KEY
 from gateway.key_ports import Succession
-from gateway.ports import DisclosureLog, Partner, UnitOfWork
+from gateway.party_ports import Partner
+from gateway.ports import DisclosureLog, UnitOfWork
 from gateway.service.context import Context
 from gateway.service.recording import record, the_partner
 from gateway.witness_ports import AlarmRecord, CosignedRecord, WitnessRecord

@@ -20,7 +20,7 @@ from gateway.domain.exchange import Role
 from gateway.domain.principal import Principal
 from gateway.domain.principal import partner as acting_as_partner
 from gateway.pages.browser import CSRF_HEADER, SAFE_METHODS, check_csrf
-from gateway.ports import Partner, User
+from gateway.party_ports import Partner, User
 from gateway.service import access, sessions
 from gateway.service.limiting import address_bucket, take
 from gateway.service.sessions import SignedIn

@@ -14,7 +14,8 @@ from gateway.domain.exchange import Role
 from gateway.domain.proposals import Act, ActReason, Proposal
 from gateway.domain.retention import Retention, RetentionClock
 from gateway.domain.sessions import Link, Session, Way
-from gateway.ports import Store, User
+from gateway.party_ports import User
+from gateway.ports import Store
 
 LATER = NOON + timedelta(minutes=1)
 ACCOUNT = b"a" * 32

@@ -11,8 +11,9 @@ from sqlalchemy import text
 
 from audit.entry import Entry
 from gateway.db.engine import make_engine
+from gateway.db.log_tables import LOG_TABLES
 from gateway.db.roles import GRANTS, Roles, Urls, grant
-from gateway.db.tables import LOG_TABLES, metadata
+from gateway.db.tables import metadata
 from gateway.domain.errors import ConfigurationError, LogUnavailableError
 from gateway.domain.exchange import Role, Status
 from gateway.domain.principal import SIGNING_IN, Principal, partner

@@ -15,8 +15,8 @@ from two_people import approved
 
 from adapters.transports.wire import SignIn
 from gateway.bundle.agreement import countersign, verify_proposal
+from gateway.db.log_tables import LOG_TABLES
 from gateway.db.roles import GRANTS
-from gateway.db.tables import LOG_TABLES
 from gateway.db.uses import PostgresUses
 from gateway.domain.alerts import Closing, Rule
 from gateway.domain.errors import NotSignedInError

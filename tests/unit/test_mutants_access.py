@@ -14,7 +14,7 @@ from proofs import Holder, signed_in
 from gateway.domain import labels
 from gateway.domain.errors import NotAllowedError, NotSignedInError, VerificationError
 from gateway.domain.exchange import Role
-from gateway.ports import User
+from gateway.party_ports import User
 from gateway.service import partners, users
 from gateway.service.access import (
     _unverified_claims,

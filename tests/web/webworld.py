@@ -29,7 +29,7 @@ from gateway.domain import labels
 from gateway.domain.exchange import ExchangeId, Role
 from gateway.domain.sessions import SignInRules, Way
 from gateway.pages.browser import Browser, csrf_token
-from gateway.ports import Partner
+from gateway.party_ports import Partner
 from gateway.service import agreements, dispatch, sessions, users
 from gateway.service.context import Context
 from gateway.service.search_context import SearchContext
