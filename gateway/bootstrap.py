@@ -41,6 +41,7 @@ from gateway.domain.errors import ConfigurationError, ConflictError
 from gateway.domain.identity import Identity
 from gateway.domain.legal_date import legal_date
 from gateway.key_ports import KeyInfo, PartyKeys
+from gateway.linkage.secret import address_key
 from gateway.pages.browser import Browser
 from gateway.service import keyrotation
 from gateway.service.context import Context
@@ -165,6 +166,7 @@ def opened(
     places = key_places(settings.home)
     keys = RotatingKeys(settings.home / "keys", places, load_keys)
     sealing = party_ring(settings.home / "keys", places)
+    counting = _address_key(keys)
     signer = load_signer(settings.home / "log-key", places)
     seal = FileSearchSeal.load(settings.home / _SEARCH_KEY, places)
     search_key = FileSearchKey(settings.search_key or settings.home / _SEARCH_KEY, places)
@@ -195,6 +197,7 @@ def opened(
                 key_backup_days=settings.key_backup_days,
                 uses=PostgresUses(engine),
                 allowances=settings.allowances,
+                address_key=counting,
             )
             return decorate(wired)
 
@@ -209,6 +212,14 @@ def opened(
             context(engine_of(urls.worker)),
             SearchContext(context(engine_of(urls.review)), search_key, settings.searches_per_day),
         )
+
+
+def _address_key(keys: PartyKeys) -> bytes:
+    """One for all processes that hold the council's keys; one of its own for a process that holds none."""
+    try:
+        return address_key(keys.agree(keys.identity.exchange))
+    except ConfigurationError:
+        return secrets.token_bytes(32)
 
 
 def require_provider(settings: Settings) -> None:

@@ -13,6 +13,7 @@ TOKEN_KEY: Final = b"flagstone/v1/token-key/"  # + scheme + "/" + match key's la
 REQUEST_KEY: Final = b"flagstone/v1/request-key"
 ANSWER_KEY: Final = b"flagstone/v1/answer-key"
 SUBMISSION_KEY: Final = b"flagstone/v1/submission-key"
+ADDRESS_KEY: Final = b"flagstone/v1/address-key"
 SEARCH_TAGS: Final = b"flagstone/v1/search-tags"
 
 # Enrolment by a code (gateway.bundle.enrolment): scrypt's salt, HMAC inputs, HKDF info

@@ -116,6 +116,11 @@ def submission_key(static: bytes) -> bytes:
     return _derive(static, labels.SUBMISSION_KEY)
 
 
+def address_key(static: bytes) -> bytes:
+    """HMAC key of counts by network address; `static`: as of `submission_key`."""
+    return _derive(static, labels.ADDRESS_KEY)
+
+
 def search_tags_key(secret: bytes) -> bytes:
     """AES-256-GCM key of an exchange's search tags; `secret` is sealed to the reviewer's search key."""
     return _derive(secret, labels.SEARCH_TAGS)

@@ -1,7 +1,7 @@
 """All that the use cases need from outside, in one frozen value."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from gateway.domain.allowances import Allowances
@@ -38,6 +38,8 @@ class Context:
 
     uses: Uses = UnsafeNoUses()  # noqa: RUF009 - it has no state
     allowances: Allowances = Allowances()  # noqa: RUF009 - frozen
+    address_key: bytes = field(default=b"", repr=False)
+    """What network addresses are hashed under when they are counted; needed where strangers call."""
 
     def acting_for(self, principal: Principal) -> "Context":
         """The same context over a store that shows what this principal may see."""

@@ -10,9 +10,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from gateway.domain.allowances import Rate
-from gateway.domain.errors import TooManyError
+from gateway.domain.errors import ConfigurationError, TooManyError
 from gateway.domain.legal_date import legal_date, start_of
-from gateway.linkage.secret import submission_key
 from gateway.party_ports import User
 from gateway.ports import UnitOfWork
 from gateway.service.context import Context
@@ -47,16 +46,20 @@ def address_bucket(ctx: Context, address: str) -> str:
 
     Keyed, because the four thousand million addresses of IPv4 are soon tried; with the day, so that buckets
     of two days can't be joined.
+
+    Raises:
+        ConfigurationError: the context has no key for it.
     """
+    if not ctx.address_key:
+        raise ConfigurationError("there is no key for counts by address", place="rates")
     try:
         known = ipaddress.ip_address(address)
         network = ipaddress.ip_network((known, _IPV6_SITE if known.version > 4 else 32), strict=False)  # noqa: PLR2004
         told = network.network_address.packed
     except ValueError:
         told = b"unknown"
-    key = submission_key(ctx.keys.agree(ctx.keys.identity.exchange))
     day = legal_date(ctx.clock()).isoformat().encode()
-    return hmac.digest(key, b"address/" + day + b"/" + told, "sha256")[:16].hex()
+    return hmac.digest(ctx.address_key, b"address/" + day + b"/" + told, "sha256")[:16].hex()
 
 
 def check_quotas(ctx: Context, uow: UnitOfWork, user: User, agreement: str, people: int) -> None:

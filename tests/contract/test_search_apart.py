@@ -67,8 +67,8 @@ def test_a_search_apart_finds_what_the_gateway_can_not(tmp_path):
         search = started(world, home, port)
         try:
 
-            def ask(path, **options):
-                headers = {"Authorization": f"Bearer {world.tokens['reviewer']}"}
+            def ask(path, token=world.tokens["reviewer"], **options):
+                headers = {"Authorization": f"Bearer {token}"}
                 try:
                     return httpx.post(f"http://127.0.0.1:{port}{path}", headers=headers, **options)
                 except httpx.TransportError:
@@ -79,6 +79,7 @@ def test_a_search_apart_finds_what_the_gateway_can_not(tmp_path):
             (asked,) = answer.json()["asked"]
             assert (asked["exchange"], asked["outcome"]) == (exchange, "released")
             assert ask("/v1/exchanges").status_code == 404
+            assert ask("/v1/log/subject", token="fst_" + "A" * 43, json=QUESTION).status_code == 401
         finally:
             search.terminate()
             search.wait(30)

@@ -7,7 +7,7 @@ from fakes import FakeUses
 from web.webworld import FORM, LIST, a_world, operations
 
 from gateway.domain.allowances import Allowances
-from gateway.domain.errors import BadInputError
+from gateway.domain.errors import BadInputError, ConfigurationError
 from gateway.service.limiting import address_bucket, until_tomorrow
 
 MORE = LIST + b"4,h1,Dan,Example,2018-09-10,m,LS1 4AP,crime.asb_intervention_12m,yes,yes\n"
@@ -70,6 +70,12 @@ def test_guesses_are_slowed_by_address(world):
     assert limited(world.call("guess", "GET", "/v1/exchanges"), "sign-in", 60)
     assert limited(world.call(None, "POST", "/v1/token", data=FORM), "sign-in", 60)
     assert world.call("programme", "GET", "/v1/exchanges").status_code == 200
+
+
+def test_without_a_key_no_address_is_counted(world):
+    """A context without a key refuses: an unkeyed hash of an address is soon undone."""
+    with pytest.raises(ConfigurationError):
+        address_bucket(replace(world.context, address_key=b""), "192.0.2.7")
 
 
 def test_an_address_is_kept_as_a_keyed_hash(world):

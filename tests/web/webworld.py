@@ -171,6 +171,7 @@ def a_world(rules: SignInRules | None = None) -> World:
         clock=clock,
         entropy=CountingEntropy(),
         rules=rules or SignInRules(),
+        address_key=bytes(32),
     )
     lines = io.StringIO()
     world = World(context, store, clock, lines, telemetry.Telemetry(lines))
