@@ -47,8 +47,8 @@ build/febrl/dataset1.csv: requirements/febrl.lock $(VENV)/.setup
 	@rm -rf build/febrl-package
 
 # two halves at once: one computes, the other mostly waits for processes and the disk
-HALVES := "tests/unit tests/spec tests/property tests/web" \
-	"tests --ignore=tests/unit --ignore=tests/spec --ignore=tests/property --ignore=tests/web"
+HALVES := "tests/unit tests/spec tests/property" \
+	"tests --ignore=tests/unit --ignore=tests/spec --ignore=tests/property"
 
 # A real OpenID Connect provider, for the tests alone
 oidc-provider: tests/oidc/node_modules/.installed ## the provider that sign-in is tested against; needs Node and npm
