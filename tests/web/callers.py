@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from web.webworld import Call, World
+from web.calls import Call
+from web.webworld import World
 
 from gateway.service import users
 

@@ -7,7 +7,8 @@ from fastapi import APIRouter, FastAPI
 from starlette.applications import Starlette
 from starlette.routing import Route
 from web.callers import Standing, everybody
-from web.webworld import a_world, operations, routes, well_formed
+from web.calls import operations, routes, well_formed
+from web.webworld import a_world
 
 from gateway.domain.exchange import Role
 from gateway.service.search_context import SearchContext

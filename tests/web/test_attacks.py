@@ -2,7 +2,7 @@
 
 import pytest
 from web.attacks import CALLERS, EVERYTHING, attack
-from web.webworld import operations
+from web.calls import operations
 
 from gateway.domain.errors import BadInputError
 from gateway.telemetry import Telemetry

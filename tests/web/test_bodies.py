@@ -1,5 +1,6 @@
 import pytest
-from web.webworld import LIST, MAX_UPLOAD, Call, operations, well_formed
+from web.calls import Call, operations, well_formed
+from web.webworld import LIST, MAX_UPLOAD
 
 from gateway.bundle.succession import MAX_SUCCESSION
 from gateway.bundle.witness import MAX_NOTE

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from web.webworld import operations
+from web.calls import operations
 
 from gateway.web.openapi import FILE, document, text
 

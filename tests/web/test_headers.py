@@ -4,7 +4,8 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
-from web.webworld import Call, RawCall, World, a_world, routes, well_formed
+from web.calls import Call, RawCall, routes, well_formed
+from web.webworld import World, a_world
 
 from gateway.domain.errors import LogUnavailableError
 from gateway.service import access

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 from fakes import FakeUses
-from web.webworld import FORM, LIST, a_world, operations
+from web.calls import operations
+from web.webworld import FORM, LIST, a_world
 
 from gateway.domain.allowances import Allowances
 from gateway.domain.errors import BadInputError, ConfigurationError

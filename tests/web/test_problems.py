@@ -2,7 +2,7 @@ import json
 import uuid
 
 import pytest
-from web.webworld import Call, operations, well_formed
+from web.calls import Call, operations, well_formed
 
 from gateway.domain.errors import ConfigurationError, LogUnavailableError
 from gateway.service import exchanges, logs
