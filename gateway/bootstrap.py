@@ -50,6 +50,7 @@ from gateway.service.keyrotation import USES
 from gateway.service.ownkeys import announce_keys
 from gateway.service.policysets import announce
 from gateway.service.search_context import SearchContext
+from gateway.service.users import require_their_provider
 from gateway.service.watching import Limits, WorkingHours
 from gateway.settings import MEBIBYTE, Settings
 from gateway.telemetry import Telemetry, configure_logging
@@ -274,6 +275,7 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
     provider = identity_provider(settings)
     with opened(settings, decorate) as installation, only_one(settings.home) as executor:
         upgrade(installation.urls.migrate)
+        require_their_provider(installation.operator)
         announce(installation.operator)
         announce_keys(installation.operator)
         sweep_keys(settings, installation.operator)
@@ -297,7 +299,7 @@ def serving(settings: Settings, decorate: Callable[[Context], Context] = as_wire
                 behind_tls=settings.behind_tls,
                 public_url=settings.origin or None,
                 max_concurrent=settings.max_concurrent,
-                browser=Browser(settings.origin, settings.tls_certificate is not None),
+                browser=_browser(settings),
                 provider=provider,
             )
         finally:
@@ -320,13 +322,22 @@ def searching(settings: Settings) -> Iterator[FastAPI]:
             place="FLAGSTONE_HOME",
             way_out="Keep a copy of the gateway's there, in step like exchange-keys/*.tags",
         )
+    identity_provider(settings)  # a file that can't be read demands no second factor of anybody
     with opened(settings, load_keys=_identity_alone) as installation:
+        require_their_provider(installation.operator)
         yield create_review_app(
             installation.web,
             review=installation.review,
             observer=Telemetry(sys.stderr),
             behind_tls=settings.behind_tls,
+            max_concurrent=settings.max_concurrent,
+            public_url=settings.origin or None,
+            browser=_browser(settings),
         )
+
+
+def _browser(settings: Settings) -> Browser:
+    return Browser(settings.origin, settings.tls_certificate is not None)
 
 
 def _identity_alone(folder: Path, places: Places) -> FileIdentity:

@@ -107,7 +107,6 @@ class ProviderLogout:
     """Whom the provider has logged out: one session, or every one of an account. `id`: to be used once."""
 
     id: bytes
-    issued_at: datetime
     session: bytes | None
     account: bytes | None
 

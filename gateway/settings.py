@@ -10,10 +10,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.domain.allowances import Allowances
 from gateway.domain.errors import ConfigurationError
+from gateway.domain.network import LOOPBACK
 from gateway.domain.sessions import SignInRules
 
 MEBIBYTE = 1 << 20
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 _DEFAULT = Allowances()
@@ -21,7 +21,7 @@ _Number = Annotated[int, Field(ge=1, le=10**9)]
 
 
 class Settings(BaseSettings):
-    """What an operator may set. README and docs/database.md describe each."""
+    """What an operator may set. docs/settings.md describes each."""
 
     model_config = SettingsConfigDict(
         env_prefix="FLAGSTONE_", hide_input_in_errors=True, frozen=True, extra="ignore"
@@ -122,7 +122,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _no_plain_http_between_organisations(self) -> Self:
-        local = self.host in _LOOPBACK
+        local = self.host in LOOPBACK
         if not (local or self.unsafe_plain_http or (self.tls_certificate and self.tls_key)):
             raise ValueError(
                 "a non-loopback FLAGSTONE_HOST needs FLAGSTONE_TLS_CERTIFICATE and FLAGSTONE_TLS_KEY"
@@ -137,7 +137,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _a_public_url_for_the_provider(self) -> Self:
         parts = urlsplit(self.public_url)
-        plain = parts.scheme == "http" and parts.hostname in _LOOPBACK
+        plain = parts.scheme == "http" and parts.hostname in LOOPBACK
         rest = parts.path.strip("/") or parts.query or parts.fragment or parts.username is not None
         if self.public_url and (rest or not parts.hostname or not (parts.scheme == "https" or plain)):
             raise ValueError(
@@ -152,8 +152,8 @@ class Settings(BaseSettings):
     @property
     def reached_by_others(self) -> bool:
         """Whether anybody but this machine's users can reach it, by itself or through a proxy."""
-        elsewhere = bool(self.public_url) and urlsplit(self.public_url).hostname not in _LOOPBACK
-        return self.host not in _LOOPBACK or self.unsafe_plain_http or elsewhere
+        elsewhere = bool(self.public_url) and urlsplit(self.public_url).hostname not in LOOPBACK
+        return self.host not in LOOPBACK or self.unsafe_plain_http or elsewhere
 
     @property
     def origin(self) -> str:
@@ -180,7 +180,7 @@ def _reached_safely(url: str) -> bool:
     parts = urlsplit(url)
     query = parse_qs(parts.query)
     hosts = {parts.hostname or "", *query.get("host", ()), *query.get("hostaddr", ())}
-    here = all(host in _LOOPBACK or host.startswith("/") for host in hosts - {""})
+    here = all(host in LOOPBACK or host.startswith("/") for host in hosts - {""})
     return here or query.get("sslmode") == ["verify-full"]
 
 

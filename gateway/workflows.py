@@ -97,16 +97,33 @@ class Workflows:
         def sweep(scheduled: datetime, context: Any) -> None:
             del context
             self._start_all("sweep-" + scheduled.isoformat())
-            clear_up(self._ctx, before=self._ctx.clock() - _LEFTOVER_AGE)
-            forget(self._ctx, self._ctx.clock())
-            expire(self._ctx)
-            destroy_due(self._ctx)
-            log_denials(self._ctx)
-            watch(self._ctx, limits)
-            end_overlaps(self._ctx)
-            forget_uses(self._ctx)
+            self.each_of(
+                lambda: clear_up(self._ctx, before=self._ctx.clock() - _LEFTOVER_AGE),
+                lambda: forget(self._ctx, self._ctx.clock()),
+                lambda: expire(self._ctx),
+                lambda: destroy_due(self._ctx),
+                lambda: log_denials(self._ctx),
+                lambda: watch(self._ctx, limits),
+                lambda: forget_uses(self._ctx),
+                lambda: end_overlaps(self._ctx),
+            )
 
         self._drive, self._sweep = drive, sweep
+
+    @staticmethod
+    def each_of(*steps: Callable[[], None]) -> None:
+        """One step that fails does not keep the others from their turn; what failed is told by its class."""
+        failed: set[str] = set()
+        for step in steps:
+            try:
+                step()
+            except (LogUnavailableError, StoreUnavailableError):
+                raise
+            except Exception as error:
+                logger.exception("sweep step failed")
+                failed.add(type(error).__name__)
+        if failed:
+            raise FlagstoneError(f"steps of the sweep failed ({', '.join(sorted(failed))})", place="sweep")
 
     def launch(self) -> None:
         """Destroy anew what a backup brought back, recover what a crash left, sweep now and every minute."""

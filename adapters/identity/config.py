@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, m
 
 from gateway.domain.errors import ConfigurationError
 from gateway.domain.exchange import Role
+from gateway.domain.network import LOOPBACK
 
 MAX_FILE: Final = 64 * 1024
-LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _MAX_VALUES: Final = 500
 
 Text = Annotated[str, Field(min_length=1, max_length=500)]

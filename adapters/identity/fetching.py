@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from adapters.identity.config import LOOPBACK, safe_url
+from adapters.identity.config import safe_url
 from gateway.domain.errors import ProviderDownError, VerificationError
+from gateway.domain.network import LOOPBACK
 
 MAX_ANSWER: Final = 1 << 20
 _TIMEOUT: Final = httpx.Timeout(5.0)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -92,7 +92,6 @@ class Provider:
             raise _wrong("it names nobody")
         return ProviderLogout(
             id=self._digest("jti", jti),
-            issued_at=datetime.fromtimestamp(issued, UTC),
             session=self._digest("sid", sid) if isinstance(sid, str) and sid else None,
             account=self._digest("sub", sub) if isinstance(sub, str) and sub else None,
         )

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from adapters.keys.backend import Held
 from gateway.domain import labels
 from gateway.domain.errors import ConfigurationError, KeyPlaceError, NotFoundError, VerificationError
+from gateway.domain.network import LOOPBACK
 from gateway.key_ports import KeyRef, Use
 from gateway.linkage.secret import one_time_public, x25519
 
@@ -36,7 +37,6 @@ _KEY_BYTES: Final = 32
 _SIGNATURE_BYTES: Final = 64
 _VERSION: Final = "vault:v1:"
 """How signatures and ciphertexts of a key's first version begin; no other is ever made or asked for."""
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _WRAPPED: Final = "|"
 _TYPES: Final = {Use.SIGN: "ed25519", Use.AGREE: "aes256-gcm96", Use.SEAL: "aes256-gcm96"}
 
@@ -81,7 +81,7 @@ class VaultBackend:
             ConfigurationError: the URL is not https, and not of this machine.
         """
         parts = urlsplit(url)
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
             raise ConfigurationError("not an https URL", place="FLAGSTONE_VAULT_URL")
 
         def client(given: str) -> Any:

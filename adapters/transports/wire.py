@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.bundle.dpop import Prover
 from gateway.domain import labels
 from gateway.domain.errors import ConfigurationError, PartnerError, TooLargeError
+from gateway.domain.network import LOOPBACK
 from gateway.key_ports import PartyKeys
 from gateway.ports import Clock
 
@@ -31,7 +32,6 @@ _TOKEN_MARGIN: Final = timedelta(seconds=30)
 _SMALL: Final = 1 << 16
 _DETAIL_CHARS: Final = 300
 _TIMEOUT: Final = httpx.Timeout(60, connect=10)
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _SERVER_ERROR: Final = 500
 
 
@@ -73,7 +73,7 @@ def http_client(url: str, ca_file: str | None = None, own: ClientCertificate | N
             be read.
     """
     parts = urlsplit(url)
-    local = parts.hostname in _LOOPBACK
+    local = parts.hostname in LOOPBACK
     if parts.scheme != "https" and not (parts.scheme == "http" and local):
         raise ConfigurationError("the gateway's URL must begin with https://", place="agent.toml, [gateway]")
     # the proxy settings of the environment are for the world outside, not for this machine

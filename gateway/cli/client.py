@@ -2,19 +2,19 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
 from gateway.cli.output import say
 from gateway.domain.errors import ConfigurationError, FlagstoneError, RefusedError
+from gateway.domain.network import LOOPBACK
 from gateway.service.sessions import BREAK_GLASS_TOKEN
 from gateway.settings import read_settings
 
 _EXIT_CODES = {400: 5, 401: 2, 403: 2, 404: 3, 409: 3, 410: 3, 413: 3, 415: 3, 422: 3, 429: 2, 502: 6}
 """By HTTP status; a policy's refusal is told apart from a missing right by its problem type."""
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _TIMEOUT = httpx.Timeout(30.0, read=300.0, write=300.0)
 
 
@@ -28,11 +28,15 @@ def api() -> Iterator[httpx.Client]:
     """
     settings = read_settings()
     if settings.token is None:
-        raise ConfigurationError("not set", place="FLAGSTONE_TOKEN", way_out="Ask the operator for a token")
+        raise ConfigurationError(
+            "not set",
+            place="FLAGSTONE_TOKEN",
+            way_out="Make a token on the gateway's page /session, or ask the operator for one",
+        )
     token = settings.token.get_secret_value().strip()
     if not (token.isascii() and token.isprintable() and token):
         raise ConfigurationError(
-            "empty, or no token", place="FLAGSTONE_TOKEN", way_out="It begins with fst_ or fss_"
+            "empty, or no token", place="FLAGSTONE_TOKEN", way_out="It begins with fst_, fss_ or fsb_"
         )
     if token.startswith(BREAK_GLASS_TOKEN):
         shout()
@@ -59,7 +63,7 @@ def shout() -> None:
 
 def _on_this_machine(url: str) -> bool:
     parts = urlsplit(url)
-    local = parts.hostname in _LOOPBACK
+    local = parts.hostname in LOOPBACK
     if parts.scheme != "https" and not (parts.scheme == "http" and local):
         raise ConfigurationError(
             "names and a token would go over the network in the clear",

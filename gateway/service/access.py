@@ -1,4 +1,7 @@
-"""Who is calling: council users bring a token that the operator issued; agents sign an assertion."""
+"""Who is calling: users by a token that the operator issued, agents by a signed assertion.
+
+Sessions and their tokens are the business of `gateway.service.sessions`.
+"""
 
 import base64
 import hashlib

@@ -1,6 +1,6 @@
 """Users: added, given a new token, revoked by the operator's command line."""
 
-from gateway.domain.errors import BadInputError
+from gateway.domain.errors import BadInputError, ConfigurationError
 from gateway.domain.exchange import Role
 from gateway.domain.sessions import Ended
 from gateway.party_ports import User
@@ -74,3 +74,21 @@ def _record(ctx: Context, uow: UnitOfWork, kind: str, user: User) -> None:
 def listing(ctx: Context) -> list[User]:
     with ctx.store.begin() as uow:
         return uow.users.all()
+
+
+def require_their_provider(ctx: Context) -> None:
+    """Refuse a process that knows no identity provider, where people in force sign in at one.
+
+    It would ask nobody for a second factor, and take tokens that count for little beside the provider.
+
+    Raises:
+        ConfigurationError: there are such people, and no provider is configured.
+    """
+    if ctx.rules.provider:
+        return
+    if any(user.account is not None and user.revoked_at is None for user in listing(ctx)):
+        raise ConfigurationError(
+            "people sign in at an identity provider, and this process knows none",
+            place="FLAGSTONE_OIDC",
+            way_out="Name the provider's file, as the gateway's other processes do (docs/sign-in.md)",
+        )

@@ -100,20 +100,29 @@ def create_app(
 
 
 def create_review_app(
-    context: Context, *, review: SearchContext, observer: Observer, behind_tls: bool = False
+    context: Context,
+    *,
+    review: SearchContext,
+    observer: Observer,
+    behind_tls: bool = False,
+    public_url: str | None = None,
+    max_concurrent: int = MAX_CONCURRENT,
+    browser: Browser = Browser(),
 ) -> FastAPI:
-    """The log and the operator's routes alone, for a process that serves reviewers apart from the gateway."""
+    """The log and the operator's routes alone, for a process that serves reviewers apart from the gateway.
+
+    The parameters are those of `create_app`.
+    """
 
     def never(_: ExchangeId) -> None:
         raise RuntimeError("no route of this process takes or answers an exchange")
 
-    wiring = Wiring(context, review, never, never, 0, observer)
-    return _wired(bare_app(log.router, operations.router), wiring, behind_tls=behind_tls)
+    wiring = Wiring(context, review, never, never, 0, observer, public_url, browser)
+    app = bare_app(log.router, operations.router)
+    return _wired(app, wiring, behind_tls=behind_tls, max_concurrent=max_concurrent)
 
 
-def _wired(
-    app: FastAPI, wiring: Wiring, *, behind_tls: bool, max_concurrent: int = MAX_CONCURRENT
-) -> FastAPI:
+def _wired(app: FastAPI, wiring: Wiring, *, behind_tls: bool, max_concurrent: int) -> FastAPI:
     app.state.wiring = wiring
     problems.install(app)
     app.add_middleware(Gate, most=max_concurrent, observer=wiring.observer)

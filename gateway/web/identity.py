@@ -67,7 +67,7 @@ def _token(credentials: HTTPAuthorizationCredentials | None) -> str:
 
 
 def _person(request: Request, wired: Wired, credentials: _UserCredentials) -> SignedIn:
-    found = _signed_in(request, wired, lambda: _by_cookie_or_token(request, wired, credentials))
+    found = signed_in(request, wired, lambda: _by_cookie_or_token(request, wired, credentials))
     user = found.user
     take(wired.context, _RATES.get(request.scope["route"].name, Rate.READ), str(user.id))
     wired.principal = Principal(user.role.value, str(user.id), user.partner or "")
@@ -103,9 +103,7 @@ def check_ours(request: Request, wired: RequestWiring, secret: str, token: str) 
 
 def _agent(request: Request, wired: Wired, credentials: _AgentCredentials) -> Partner:
     shown = presented(request, wired.of_app.public_url)
-    admitted = _signed_in(
-        request, wired, lambda: access.partner_of(wired.context, _token(credentials), shown)
-    )
+    admitted = signed_in(request, wired, lambda: access.partner_of(wired.context, _token(credentials), shown))
     hand_out(request, admitted.nonce)
     partner = admitted.partner
     take(wired.context, Rate.POLL, partner.identity.slug)
@@ -116,15 +114,21 @@ def _agent(request: Request, wired: Wired, credentials: _AgentCredentials) -> Pa
 def _anyone(request: Request, wired: Wired, user: _UserCredentials, agent: _AgentCredentials) -> None:
     bearer = user or agent
     if bearer is None or sessions.is_of_session(bearer.credentials):
-        _signed_in(request, wired, lambda: _by_cookie_or_token(request, wired, bearer))
+        signed_in(request, wired, lambda: _by_cookie_or_token(request, wired, bearer))
     else:
         shown = presented(request, wired.of_app.public_url)
-        nonce = _signed_in(request, wired, lambda: access.somebody(wired.context, _token(bearer), shown))
+        nonce = signed_in(request, wired, lambda: access.somebody(wired.context, _token(bearer), shown))
         hand_out(request, nonce)
     take(wired.context, Rate.READ, _address(request, wired))
 
 
-def _signed_in(request: Request, wired: Wired, look: Callable[[], _Who]) -> _Who:
+def signed_in(request: Request, wired: RequestWiring, look: Callable[[], _Who]) -> _Who:
+    """Whoever `look` finds; where it finds nobody, the try counts for the address that it came from.
+
+    Raises:
+        NotSignedInError: `look` did.
+        TooManyError: too many such tries came from there.
+    """
     try:
         return look()
     except NotSignedInError:
@@ -132,7 +136,7 @@ def _signed_in(request: Request, wired: Wired, look: Callable[[], _Who]) -> _Who
         raise
 
 
-def take_by_address(request: Request, wired: Wired) -> None:
+def take_by_address(request: Request, wired: RequestWiring) -> None:
     """Count a sign-in that was tried, by the address that it came from.
 
     Raises:
@@ -141,7 +145,7 @@ def take_by_address(request: Request, wired: Wired) -> None:
     take(wired.context, Rate.SIGN_IN, _address(request, wired))
 
 
-def _address(request: Request, wired: Wired) -> str:
+def _address(request: Request, wired: RequestWiring) -> str:
     return address_bucket(wired.context, request.client.host if request.client else "")
 
 

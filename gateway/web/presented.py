@@ -1,14 +1,12 @@
 """What a request brings beside its token: how it was addressed, and its proofs."""
 
-from typing import Final
 from urllib.parse import urlsplit
 
 from fastapi import Request
 
+from gateway.domain.network import LOOPBACK
 from gateway.service.constraint import Presented
 from gateway.web.tls import certificate_of
-
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def presented(request: Request, public_url: str | None) -> Presented:
@@ -39,7 +37,7 @@ def _base(request: Request, public_url: str | None) -> str:
         return public_url.rstrip("/")
     host = request.headers.get("host", "")
     try:
-        local = urlsplit(f"//{host}").hostname in _LOOPBACK
+        local = urlsplit(f"//{host}").hostname in LOOPBACK
     except ValueError:
         local = False
     return (

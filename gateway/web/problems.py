@@ -116,19 +116,27 @@ def correlation_of(request: Request) -> str:
 
 
 async def _ours(request: Request, error: FlagstoneError) -> JSONResponse:
-    correlation = correlation_of(request)
+    correlation, headers = correlation_of(request), told(request, error)
     if error.status == _INTERNAL:
-        request.app.state.wiring.observer.failed(correlation, error)
         return unforeseen(correlation)
-    headers = challenge(request, error) if error.status == HTTPStatus.UNAUTHORIZED else {}
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers |= challenge(request, error)
+    return problem(error.code, error.status, str(error), correlation, extra=_details(error), headers=headers)
+
+
+def told(request: Request, error: FlagstoneError) -> dict[str, str]:
+    """Tell the observer of an error; the headers that its answer needs, as a problem or as a page."""
+    observer, headers = request.app.state.wiring.observer, {}
+    if error.status == _INTERNAL:
+        observer.failed(correlation_of(request), error)
     if isinstance(error, TooManyError):
         headers["Retry-After"] = str(error.retry_after)
-        request.app.state.wiring.observer.limited(error.limit)
+        observer.limited(error.limit)
     if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(SOON)
     if error.status in _UNREAD:
         headers["Connection"] = "close"  # the rest of the body is never read
-    return problem(error.code, error.status, str(error), correlation, extra=_details(error), headers=headers)
+    return headers
 
 
 def _details(error: FlagstoneError) -> dict[str, object]:

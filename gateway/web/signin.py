@@ -10,12 +10,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
+from gateway.domain.allowances import Rate
 from gateway.domain.errors import (
     BadInputError,
     ConflictError,
     FlagstoneError,
     NotSignedInError,
-    TooManyError,
     VerificationError,
 )
 from gateway.domain.exchange import Role
@@ -24,10 +24,11 @@ from gateway.pages.browser import PAGE_HEADERS, csrf_token
 from gateway.pages.rendering import STYLE, page, style
 from gateway.people_ports import IdentityProvider
 from gateway.service import attempts, links, sessions, signing_in
+from gateway.service.limiting import take
 from gateway.service.sessions import SignedIn
 from gateway.web.bodies import FORM, parse_form, read_text
-from gateway.web.identity import check_ours, take_by_address
-from gateway.web.problems import correlation_of
+from gateway.web.identity import check_ours, signed_in, take_by_address
+from gateway.web.problems import correlation_of, told
 from gateway.web.wiring import RequestWiring, Wired
 
 MAX_FORM: Final = 4 * 1024
@@ -61,7 +62,9 @@ def _session(request: Request, wired: Wired) -> SignedIn:
     secret = request.cookies.get(wired.browser.session_cookie)
     if secret is None:
         raise NotSignedInError("you are not signed in")
-    return sessions.by_secret(wired.context, secret)
+    found = signed_in(request, wired, lambda: sessions.by_secret(wired.context, secret))
+    take(wired.context, Rate.READ, str(found.user.id))
+    return found
 
 
 _Session = Annotated[SignedIn, Depends(_session)]
@@ -122,9 +125,9 @@ def come_back(
         secret = signing_in.sign_in(wired.context, provider, answer, replacing=_cookie(request, wired))
     except signing_in.StepUpNeededError:
         return _to_provider(wired, provider, step_up=True)
-    signed_in = _signed_in(wired, secret)
-    signed_in.headers.append("Set-Cookie", wired.browser.cookie(wired.browser.attempt_cookie, "", 0))
-    return signed_in
+    response = _begun(wired, secret)
+    response.headers.append("Set-Cookie", wired.browser.cookie(wired.browser.attempt_cookie, "", 0))
+    return response
 
 
 @router.post("/signin/backchannel-logout")
@@ -136,6 +139,7 @@ async def log_out(request: Request, wired: Wired) -> Response:
         token = form.get("logout_token", "")
         await run_in_threadpool(signing_in.logged_out, wired.context, provider, token)
     except (BadInputError, NotSignedInError) as error:
+        await run_in_threadpool(take_by_address, request, wired)
         raise VerificationError(error.reason, place="logout token") from None  # 400, as §2.8 wants
     return Response(status_code=status.HTTP_200_OK)
 
@@ -155,7 +159,7 @@ async def use_link(request: Request, wired: Wired) -> Response:
     replacing = _cookie(request, wired)
     code = form.get("code", "")
     secret = await run_in_threadpool(links.use, wired.context, code, replacing=replacing)
-    return _signed_in(wired, secret)
+    return _begun(wired, secret)
 
 
 @router.get("/session")
@@ -175,6 +179,7 @@ def show_session(request: Request, wired: Wired, found: _Session) -> Response:
         may_step_up=wired.provider is not None and user.role is Role.PROGRAMME and not found.strongly,
         ends_at=f"{session.ends_at:%d %B %Y, %H:%M} UTC",
         idle=int(wired.context.rules.idle.total_seconds() // 60),
+        lasts=int(wired.context.rules.token.total_seconds() // 60),
         csrf=csrf_token(_cookie(request, wired)),
     )
 
@@ -228,7 +233,7 @@ def _to_provider(wired: RequestWiring, provider: IdentityProvider, *, step_up: b
     return response
 
 
-def _signed_in(wired: RequestWiring, secret: str) -> Response:
+def _begun(wired: RequestWiring, secret: str) -> Response:
     response = _to("/session")
     response.headers.append("Set-Cookie", wired.browser.cookie(wired.browser.session_cookie, secret))
     return response
@@ -262,17 +267,14 @@ def _error(request: Request, error: FlagstoneError) -> Response:
     reference = f"urn:uuid:{correlation_of(request)}"
     text = f"{str(error)[:1].upper()}{str(error)[1:]}."
     if error.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        wired.of_app.observer.failed(correlation_of(request), error)
         text = "The gateway failed."
     heading = _HEADINGS.get(error.status, "This did not work")
     response = _page(
         wired, "message", error.status, heading=heading, text=text, reference=reference, links=_SIGN_IN
     )
+    response.headers.update(told(request, error))
     if isinstance(error, NotSignedInError):  # a cookie that counts for nothing is not sent again
         response.headers.append("Set-Cookie", wired.browser.cookie(wired.browser.session_cookie, "", 0))
-    if isinstance(error, TooManyError):
-        response.headers["Retry-After"] = str(error.retry_after)
-        wired.of_app.observer.limited(error.limit)
     return response
 
 

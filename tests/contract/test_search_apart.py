@@ -16,19 +16,19 @@ QUESTION = {
     "person": {"forename": "Abelquist", "surname": "Quilterwick", "dob": "1981-03-02"},
 }
 NEEDED = {
-    "keys": "identity.json",
     "log-key": "*",
     "search-key": "*",
     "cosigned": "*",
     "exchange-keys": "*.tags",
 }
-"""What the search's home needs, as SECURITY.md says."""
+"""What the search's home needs, as SECURITY.md says, beside `keys/` without the private ones."""
 
 
 def moved(world):
     """The search's home, with what SECURITY.md says; the gateway keeps no private search key."""
     home = world.root / "search"
     home.mkdir(mode=0o700)
+    shutil.copytree(world.council / "keys", home / "keys", ignore=shutil.ignore_patterns("*.key"))
     for folder, files in NEEDED.items():
         (home / folder).mkdir(mode=0o700)
         for path in (world.council / folder).glob(files):

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fakes import a_user
 from jobworld import a_job, by_indicator
 from witness_partner import APartner, Memory
 
@@ -23,6 +24,8 @@ from gateway.domain.errors import (
     TooLargeError,
     VerificationError,
 )
+from gateway.domain.exchange import Role
+from gateway.domain.principal import Principal
 from gateway.domain.retention import RetentionClock
 from gateway.service import answers, cosigned, exchanges, witnessing
 from gateway.service.advance import LONGEST_WAIT
@@ -299,6 +302,16 @@ def test_release_waits_until_the_delivery_is_cosigned():
     police.cosign()
     assert job.drive(exchange) == "released"
     assert waits(job, exchange) == []
+
+
+def test_a_custodian_is_not_told_what_only_others_rows_say():
+    """Whom a release waits for is found among others' witnesses: no answer, rather than a wrong one."""
+    job, exchange, trust, _ = waiting("partner", "outside")
+    job.drive(exchange)
+    trust.cosign()
+    custodian = a_user("Cass", Role.CUSTODIAN, partner="trust")
+    acting = job.context.acting_for(Principal("custodian", str(custodian.id), "trust"))
+    assert show(acting, custodian, exchange)["waits_for"] == []
 
 
 def test_a_revoked_partner_s_witness_is_no_outside_witness():

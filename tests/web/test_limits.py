@@ -73,6 +73,26 @@ def test_guesses_are_slowed_by_address(world):
     assert world.call("programme", "GET", "/v1/exchanges").status_code == 200
 
 
+def test_guesses_at_pages_are_slowed_too(world):
+    """Cookies of sessions that never were count by address as tokens do, and are kept no more after that."""
+    cookie = {"Cookie": world.in_browser("A" * 43)["Cookie"]}
+    for _ in range(2):
+        assert world.call(None, "GET", "/session", headers=cookie).status_code == 401
+    before = dict(world.store.committed.sign_ins)
+    assert world.call(None, "GET", "/session", headers=cookie).status_code == 429
+    assert world.call(None, "GET", "/v1/exchanges", headers=cookie).status_code == 429
+    assert sum(world.store.committed.sign_ins.values()) <= sum(before.values()) + 2
+
+
+def test_pages_of_a_session_count_as_its_user_s_reads(world):
+    """Whoever is signed in makes no more tokens, and loads no more pages, than the rate lets."""
+    shown = world.in_browser(world.browse("programme"))
+    for _ in range(2):
+        assert world.call(None, "GET", "/session", headers=shown).status_code == 200
+    told = world.call(None, "GET", "/session", headers=shown)
+    assert (told.status_code, told.headers["Retry-After"].isdigit()) == (429, True)
+
+
 def test_without_a_key_no_address_is_counted(world):
     """A context without a key refuses: an unkeyed hash of an address is soon undone."""
     with pytest.raises(ConfigurationError):

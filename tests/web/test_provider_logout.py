@@ -138,7 +138,7 @@ def test_whom_a_logout_token_ends(session, account, left):
             )
             uow.commit()
         ids[begun.id] = name
-    told = ProviderLogout(b"once", world.clock(), session, account)
+    told = ProviderLogout(b"once", session, account)
     signing_in.logged_out(world.context, Says(told), "token")
     assert sorted(ids[each] for each in world.store.committed.sessions) == left
     with pytest.raises(NotSignedInError):

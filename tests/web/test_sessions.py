@@ -3,9 +3,16 @@
 from dataclasses import replace
 
 import pytest
+from fakes import a_user
 from oidc_world import Person, a_gateway, kinds, refusals
 
-from gateway.domain.errors import ConflictError, NotFoundError, NotSignedInError
+from gateway.domain.errors import (
+    ConfigurationError,
+    ConflictError,
+    NotFoundError,
+    NotSignedInError,
+    StoreUnavailableError,
+)
 from gateway.domain.sessions import Ended, SignInRules
 from gateway.pages.browser import Browser
 from gateway.service import links, sessions, users
@@ -309,3 +316,28 @@ def test_who_gets_which_page(world, page, expected):
     for person, status in zip((Person(world, LOOPBACK), arrived(world)), expected, strict=True):
         answer = person.gateway.request(method, path, headers=headers, data=data)
         assert answer.status_code == status, answer.text
+
+
+def test_a_page_says_when_to_come_again(world, monkeypatch):
+    """Where the store is away, a page is answered 503 with Retry-After, as the API's problems are."""
+
+    def away():
+        raise StoreUnavailableError("the database can't be used now", place="store")
+
+    person = arrived(world)
+    monkeypatch.setattr(sessions, "by_secret", lambda *_: away())
+    answer = person.gateway.get("/session")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+
+
+def test_a_process_that_knows_no_provider_does_not_serve_who_signs_in_at_one(world):
+    """It would demand no second factor of anybody; once those people are revoked it may start."""
+    users.require_their_provider(world.context)
+    with world.store.begin() as uow:
+        uow.users.enrol(a_user("Eve", token_hash=None, account=b"e" * 32))
+        uow.commit()
+    with pytest.raises(ConfigurationError, match="identity provider"):
+        users.require_their_provider(world.context)
+    users.require_their_provider(replace(world.context, rules=SignInRules(provider=True)))
+    users.revoke(world.context, "Eve")
+    users.require_their_provider(world.context)
